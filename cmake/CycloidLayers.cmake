@@ -3,6 +3,7 @@
 # The layer NAME is the folder src/NAME: every *.cpp below it (but for tests and benchmarks) makes the static library
 # cycloid_NAME (cycloid_NAME_layer where that would clash with a program), every *_test.cpp the program NAME_tests,
 # every *_bench.cpp the program NAME_bench. Programs' main files end in .cc and are named where they are added.
+# *_avx2.cpp and *_avx512.cpp are compiled for those instruction sets, on x86-64, and left out elsewhere.
 function(cycloid_layer name)
   cmake_parse_arguments(LAYER "" "" "USES;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
@@ -11,6 +12,19 @@ function(cycloid_layer name)
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "_(test|bench)\\.cpp$")
+
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    foreach(source IN LISTS sources)
+      if(source MATCHES "_avx2\\.cpp$")
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+      elseif(source MATCHES "_avx512\\.cpp$")
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+          "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma;-mprefer-vector-width=512;-Wno-maybe-uninitialized")
+      endif()
+    endforeach()
+  else()
+    list(FILTER sources EXCLUDE REGEX "_avx(2|512)\\.cpp$")
+  endif()
 
   set(target cycloid_${name})
   if(name STREQUAL "cli")
