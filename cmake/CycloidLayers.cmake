@@ -1,46 +1,43 @@
 # cycloid_layer(NAME [USES layer...] [LIBRARIES lib...])
 #
-# The layer NAME is the folder src/NAME: every *.cpp below it (but for tests and benchmarks) makes the static library
-# cycloid_NAME (cycloid_NAME_layer where that would clash with a program), every *_test.cpp the program NAME_tests,
-# every *_bench.cpp the program NAME_bench. Programs' main files end in .cc and are named where they are added.
-# *_avx2.cpp and *_avx512.cpp are compiled for those instruction sets, on x86-64, and left out elsewhere.
+# The layer NAME is the folder src/NAME. Of the *.cpp below it
+#   *_test.cpp   make the program NAME_tests, whose tests ctest runs;
+#   *_bench.cpp  make the program NAME_bench (google-benchmark);
+#   *_fuzz.cpp   make a program each, NAME_<file>: a libFuzzer target under the preset `fuzz`. In every other build it
+#                is a test that replays the inputs in tests/corpus/NAME_<file>/, so that what was found once stays found;
+#   all others   make the static library cycloid_NAME (cycloid_NAME_layer where that would clash with a program).
+# Programs' main files end in .cc and are named where they are added.
+set(CYCLOID_WARNINGS -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+
 function(cycloid_layer name)
   cmake_parse_arguments(LAYER "" "" "USES;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   set(tests ${sources})
   set(benches ${sources})
+  set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
-  list(FILTER sources EXCLUDE REGEX "_(test|bench)\\.cpp$")
-
-  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-    foreach(source IN LISTS sources)
-      if(source MATCHES "_avx2\\.cpp$")
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-      elseif(source MATCHES "_avx512\\.cpp$")
-        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-          "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma;-mprefer-vector-width=512;-Wno-maybe-uninitialized")
-      endif()
-    endforeach()
-  else()
-    list(FILTER sources EXCLUDE REGEX "_avx(2|512)\\.cpp$")
-  endif()
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cpp$")
 
   set(target cycloid_${name})
   if(name STREQUAL "cli")
     set(target cycloid_cli_layer)
   endif()
   list(TRANSFORM LAYER_USES PREPEND cycloid_)
+  set(include_dirs $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   if(sources)
+    set(scope PUBLIC)
     add_library(${target} STATIC ${sources})
-    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
-    target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
-    target_link_libraries(${target} PUBLIC ${LAYER_USES} ${LAYER_LIBRARIES})
+    target_compile_options(${target} PRIVATE ${CYCLOID_WARNINGS})
+    set(CYCLOID_LAYER_SCOPE_${name} PRIVATE PARENT_SCOPE)
   else()
+    set(scope INTERFACE)
     add_library(${target} INTERFACE)
-    target_include_directories(${target} INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
-    target_link_libraries(${target} INTERFACE ${LAYER_USES} ${LAYER_LIBRARIES})
+    set(CYCLOID_LAYER_SCOPE_${name} INTERFACE PARENT_SCOPE)
   endif()
+  target_include_directories(${target} ${scope} ${include_dirs})
+  target_link_libraries(${target} ${scope} ${LAYER_USES} ${LAYER_LIBRARIES})
 
   if(CYCLOID_TESTS AND tests)
     add_executable(${name}_tests ${tests})
@@ -54,4 +51,27 @@ function(cycloid_layer name)
     add_executable(${name}_bench ${benches})
     target_link_libraries(${name}_bench PRIVATE ${target} benchmark::benchmark_main)
   endif()
+  foreach(fuzzer IN LISTS fuzzers)
+    cycloid_fuzz_target(${name} ${target} ${fuzzer})
+  endforeach()
+endfunction()
+
+function(cycloid_fuzz_target layer library source)
+  cmake_path(GET source STEM stem)
+  set(program ${layer}_${stem})
+  set(corpus ${PROJECT_SOURCE_DIR}/tests/corpus/${program})
+  if(CYCLOID_FUZZ)
+    add_executable(${program} ${source})
+    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+  elseif(CYCLOID_TESTS)
+    add_executable(${program} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz_replay.cc)
+    if(IS_DIRECTORY ${corpus})
+      add_test(NAME fuzz.replay.${program} COMMAND ${program} ${corpus})
+      set_tests_properties(fuzz.replay.${program} PROPERTIES TIMEOUT 300)
+    endif()
+  else()
+    return()
+  endif()
+  target_link_libraries(${program} PRIVATE ${library})
+  target_compile_options(${program} PRIVATE -Wall -Wextra)
 endfunction()

@@ -6,7 +6,9 @@
 #include <optional>
 #include <string_view>
 
-namespace cycloid {
+#include "cycloid/export.h"
+
+namespace CYCLOID_API cycloid {
 
 // The numbers are those of TensorProto.DataType (onnx/onnx.proto), so that a cast converts.
 enum class DType : std::uint8_t {

@@ -11,7 +11,9 @@
 #include <utility>
 #include <variant>
 
-namespace cycloid {
+#include "cycloid/export.h"
+
+namespace CYCLOID_API cycloid {
 
 enum class ErrorCode {
   kInvalidArgument,    // the caller passed a wrong name, shape, dtype, option or file path

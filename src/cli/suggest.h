@@ -1,0 +1,18 @@
+// The known word nearest to a mistyped one.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cycloid {
+
+// The number of insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`
+// (optimal string alignment distance).
+int edit_distance(std::string_view a, std::string_view b);
+
+// The candidate nearest to `word`, or "" when none is near enough to be a likely slip: more than a third of the
+// longer word, and at least one change, would differ. Of equally near ones the first.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace cycloid
