@@ -172,8 +172,9 @@ struct Function {
   Graph body;
 };
 
-// A model: the main graph, the operator sets it is written in, and what its author said of it.
-struct Model {
+// A model: the main graph, the operator sets it is written in, and what its author said of it. What library users hold is
+// the class Model of cycloid/model.h, which keeps one of these.
+struct ModelIr {
   Graph graph;
   std::map<std::string, std::int64_t, std::less<>> opsets;  // domain -> version
   std::vector<Function> functions;
@@ -185,6 +186,10 @@ struct Model {
   std::string doc;
   std::map<std::string, std::string, std::less<>> metadata;
 };
+
+#ifndef CYCLOID_PUBLIC_MODEL
+using Model = ModelIr;  // within the library, where the public class of that name is not in sight
+#endif
 
 // "node 'conv1' (Conv)" or, for a nameless node, "node 'out' (Conv)" by its first output: how messages name a node.
 std::string describe(const Graph& graph, const Node& node);

@@ -1,0 +1,74 @@
+// Model: a trained model, read and checked, ready to make sessions of.
+#pragma once
+
+#define CYCLOID_PUBLIC_MODEL
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cycloid/dtype.h"
+#include "cycloid/export.h"
+#include "cycloid/result.h"
+
+namespace CYCLOID_API cycloid {
+
+struct ModelIr;
+
+// An input or output of a model.
+struct ValueInfo {
+  enum class Kind { kUnknown, kTensor, kSequence, kOptional, kMap };
+
+  std::string name;
+  Kind kind = Kind::kTensor;
+  DType dtype = DType::kUndefined;  // of a tensor's elements; of a map's keys; kUndefined where unknown
+  bool has_rank = false;            // of a tensor: whether `shape` means anything
+  std::vector<std::int64_t> shape;  // -1: not fixed
+  std::vector<std::string> symbols;  // as long as shape; the size's name or expression ("batch", "2*h"); "" where it is fixed or nameless
+  std::string type;                  // in words: "float[batch, 3, 224, 224]", "seq(map(int64, float))"
+};
+
+// Immutable, and cheap to copy: copies share one model. Safe to use from several threads at once. Sessions keep what
+// they need, so a Model may go before its sessions.
+class Model {
+ public:
+  // Reads an ONNX file (a path in the native encoding). External data is read from the file's folder only.
+  // Errors: kNotFound, kInvalidModel (broken or hostile file), kUnsupported (an operator, named with its node).
+  static Result<Model> load(const std::string& path);
+  // The same from memory, which is copied. `base_dir` is the folder of external data; where it is empty, there may be none.
+  static Result<Model> from_bytes(std::span<const std::byte> bytes, const std::string& base_dir = {});
+
+  Model(const Model&);
+  Model(Model&&) noexcept;
+  Model& operator=(const Model&);
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  // In the model's order. Inputs that are constants of the model are not listed.
+  std::span<const ValueInfo> inputs() const;
+  std::span<const ValueInfo> outputs() const;
+
+  const std::string& graph_name() const;
+  const std::string& producer_name() const;
+  const std::string& doc() const;
+  // Operator set versions by domain ("" is ai.onnx), of the normal form that the model was brought to.
+  std::map<std::string, std::int64_t> opsets() const;
+  std::map<std::string, std::string> metadata() const;
+  // Nodes, those of subgraphs included.
+  std::size_t node_count() const;
+
+  // For the library's own use.
+  explicit Model(std::shared_ptr<const ModelIr> ir);
+  const std::shared_ptr<const ModelIr>& ir() const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
+}  // namespace cycloid
