@@ -6,6 +6,7 @@
 #   *_fuzz.cpp   make a program each, NAME_<file>: a libFuzzer target under the preset `fuzz`. In every other build it
 #                is a test that replays the inputs in tests/corpus/NAME_<file>/, so that what was found once stays found;
 #   all others   make the static library cycloid_NAME (cycloid_NAME_layer where that would clash with a program).
+# *_avx2.cpp and *_avx512.cpp are compiled for those instruction sets, on x86-64, and left out elsewhere.
 # Programs' main files end in .cc and are named where they are added.
 set(CYCLOID_WARNINGS -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
 
@@ -19,6 +20,20 @@ function(cycloid_layer name)
   list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cpp$")
+
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    foreach(source IN LISTS sources)
+      if(source MATCHES "_avx2\\.cpp$")
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+      elseif(source MATCHES "_avx512\\.cpp$")
+        # GCC 12 takes the undefined operand of its own AVX-512 intrinsics for a use of an uninitialised variable.
+        set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+          "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma;-mprefer-vector-width=512;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+      endif()
+    endforeach()
+  else()
+    list(FILTER sources EXCLUDE REGEX "_avx(2|512)\\.cpp$")
+  endif()
 
   set(target cycloid_${name})
   if(name STREQUAL "cli")

@@ -1,0 +1,107 @@
+// A fixed team of threads that enter a piece of code together, for work of microseconds.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "cycloid/result.h"
+
+namespace cycloid {
+
+template <class Signature>
+class FunctionRef;
+
+// A reference to something callable: no copy, no allocation. What it refers to must outlive it.
+template <class R, class... Args>
+class FunctionRef<R(Args...)> {
+ public:
+  template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, FunctionRef> && std::is_invocable_r_v<R, F&, Args...>)
+  FunctionRef(F&& f)  // NOLINT(google-explicit-constructor)
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+        call_([](void* object, Args... args) -> R {
+          return (*static_cast<std::remove_reference_t<F>*>(object))(std::forward<Args>(args)...);
+        }) {}
+
+  R operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
+
+ private:
+  void* object_;
+  R (*call_)(void*, Args...);
+};
+
+struct ThreadTeamOptions {
+  int threads = 0;  // with the caller of run(); 0 means usable_cpus()
+  // Ties worker i to the i-th allowed processor (the caller is left alone). Off by default: a tied thread cannot move
+  // away from a processor that another program keeps busy.
+  bool pin = false;
+  bool flush_denormals = true;  // in every thread while it is inside run()
+  // How long a thread spins for an event before it sleeps. A futex wake costs 13-22 µs on our reference machine, so
+  // spinning about as long bounds the loss to twice the optimum. Threads in excess of the usable processors never spin.
+  int spin_microseconds = 20;
+};
+
+// `size()` threads, of which the caller of run() is thread 0. Between runs, workers spin for a short bound and then
+// sleep. run() allocates nothing, and makes a system call only to wake a thread that sleeps or to sleep itself.
+class ThreadTeam {
+ public:
+  // Fails where the system gives no thread, or on more than kMaxThreads.
+  static Result<std::unique_ptr<ThreadTeam>> create(const ThreadTeamOptions& options = {});
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  static constexpr int kMaxThreads = 1024;
+
+  int size() const { return size_; }
+
+  // Calls body(i) once on each thread i of [0, size()) and returns when all have returned. What a thread wrote before is
+  // seen by all after. `body` must not throw and must not call run(). One caller at a time: callers from several threads
+  // must take turns (each session has a team of its own).
+  void run(FunctionRef<void(int thread)> body);
+
+  // Inside run(): returns when all size() threads have called it; each must call it as often as the others.
+  // What a thread wrote before is seen by all after.
+  void barrier();
+
+ private:
+  // A counter that threads wait on to change: spin for a bound, then sleep.
+  struct alignas(64) Event {
+    std::atomic<uint32_t> value{0};
+    std::atomic<uint32_t> sleepers{0};
+    void wait_while(uint32_t old, int spin_microseconds);
+    void advance();  // value + 1, and wakes all
+  };
+
+  explicit ThreadTeam(const ThreadTeamOptions& options, int size);
+  void work(int thread);
+
+  const int size_;
+  const bool flush_denormals_;
+  int spin_microseconds_;
+  Event started_;   // counts runs
+  Event finished_;  // counts runs that all workers have left
+  Event released_;  // counts barriers passed
+  alignas(64) std::atomic<int> running_{0};  // workers inside the current run
+  alignas(64) std::atomic<int> arrived_{0};  // threads at the current barrier
+  std::atomic<bool> stopping_{false};
+  const FunctionRef<void(int)>* body_ = nullptr;
+  std::vector<std::thread> workers_;
+};
+
+// The part of `units` work units that belongs to `thread` of `threads`: contiguous, in order, sizes differ by at most 1.
+struct UnitRange {
+  int64_t begin, end;
+};
+constexpr UnitRange split_units(int64_t units, int thread, int threads) {
+  const int64_t each = units / threads, rest = units % threads;
+  const int64_t begin = each * thread + (thread < rest ? thread : rest);
+  return {begin, begin + each + (thread < rest ? 1 : 0)};
+}
+
+}  // namespace cycloid

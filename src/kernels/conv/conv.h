@@ -1,0 +1,121 @@
+// Two-dimensional convolution of float32 activations.
+//
+// At plan time: conv_candidates() says which kernels can compute a convolution (or why not), select_conv() picks one;
+// the ConvPlan then says how much memory packed weights and scratch take, and pack() fills the former.
+// At run time: run() computes a range of the plan's work units; ranges may run at the same time on any threads, each with
+// its own scratch. run() allocates nothing, keeps no state, and gives the same bits for any split into ranges.
+//
+// One-dimensional convolution is the case in_h = kernel_h = 1.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/cpu.h"
+#include "kernels/activation.h"
+#include "kernels/igemm/igemm.h"
+
+namespace cycloid::kernels {
+
+// What to compute. Activations are channels-last: pixel p, channel c at data[p * stride + c]; the pixels of an image row by
+// row, the images one after another. Sizes are positive; channel counts are totals over the groups. The output size is given, not
+// derived: taps beyond the input read zeros, so any padding at the end is implied by it.
+struct ConvParams {
+  int64_t batch = 1;
+  int64_t in_h = 1, in_w = 1, in_c = 1;
+  int64_t out_h = 1, out_w = 1, out_c = 1;
+  int64_t kernel_h = 1, kernel_w = 1;
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t dilation_h = 1, dilation_w = 1;
+  int64_t pad_top = 0, pad_left = 0;  // at least 0
+  int64_t groups = 1;                 // divides in_c and out_c
+  int64_t in_stride = 0;        // floats from pixel to pixel, at least in_c; 0 means in_c
+  int64_t out_stride = 0;       // the same for the output: a concatenation's total makes the result a part of it
+  int64_t residual_stride = 0;  // the same for the residual
+  bool has_residual = false;    // y = activation(conv + bias + residual), or
+  bool residual_last = false;   // y = activation(conv + bias) + residual
+  Activation activation = {};
+  int threads = 1;      // how many threads will share the work: units are made small enough for them
+  bool strict = false;  // only direct sums: no algorithm that trades accuracy (Winograd)
+
+  double flops() const {
+    return 2.0 * static_cast<double>(batch) * static_cast<double>(out_h * out_w) * static_cast<double>(out_c) *
+           static_cast<double>(in_c / groups) * static_cast<double>(kernel_h * kernel_w);
+  }
+};
+
+struct ConvArgs {
+  const float* in = nullptr;
+  const float* residual = nullptr;  // where ConvParams::has_residual
+  const void* packed = nullptr;     // as filled by ConvPlan::pack, at a multiple of 64
+  float* out = nullptr;             // must not overlap in; may equal residual
+  void* scratch = nullptr;          // ConvPlan::scratch_bytes() of this thread's own, at a multiple of 64
+};
+
+struct ConvKernel;
+
+// A convolution made ready: plain data, copyable, and const after configure.
+struct ConvPlan {
+  ConvParams params;                       // strides of 0 replaced by what they mean
+  const ConvKernel* kernel = nullptr;
+  const IgemmKernels* igemm = nullptr;     // for kernels that are built on it
+  const void* isa_table = nullptr;         // the kernel's own per-ISA bodies
+  size_t packed_bytes = 0;
+  size_t scratch_bytes = 0;                // per thread
+  int64_t units = 0;                       // work units, about equal in cost
+  double cost_flops = 0;                   // arithmetic that the kernel really does
+  // Geometry derived by the kernel; see its file for the meaning.
+  int64_t tile_rows = 0, tiles = 0, block_tiles = 0;
+  int64_t vectors = 0, panels = 0, splits = 0, group_bytes = 0, zero_bytes = 0;
+  int64_t taps = 0, channels = 0;
+  int64_t tile_h = 0, tile_w = 0, tile_size = 0;
+
+  std::string_view name() const;
+
+  // Fills `packed` (packed_bytes, at a multiple of 64) from `weights` [out_c][in_c / groups][kernel_h][kernel_w] and
+  // `bias` [out_c] or null. Neither is needed afterwards.
+  void pack(const float* weights, const float* bias, void* packed) const;
+
+  // Computes units [begin, end) of [0, units).
+  void run(const ConvArgs& args, int64_t begin, int64_t end) const;
+};
+
+// One implementation. All are listed by conv_kernels(); the list is what tests and tuning go through.
+struct ConvKernel {
+  std::string_view name;  // family, algorithm and instruction set, such as "conv.igemm.avx512"
+  Isa isa;
+  // Fills the plan (its params are set, and normal), or says why this kernel cannot: empty means it can.
+  std::string (*configure)(const ConvKernel& kernel, ConvPlan& plan);
+  void (*pack)(const ConvPlan& plan, const float* weights, const float* bias, void* packed);
+  void (*run)(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end);
+  // Estimated time, in multiply-adds that run at the machine's peak; the least wins in select_conv().
+  double (*cost)(const ConvPlan& plan);
+};
+
+// Every kernel of this build, for every instruction set, available here or not.
+std::span<const ConvKernel> conv_kernels();
+
+// A plan, or why there is none.
+using ConvSelection = std::variant<ConvPlan, std::string>;
+
+// The plan of `kernel`, or its reason to decline. The processor must have kernel.isa for the plan to be run.
+ConvSelection configure_conv(const ConvKernel& kernel, const ConvParams& params);
+
+struct ConvCandidate {
+  const ConvKernel* kernel;
+  ConvSelection selection;
+};
+
+// All kernels for `isa`, cheapest by estimate first, those that decline last with their reasons.
+std::vector<ConvCandidate> conv_candidates(const ConvParams& params, Isa isa);
+
+// The candidate with the least estimate. conv.igemm takes every valid ConvParams, so the only reasons to decline are
+// parameters that break the rules above.
+ConvSelection select_conv(const ConvParams& params, Isa isa);
+
+}  // namespace cycloid::kernels

@@ -1,0 +1,7 @@
+#include "kernels/elementwise/elementwise_body.h"
+
+namespace cycloid::kernels {
+
+const ElementwiseBodies elementwise_bodies_avx512 = {kUnary, kActivations, kBinary, affine_rows};
+
+}  // namespace cycloid::kernels

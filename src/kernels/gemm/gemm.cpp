@@ -1,0 +1,243 @@
+// Work unit (matrix, split, tile): `splits` parts of the panels of columns, `tiles` tiles of rows; the tile runs
+// fastest. Packed memory: per panel [k][width].
+//
+// A run-time B is packed panel by panel into scratch, by each thread that comes to the panel (splits = panels, so most
+// panels belong to one thread). Where A has so few rows that a panel would be used only once or twice, a B stored
+// [k][n] is read in place.
+#include "kernels/gemm/gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/aligned.h"
+#include "base/check.h"
+#include "kernels/igemm/epilogue.h"
+#include "kernels/igemm/igemm_shape.h"
+
+namespace cycloid::kernels {
+namespace {
+
+constexpr int64_t kFloat = sizeof(float);
+
+std::string invalid(const GemmParams& p) {
+  if (p.batch <= 0 || p.m <= 0 || p.n <= 0 || p.k <= 0) return "a size is not positive";
+  if (p.a_stride < (p.a_transposed ? p.m : p.k) || p.b_stride < (p.b_transposed ? p.k : p.n) || p.c_stride < p.n ||
+      (p.has_residual && p.residual_stride < p.n)) {
+    return "a row stride is smaller than the row";
+  }
+  if (p.activation.kind == ActivationKind::kPRelu && p.activation.slope == nullptr) return "PRelu without slopes";
+  return {};
+}
+
+GemmParams normal(GemmParams p) {
+  if (p.a_stride == 0) p.a_stride = p.a_transposed ? p.m : p.k;
+  if (p.b_stride == 0) p.b_stride = p.b_transposed ? p.k : p.n;
+  if (p.c_stride == 0) p.c_stride = p.n;
+  if (p.residual_stride == 0) p.residual_stride = p.n;
+  return p;
+}
+
+// Copies columns [first, first + columns) of alpha * op(B), rows [k_begin, k_end), to [k][width], padded with zeros.
+void pack_panel(const GemmParams& p, const float* b, int64_t first, int64_t width, int64_t k_begin, int64_t k_end,
+                float* to) {
+  const int64_t columns = std::min(width, p.n - first);
+  if (!p.b_transposed) {
+    for (int64_t k = k_begin; k < k_end; ++k, to += width) {
+      const float* row = b + k * p.b_stride + first;
+      if (p.alpha == 1) {
+        std::memcpy(to, row, static_cast<size_t>(columns * kFloat));
+      } else {
+        for (int64_t j = 0; j < columns; ++j) to[j] = p.alpha * row[j];
+      }
+      std::fill(to + columns, to + width, 0.0f);
+    }
+    return;
+  }
+  // Blocks of 16 along k: each line of B is read whole, and the part of the panel written stays in L1.
+  for (int64_t k0 = k_begin; k0 < k_end; k0 += 16) {
+    const int64_t count = std::min<int64_t>(16, k_end - k0);
+    float* block = to + (k0 - k_begin) * width;
+    for (int64_t j = 0; j < columns; ++j) {
+      const float* row = b + (first + j) * p.b_stride + k0;
+      for (int64_t k = 0; k < count; ++k) block[k * width + j] = p.alpha * row[k];
+    }
+    for (int64_t k = 0; k < count; ++k) std::fill(block + k * width + columns, block + (k + 1) * width, 0.0f);
+  }
+}
+
+int64_t offset(const int64_t* table, int64_t step, int64_t i) { return table != nullptr ? table[i] : step * i; }
+
+// One range of tiles of one matrix: the loops over blocks, panels and tiles.
+class Runner {
+ public:
+  Runner(const GemmPlan& plan, const GemmArgs& args, int64_t matrix)
+      : plan_(plan),
+        p_(plan.params),
+        epilogue_(p_.activation, p_.has_residual, p_.residual_last),
+        pointers_(static_cast<const float**>(args.scratch)),
+        panel_(reinterpret_cast<float*>(static_cast<char*>(args.scratch) + pointer_bytes(plan))),
+        a_(args.a + offset(p_.a_offsets, p_.a_step, matrix)),
+        b_(args.b == nullptr ? nullptr : args.b + offset(p_.b_offsets, p_.b_step, matrix)),
+        packed_(static_cast<const float*>(args.packed)),
+        bias_(p_.has_bias ? args.bias : nullptr),
+        residual_(p_.has_residual ? args.residual + p_.residual_step * matrix : nullptr),
+        c_(args.c + p_.c_step * matrix) {
+    shape_.rows = p_.m;
+    shape_.tiles = plan.tiles;
+    tile_.taps = 1;
+    tile_.residual_stride = p_.residual_stride;
+    tile_.c_stride = p_.c_stride;
+  }
+
+  static size_t pointer_bytes(const GemmPlan& plan) {
+    return align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows) * sizeof(float*));
+  }
+
+  void run(int64_t split, int64_t begin, int64_t end) {
+    const int64_t panel_begin = split * plan_.panels / plan_.splits;
+    const int64_t panel_end = (split + 1) * plan_.panels / plan_.splits;
+    for (int64_t t = begin; t < end; t += plan_.block_tiles) {
+      const int64_t block_end = std::min(end, t + plan_.block_tiles);
+      for (int64_t k = 0; k < p_.k; k += plan_.k_block) {
+        const int64_t k_end = std::min(p_.k, k + plan_.k_block);
+        point(t, block_end, k, k_end);
+        for (int64_t panel = panel_begin; panel < panel_end; ++panel) run_panel(panel, t, block_end, k, k_end);
+      }
+    }
+  }
+
+ private:
+  void point(int64_t begin, int64_t end, int64_t k, int64_t k_end) {
+    const float** to = pointers_;
+    tile_.k_stride = p_.a_transposed ? p_.a_stride : 1;
+    tile_.channels = k_end - k;
+    for (int64_t r = shape_.tile_begin(begin); r < shape_.tile_begin(end); ++r) {
+      *to++ = p_.a_transposed ? a_ + k * p_.a_stride + r : a_ + r * p_.a_stride + k;
+    }
+  }
+
+  void run_panel(int64_t panel, int64_t begin, int64_t end, int64_t k, int64_t k_end) {
+    const int64_t full = plan_.vectors * plan_.igemm->lanes, column = panel * full;
+    const int64_t width = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), p_.n, panel);
+    tile_.columns = std::min(width, p_.n - column);
+    tile_.b_stride = width;
+    if (p_.b_constant) {
+      tile_.b = packed_ + column * p_.k + k * width;
+    } else if (plan_.b_in_place && tile_.columns == width) {
+      tile_.b = b_ + k * p_.b_stride + column;
+      tile_.b_stride = p_.b_stride;
+    } else {
+      pack_panel(p_, b_, column, width, k, k_end, panel_);
+      tile_.b = panel_;
+    }
+    tile_.accumulate = k > 0;
+    tile_.bias = bias_ == nullptr ? nullptr : bias_ + column;
+    const bool last = k_end == p_.k;
+    epilogue_.set(tile_);
+    tile_.clip = tile_.clip && last;
+    const IgemmFn* by_rows = plan_.igemm->panels[width / plan_.igemm->lanes - 1].by_rows;
+    const int64_t block_row = shape_.tile_begin(begin);
+    for (int64_t t = begin; t < end; ++t) {
+      const int64_t row = shape_.tile_begin(t), rows = shape_.tile_begin(t + 1) - row;
+      const float* residual = residual_ == nullptr ? nullptr : residual_ + row * p_.residual_stride + column;
+      tile_.rows = pointers_ + (row - block_row);
+      tile_.row_pointers = rows;
+      tile_.residual = last && epilogue_.residual_in_tile ? residual : nullptr;
+      tile_.c = c_ + row * p_.c_stride + column;
+      by_rows[rows - 1](tile_);
+      if (last && epilogue_.post) epilogue_.finish(*plan_.igemm, tile_, rows, column, residual);
+    }
+  }
+
+  const GemmPlan& plan_;
+  const GemmParams& p_;
+  const Epilogue epilogue_;
+  IgemmShape shape_;
+  IgemmTile tile_{};
+  const float** pointers_;
+  float* panel_;
+  const float* a_;
+  const float* b_;
+  const float* packed_;
+  const float* bias_;
+  const float* residual_;
+  float* c_;
+};
+
+void configure(GemmPlan& plan, Isa isa) {
+  const GemmParams& p = plan.params;
+  const CpuInfo& cpu = cpu_info();
+  plan.igemm = &igemm_kernels(isa);
+  const IgemmShape shape = choose_igemm_shape(*plan.igemm, p.m, p.n);
+  plan.vectors = shape.vectors;
+  plan.tiles = shape.tiles;
+  plan.panels = shape.panels;
+  plan.tile_rows = shape.tile_rows;
+  const int64_t full = plan.vectors * plan.igemm->lanes;
+  plan.b_in_place = !p.b_constant && !p.b_transposed && p.alpha == 1 && plan.tiles <= 2;
+
+  // A panel that several tiles use should stay in half of L2; k is cut where it would not.
+  plan.k_block = p.k;
+  const int64_t fits = std::max<int64_t>(256, cpu.l2_bytes / 2 / (full * kFloat));
+  if (plan.tiles > 1 && p.k > fits) {
+    const int64_t blocks = (p.k + fits - 1) / fits;
+    plan.k_block = (p.k + blocks - 1) / blocks;
+  }
+  // The rows of A that all panels of a block go over should stay in a quarter of L2. A run-time panel serves all tiles.
+  const int64_t a_bytes = plan.tile_rows * plan.k_block * kFloat;
+  plan.block_tiles = std::clamp<int64_t>(cpu.l2_bytes / 4 / a_bytes, 1, 64);
+  if (!p.b_constant) plan.block_tiles = plan.tiles;
+  plan.block_tiles = std::min(plan.block_tiles, plan.tiles);
+
+  plan.splits = p.b_constant ? std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels)
+                             : plan.panels;
+  if (p.b_constant && p.threads <= 1) plan.splits = 1;
+  plan.units = p.batch * plan.splits * plan.tiles;
+  if (p.b_constant) plan.packed_bytes = align_up(static_cast<size_t>(p.k * round_up(p.n, plan.igemm->lanes) * kFloat));
+  plan.scratch_bytes = Runner::pointer_bytes(plan);
+  if (!p.b_constant) plan.scratch_bytes += align_up(static_cast<size_t>(plan.k_block * full * kFloat));
+}
+
+}  // namespace
+
+void GemmPlan::pack(const float* b, void* packed) const {
+  CYCLOID_CHECK(params.b_constant);
+  float* to = static_cast<float*>(packed);
+  std::memset(packed, 0, packed_bytes);
+  for (int64_t panel = 0; panel < panels; ++panel) {
+    const int64_t width = panel_width(*igemm, static_cast<int>(vectors), params.n, panel);
+    pack_panel(params, b, panel * vectors * igemm->lanes, width, 0, params.k, to);
+    to += params.k * width;
+  }
+}
+
+void GemmPlan::run(const GemmArgs& args, int64_t begin, int64_t end) const {
+  while (begin < end) {
+    const int64_t tile = begin % tiles, split = begin / tiles % splits, matrix = begin / (tiles * splits);
+    const int64_t tile_end = std::min(tiles, tile + (end - begin));
+    Runner(*this, args, matrix).run(split, tile, tile_end);
+    begin += tile_end - tile;
+  }
+}
+
+std::span<const GemmKernel> gemm_kernels() {
+  static constexpr GemmKernel kKernels[] = {
+#define CYCLOID_GEMM(algorithm, isa, enumerator) {"gemm." #algorithm "." #isa, Isa::enumerator},
+#include "kernels/gemm/manifest.inc"
+#undef CYCLOID_GEMM
+  };
+  return kKernels;
+}
+
+GemmSelection select_gemm(const GemmParams& params, Isa isa) {
+  GemmPlan plan;
+  plan.params = normal(params);
+  if (std::string reason = invalid(plan.params); !reason.empty()) return reason;
+  for (const GemmKernel& kernel : gemm_kernels()) {
+    if (kernel.isa == isa) plan.name = kernel.name;
+  }
+  configure(plan, isa);
+  return plan;
+}
+
+}  // namespace cycloid::kernels

@@ -1,0 +1,61 @@
+// The register tile that GEMM and convolution are built from.
+//
+//   C[r][j] = activation(bias[j] + residual[r][j] + sum over taps t and channels k of rows[t][r][k * k_stride] * B[t][k][j])
+//
+// for a few rows r and a panel of columns j. A tap is one position of a convolution's window; a matrix product has one.
+// Rows are found through pointers (an "indirection", as in Dukhan, "The Indirect Convolution Algorithm", 2019), so a
+// convolution needs no im2col copy, and all taps and channels are summed in registers before the one store.
+#pragma once
+
+#include <stdint.h>
+
+#include "kernels/activation.h"
+
+namespace cycloid::kernels {
+
+struct IgemmTile {
+  const float* const* rows;  // [taps][row_pointers]: the first channel of each row of A
+  int64_t row_pointers;      // pointers per tap, at least the rows of the tile
+  int64_t taps;
+  int64_t channels;
+  int64_t k_stride;        // floats between channels of a row of A: 1 when channels-last
+  const float* b;          // [taps][channels][b_stride]: whole vectors are read up to the panel's width
+  int64_t b_stride;        // floats
+  int64_t columns;         // columns stored, in ((vectors - 1) * lanes, vectors * lanes]
+  const float* bias;       // [columns] or null
+  const float* residual;   // row r begins at residual + r * residual_stride; null for none
+  int64_t residual_stride;
+  float* c;                // row r begins at c + r * c_stride
+  int64_t c_stride;
+  bool accumulate;         // start from what c holds instead of bias: the sum continues an earlier call
+  bool clip;               // apply min(hi, max(lo, x)) last
+  float lo, hi;
+};
+
+using IgemmFn = void (*)(const IgemmTile&);
+
+// The tiles of one panel width.
+struct IgemmPanel {
+  int vectors;             // columns in vectors
+  int max_rows;
+  const IgemmFn* by_rows;  // by_rows[r - 1] computes r rows, 1 <= r <= max_rows
+};
+
+inline constexpr int kIgemmMaxVectors = 4;
+
+// c[r][0, columns) = activation(c[r][...] ) (+ residual after it, where residual is not null). `activation.slope` is
+// already that of the first column.
+using IgemmPostFn = void (*)(float* c, int64_t c_stride, int64_t rows, int64_t columns, const Activation& activation,
+                             const float* residual, int64_t residual_stride);
+
+struct IgemmKernels {
+  int lanes;                            // floats per vector
+  IgemmPanel panels[kIgemmMaxVectors];  // panels[v - 1] is v vectors wide; max_rows 0 where there is none
+  IgemmPostFn post;
+};
+
+extern const IgemmKernels igemm_kernels_scalar;
+extern const IgemmKernels igemm_kernels_avx2;
+extern const IgemmKernels igemm_kernels_avx512;
+
+}  // namespace cycloid::kernels

@@ -1,0 +1,128 @@
+// Bodies of the tiles in igemm.h, for the instruction set of the including translation unit.
+#pragma once
+
+#include "kernels/igemm/igemm.h"
+#include "kernels/post_body.h"
+#include "kernels/simd.h"
+
+namespace cycloid::kernels {
+namespace {
+
+template <int kRows, int kVectors>
+CYCLOID_INLINE void igemm_start(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
+  if (t.accumulate) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const float* p = t.c + r * t.c_stride + v * kLanes;
+        acc[r][v] = v + 1 < kVectors ? load(p) : load(p, last);
+      }
+    }
+    return;
+  }
+  Vec bias[kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const float* p = t.bias + v * kLanes;
+    bias[v] = t.bias == nullptr ? zero() : v + 1 < kVectors ? load(p) : load(p, last);
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = bias[v];
+  }
+}
+
+template <int kRows, int kVectors>
+CYCLOID_INLINE void igemm_finish(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
+  if (t.residual != nullptr) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        const float* p = t.residual + r * t.residual_stride + v * kLanes;
+        acc[r][v] = acc[r][v] + (v + 1 < kVectors ? load(p) : load(p, last));
+      }
+    }
+  }
+  if (t.clip) {
+    const Vec lo = set1(t.lo), hi = set1(t.hi);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = min(hi, max(lo, acc[r][v]));
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    float* p = t.c + r * t.c_stride;
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < kVectors; ++v) store(p + v * kLanes, acc[r][v]);
+  }
+  constexpr int64_t kLast = (kVectors - 1) * kLanes;
+  if (t.columns == kVectors * kLanes) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) store(t.c + r * t.c_stride + kLast, acc[r][kVectors - 1]);
+  } else {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) store(t.c + r * t.c_stride + kLast, acc[r][kVectors - 1], last);
+  }
+}
+
+template <int kRows, int kVectors>
+void igemm_tile(const IgemmTile& t) {
+  const Mask last = first(t.columns - (kVectors - 1) * kLanes);
+  Vec acc[kRows][kVectors];
+  igemm_start<kRows, kVectors>(t, last, acc);
+  const float* b = t.b;
+  const float* const* rows = t.rows;
+  const int64_t k_stride = t.k_stride, b_stride = t.b_stride, channels = t.channels;
+  for (int64_t tap = t.taps; tap > 0; --tap) {
+    const float* a[kRows];
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) a[r] = rows[r];
+    rows += t.row_pointers;
+    int64_t at = 0;
+    for (int64_t k = channels; k > 0; --k) {
+      Vec bv[kVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) bv[v] = load(b + v * kLanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const Vec x = set1(a[r][at]);
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = fma(x, bv[v], acc[r][v]);
+      }
+      b += b_stride;
+      at += k_stride;
+      // One shared offset: without this the compiler keeps one moving pointer per row, and spills them.
+      __asm__("" : "+r"(at));
+    }
+  }
+  igemm_finish<kRows, kVectors>(t, last, acc);
+}
+
+template <int... kRow>
+struct RowList {};
+template <int kCount, int... kRow>
+struct RowsUpTo : RowsUpTo<kCount - 1, kCount, kRow...> {};
+template <int... kRow>
+struct RowsUpTo<0, kRow...> {
+  using List = RowList<kRow...>;
+};
+
+template <int kVectors, class Rows>
+struct IgemmByRows;
+template <int kVectors, int... kRow>
+struct IgemmByRows<kVectors, RowList<kRow...>> {
+  static constexpr IgemmFn table[] = {igemm_tile<kRow, kVectors>...};
+};
+
+template <int kVectors, int kMaxRows>
+constexpr IgemmPanel igemm_panel() {
+  return {kVectors, kMaxRows, IgemmByRows<kVectors, typename RowsUpTo<kMaxRows>::List>::table};
+}
+
+}  // namespace
+}  // namespace cycloid::kernels

@@ -1,0 +1,18 @@
+#include "kernels/igemm/igemm_body.h"
+
+#define CYCLOID_IGEMM(isa, vectors, max_rows) CYCLOID_IGEMM_##isa(vectors, max_rows)
+#define CYCLOID_IGEMM_scalar(vectors, max_rows) igemm_panel<vectors, max_rows>(),
+#define CYCLOID_IGEMM_avx2(vectors, max_rows)
+#define CYCLOID_IGEMM_avx512(vectors, max_rows)
+
+namespace cycloid::kernels {
+
+const IgemmKernels igemm_kernels_scalar = {
+    kLanes,
+    {
+#include "kernels/igemm/manifest.inc"
+    },
+    post_process,
+};
+
+}  // namespace cycloid::kernels

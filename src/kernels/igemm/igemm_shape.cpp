@@ -1,0 +1,52 @@
+#include "kernels/igemm/igemm_shape.h"
+
+#include <algorithm>
+
+namespace cycloid::kernels {
+namespace {
+
+// Cycles per element of the inner sum of a tile, on a core with one multiply-add and two loads per cycle at the vector
+// width (Zen 4 with AVX-512): the arithmetic; the loads (a little short of two per cycle); streaming the panel from
+// L2 at half a vector per cycle; the chain of dependent multiply-adds (4 cycles); and a share of the loop.
+double tile_cycles(int64_t rows, int64_t vectors) {
+  const double r = static_cast<double>(rows), v = static_cast<double>(vectors);
+  return std::max({r * v, 0.6 * (r + v), 2.0 * v, 4.0}) + 0.5;
+}
+
+}  // namespace
+
+const IgemmKernels& igemm_kernels(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512) return igemm_kernels_avx512;
+  if (isa == Isa::kAvx2) return igemm_kernels_avx2;
+#else
+  static_cast<void>(isa);
+#endif
+  return igemm_kernels_scalar;
+}
+
+IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int vectors) {
+  IgemmShape best;
+  for (const IgemmPanel& panel : kernels.panels) {
+    if (panel.max_rows == 0 || (vectors != 0 && panel.vectors != vectors)) continue;
+    const int64_t total = (columns + kernels.lanes - 1) / kernels.lanes;  // vectors
+    if (panel.vectors > total && panel.vectors != 1 && vectors == 0) continue;
+    IgemmShape shape{.rows = rows, .columns = columns, .vectors = panel.vectors};
+    shape.panels = (total + panel.vectors - 1) / panel.vectors;
+    shape.tiles = (rows + panel.max_rows - 1) / panel.max_rows;
+    shape.tile_rows = (rows + shape.tiles - 1) / shape.tiles;
+    const int64_t large = rows - rows / shape.tiles * shape.tiles;  // tiles that have tile_rows rows, if uneven
+    const auto row_of_tiles = [&](int64_t v) {
+      const int64_t small_rows = rows / shape.tiles;
+      return static_cast<double>(large) * tile_cycles(small_rows + 1, v) +
+             static_cast<double>(shape.tiles - large) * tile_cycles(small_rows, v);
+    };
+    const int64_t last = total - (shape.panels - 1) * panel.vectors;
+    shape.cost = (static_cast<double>(shape.panels - 1) * row_of_tiles(panel.vectors) + row_of_tiles(last)) *
+                 kernels.lanes;
+    if (best.vectors == 0 || shape.cost < best.cost) best = shape;
+  }
+  return best;
+}
+
+}  // namespace cycloid::kernels

@@ -1,0 +1,36 @@
+// How a product of `rows` x `columns` is cut into the register tiles of igemm.h.
+#pragma once
+
+#include <cstdint>
+
+#include "base/cpu.h"
+#include "kernels/igemm/igemm.h"
+
+namespace cycloid::kernels {
+
+const IgemmKernels& igemm_kernels(Isa isa);
+
+// Rows are cut into `tiles` tiles whose sizes differ by at most one: tile i has rows [tile_begin(i), tile_begin(i + 1)).
+// Columns are cut into panels of `vectors` vectors, the last one maybe narrower.
+struct IgemmShape {
+  int64_t rows = 0, columns = 0;
+  int vectors = 0;
+  int64_t tiles = 0, panels = 0;
+  int64_t tile_rows = 0;    // of the largest tile
+  double cost = 0;          // estimated multiply-adds at peak, for one element of the inner sum
+
+  int64_t tile_begin(int64_t tile) const { return tile * rows / tiles; }
+};
+
+// The cheapest cut; `vectors` 0 means any.
+IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int vectors = 0);
+
+// Width in floats of panel p, in whole vectors.
+inline int64_t panel_width(const IgemmKernels& k, int vectors, int64_t columns, int64_t p) {
+  const int64_t left = columns - p * vectors * k.lanes, full = static_cast<int64_t>(vectors) * k.lanes;
+  return left >= full ? full : (left + k.lanes - 1) / k.lanes * k.lanes;
+}
+
+inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+}  // namespace cycloid::kernels

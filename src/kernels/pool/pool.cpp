@@ -1,0 +1,95 @@
+#include "kernels/pool/pool.h"
+
+#include <algorithm>
+
+#include "kernels/isa_table.h"
+
+namespace cycloid::kernels {
+namespace {
+
+std::string invalid(const PoolParams& p) {
+  for (const int64_t size : {p.batch, p.in_h, p.in_w, p.channels, p.out_h, p.out_w, p.kernel_h, p.kernel_w, p.stride_h,
+                             p.stride_w, p.dilation_h, p.dilation_w}) {
+    if (size <= 0) return "a size, stride or dilation is not positive";
+  }
+  if (p.pad_top < 0 || p.pad_left < 0 || p.pad_bottom < 0 || p.pad_right < 0) return "negative padding";
+  if (p.in_stride < p.channels || p.out_stride < p.channels) return "a pixel stride is smaller than the channels";
+  return {};
+}
+
+// The name by kind and instruction set.
+std::string_view name_of(PoolKind kind, Isa isa) {
+  static constexpr std::string_view kNames[2][3] = {
+      {"pool.max.scalar", "pool.max.avx2", "pool.max.avx512"},
+      {"pool.average.scalar", "pool.average.avx2", "pool.average.avx512"},
+  };
+  return kNames[kind == PoolKind::kMax ? 0 : 1][static_cast<int>(isa)];
+}
+
+// Taps i of [0, count) with 0 <= first + i * step < size, as [begin, end).
+struct Taps {
+  int64_t begin, end;
+};
+Taps taps_inside(int64_t first, int64_t step, int64_t count, int64_t size) {
+  const int64_t begin = first < 0 ? std::min(count, (-first + step - 1) / step) : 0;
+  const int64_t end = first >= size ? 0 : std::min(count, (size - first + step - 1) / step);
+  return {begin, std::max(begin, end)};
+}
+
+}  // namespace
+
+PoolSelection select_pool(const PoolParams& params, Isa isa) {
+  PoolPlan plan;
+  plan.params = params;
+  PoolParams& p = plan.params;
+  if (p.in_stride == 0) p.in_stride = p.channels;
+  if (p.out_stride == 0) p.out_stride = p.channels;
+  if (std::string reason = invalid(p); !reason.empty()) return reason;
+  plan.bodies = &CYCLOID_ISA_TABLE(isa, pool_bodies);
+  plan.name = name_of(p.kind, isa);
+  const int64_t rows = p.batch * p.out_h, block = 4 * plan.bodies->lanes;
+  if (p.threads > 1 && rows < 4 * p.threads) {
+    plan.channel_blocks = std::clamp<int64_t>(p.channels / block, 1, (4 * p.threads + rows - 1) / rows);
+  }
+  plan.units = rows * plan.channel_blocks;
+  return plan;
+}
+
+void PoolPlan::run(const float* in, float* out, int64_t begin, int64_t end) const {
+  const PoolParams& p = params;
+  const int64_t block = 4 * bodies->lanes, wide = (p.channels + block - 1) / block;
+  const PoolRowFn body = p.kind == PoolKind::kMax ? bodies->max : bodies->average;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t part = unit % channel_blocks, row = unit / channel_blocks, n = row / p.out_h, y = row % p.out_h;
+    const int64_t channel = part * wide / channel_blocks * block;
+    const int64_t channel_end = std::min(p.channels, (part + 1) * wide / channel_blocks * block);
+    const int64_t top = y * p.stride_h - p.pad_top;
+    const Taps rows = taps_inside(top, p.dilation_h, p.kernel_h, p.in_h);
+    PoolRow t{};
+    t.in = in + (n * p.in_h + top + rows.begin * p.dilation_h) * p.in_w * p.in_stride + channel;
+    t.row_step = p.dilation_h * p.in_w * p.in_stride;
+    t.tap_rows = rows.end - rows.begin;
+    t.column_step = p.dilation_w * p.in_stride;
+    t.pixel_stride = p.in_stride;
+    t.in_w = p.in_w;
+    t.kernel_w = p.kernel_w;
+    t.stride_w = p.stride_w;
+    t.dilation_w = p.dilation_w;
+    t.pad_left = p.pad_left;
+    t.count_padding = p.kind == PoolKind::kAverageCountPadding;
+    t.counted_rows = t.tap_rows;
+    t.counted_end = p.in_w;
+    if (t.count_padding) {
+      const Taps counted = taps_inside(top + p.pad_top, p.dilation_h, p.kernel_h, p.pad_top + p.in_h + p.pad_bottom);
+      t.counted_rows = counted.end - counted.begin;
+      t.counted_end = p.in_w + p.pad_right;
+    }
+    t.out = out + (n * p.out_h + y) * p.out_w * p.out_stride + channel;
+    t.out_stride = p.out_stride;
+    t.out_w = p.out_w;
+    t.channels = channel_end - channel;
+    body(t);
+  }
+}
+
+}  // namespace cycloid::kernels

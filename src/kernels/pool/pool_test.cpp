@@ -1,0 +1,126 @@
+#include "kernels/pool/pool.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/testing.h"
+
+namespace cycloid::kernels {
+namespace {
+
+using testing::Guarded;
+using testing::pick;
+
+double reference(const PoolParams& p, const Guarded& in, int64_t n, int64_t oy, int64_t ox, int64_t c) {
+  double best = -INFINITY, sum = 0, count = 0;
+  for (int64_t i = 0; i < p.kernel_h; ++i) {
+    for (int64_t j = 0; j < p.kernel_w; ++j) {
+      const int64_t y = oy * p.stride_h - p.pad_top + i * p.dilation_h, x = ox * p.stride_w - p.pad_left + j * p.dilation_w;
+      const bool inside = y >= 0 && y < p.in_h && x >= 0 && x < p.in_w;
+      const bool padded = y >= -p.pad_top && y < p.in_h + p.pad_bottom && x >= -p.pad_left && x < p.in_w + p.pad_right;
+      if (inside || (padded && p.kind == PoolKind::kAverageCountPadding)) ++count;
+      if (!inside) continue;
+      const double value = in[static_cast<size_t>(((n * p.in_h + y) * p.in_w + x) * p.in_stride + c)];
+      best = std::max(best, value);
+      sum += value;
+    }
+  }
+  if (p.kind == PoolKind::kMax) return best;
+  return count > 0 ? sum / count : 0;
+}
+
+PoolParams random_params(std::mt19937& random) {
+  PoolParams p;
+  p.kind = static_cast<PoolKind>(pick(random, 0, 2));
+  p.batch = pick(random, 1, 2);
+  p.in_h = pick(random, 1, 12);
+  p.in_w = pick(random, 1, 12);
+  p.channels = pick(random, 1, 150);
+  if (pick(random, 0, 3) == 0) {  // global
+    p.kernel_h = p.in_h;
+    p.kernel_w = p.in_w;
+  } else {
+    p.kernel_h = pick(random, 1, 4);
+    p.kernel_w = pick(random, 1, 4);
+    p.stride_h = pick(random, 1, 3);
+    p.stride_w = pick(random, 1, 3);
+    p.dilation_h = pick(random, 0, 2) == 0 ? 2 : 1;
+    p.dilation_w = pick(random, 0, 2) == 0 ? 2 : 1;
+    p.pad_top = pick(random, 0, p.kernel_h);
+    p.pad_left = pick(random, 0, p.kernel_w);
+    p.pad_bottom = pick(random, 0, p.kernel_h);
+    p.pad_right = pick(random, 0, p.kernel_w);
+    // One more than floor mode: windows that lie partly or wholly outside, as ceil mode can give.
+    const auto out = [&](int64_t in, int64_t pads, int64_t k, int64_t s, int64_t d) {
+      return std::max<int64_t>(1, (in + pads - d * (k - 1) - 1) / s + 1 + pick(random, 0, 1));
+    };
+    p.out_h = out(p.in_h, p.pad_top + p.pad_bottom, p.kernel_h, p.stride_h, p.dilation_h);
+    p.out_w = out(p.in_w, p.pad_left + p.pad_right, p.kernel_w, p.stride_w, p.dilation_w);
+  }
+  p.in_stride = p.channels + pick(random, 0, 5);
+  p.out_stride = p.channels + pick(random, 0, 5);
+  p.threads = static_cast<int>(pick(random, 1, 4));
+  return p;
+}
+
+class Pool : public ::testing::TestWithParam<Isa> {};
+INSTANTIATE_TEST_SUITE_P(All, Pool, ::testing::ValuesIn(kAllIsas),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+TEST_P(Pool, AgreesWithTheDefinition) {
+  if (!isa_available(GetParam())) GTEST_SKIP() << to_string(GetParam()) << " is not available here";
+  for (int seed = 0; seed < 300; ++seed) {
+    std::mt19937 random(static_cast<unsigned>(seed));
+    const PoolParams p = random_params(random);
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Guarded in(static_cast<size_t>((p.batch * p.in_h * p.in_w - 1) * p.in_stride + p.channels), seed % 3);
+    Guarded out(static_cast<size_t>((p.batch * p.out_h * p.out_w - 1) * p.out_stride + p.channels), seed % 4);
+    testing::fill_random(in, random);
+    const PoolSelection selection = select_pool(p, GetParam());
+    ASSERT_NE(std::get_if<PoolPlan>(&selection), nullptr) << std::get<std::string>(selection);
+    const PoolPlan& plan = std::get<PoolPlan>(selection);
+    for (int64_t begin = 0; begin < plan.units;) {
+      const int64_t end = std::min(plan.units, begin + pick(random, 1, plan.units));
+      plan.run(in.data(), out.data(), begin, end);
+      begin = end;
+    }
+    const double terms = static_cast<double>(p.kernel_h * p.kernel_w + 2);
+    for (int64_t n = 0; n < p.batch; ++n) {
+      for (int64_t y = 0; y < p.out_h; ++y) {
+        for (int64_t x = 0; x < p.out_w; ++x) {
+          for (int64_t c = 0; c < p.channels; ++c) {
+            const double want = reference(p, in, n, y, x, c);
+            const float got = out[static_cast<size_t>(((n * p.out_h + y) * p.out_w + x) * p.out_stride + c)];
+            if (std::isinf(want)) {
+              ASSERT_EQ(got, want);
+            } else {
+              ASSERT_NEAR(got, want, terms * 0x1p-24) << n << " " << y << " " << x << " " << c;
+            }
+          }
+        }
+      }
+    }
+    ASSERT_TRUE(in.intact() && out.intact());
+  }
+}
+
+TEST_P(Pool, MaxReturnsNanFromAnyTap) {
+  if (!isa_available(GetParam())) GTEST_SKIP();
+  for (size_t at = 0; at < 4; ++at) {
+    float in[4] = {1, 2, 3, 4}, out = 0;
+    in[at] = NAN;
+    const auto plan = std::get<PoolPlan>(select_pool({.in_h = 2, .in_w = 2, .kernel_h = 2, .kernel_w = 2}, GetParam()));
+    plan.run(in, &out, 0, plan.units);
+    EXPECT_TRUE(std::isnan(out)) << at;
+  }
+}
+
+TEST(SelectPool, SaysWhyItDeclines) {
+  EXPECT_EQ(std::get<std::string>(select_pool({.pad_top = -1}, Isa::kScalar)), "negative padding");
+  EXPECT_EQ(std::get<std::string>(select_pool({.channels = 3, .in_stride = 2}, Isa::kScalar)),
+            "a pixel stride is smaller than the channels");
+}
+
+}  // namespace
+}  // namespace cycloid::kernels

@@ -1,0 +1,7 @@
+#include "kernels/rowwise/rowwise_body.h"
+
+namespace cycloid::kernels {
+
+const RowwiseBodies rowwise_bodies_avx512 = {softmax_rows, normalize_rows, lrn_rows, kReduceColumns, kReduceRows};
+
+}  // namespace cycloid::kernels
