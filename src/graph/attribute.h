@@ -22,6 +22,7 @@ using GraphPtr = std::shared_ptr<const Graph>;
 // An attribute of a function's body that takes its value from the function call's attribute of that name.
 struct AttributeReference {
   std::string name;
+  std::int32_t type = 0;  // AttributeProto.AttributeType of the referred attribute; 0: not said
 };
 
 using Attribute = std::variant<std::int64_t, float, std::string, Tensor, GraphPtr, std::vector<std::int64_t>, std::vector<float>,

@@ -67,6 +67,7 @@ struct Node {
   std::vector<ValueId> inputs;   // invalid where an optional input is absent
   std::vector<ValueId> outputs;  // invalid where an optional output is not wanted
   Attributes attributes;
+  std::string overload;  // of the model's function that this node calls; mostly empty
 };
 
 class Graph {
