@@ -25,6 +25,9 @@ int report_error(std::string_view message, int exit_code = kExitFailure);
 // The same for an Error: `kInvalidArgument` is a usage error, every other code a failure.
 int report_error(const Error& error);
 
+void add_backends_command(CLI::App& app, int& exit_code);
+void add_worker_command(CLI::App& app, int& exit_code);
+
 // Parses the command line and runs the subcommand; returns the exit code of the process.
 int run_cli(int argc, const char* const* argv);
 

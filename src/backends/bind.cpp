@@ -1,0 +1,56 @@
+#include "backends/bind.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace cycloid {
+namespace {
+
+bool fits(const ModelInput& input, const Tensor& tensor) {
+  if (input.dtype != DType::kUndefined && input.dtype != tensor.dtype()) return false;
+  if (input.any_rank) return true;
+  return std::equal(input.dims.begin(), input.dims.end(), tensor.dims().begin(), tensor.dims().end(),
+                    [](std::int64_t takes, std::int64_t has) { return takes < 0 || takes == has; });
+}
+
+std::string names_of(const std::vector<ModelInput>& model) {
+  std::string names;
+  for (const ModelInput& input : model) names += (names.empty() ? "" : ", ") + input.name + " " + describe(input);
+  return names.empty() ? "no inputs" : names;
+}
+
+}  // namespace
+
+std::string describe(const ModelInput& input) {
+  std::string text = input.dtype == DType::kUndefined ? "any" : std::string(to_string(input.dtype));
+  if (input.any_rank) return text + "[...]";
+  std::vector<std::string> sizes;
+  for (std::int64_t size : input.dims) sizes.push_back(size < 0 ? "?" : fmt::format("{}", size));
+  return fmt::format("{}[{}]", text, fmt::join(sizes, ","));
+}
+
+Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& model,
+                                              const std::vector<NamedTensor>& given) {
+  std::vector<std::size_t> matches;
+  for (const ModelInput& input : model) {
+    auto found = std::find_if(given.begin(), given.end(), [&](const NamedTensor& g) { return g.name == input.name; });
+    if (found == given.end()) {
+      return invalid_argument("input '{}' is missing; the model takes {}", input.name, names_of(model));
+    }
+    if (!fits(input, found->tensor)) {
+      const Tensor& tensor = found->tensor;
+      return invalid_argument("input '{}' is {}[{}]; the model takes {}", input.name, to_string(tensor.dtype()),
+                              fmt::join(tensor.dims(), ","), describe(input));
+    }
+    matches.push_back(static_cast<std::size_t>(found - given.begin()));
+  }
+  for (const NamedTensor& g : given) {
+    if (std::none_of(model.begin(), model.end(), [&](const ModelInput& input) { return g.name == input.name; })) {
+      return invalid_argument("the model has no input '{}'; it takes {}", g.name, names_of(model));
+    }
+  }
+  return matches;
+}
+
+}  // namespace cycloid

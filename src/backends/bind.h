@@ -1,0 +1,26 @@
+// Matches the inputs a caller gives with those a model takes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+
+namespace cycloid {
+
+struct ModelInput {
+  std::string name;
+  DType dtype = DType::kUndefined;  // kUndefined: not known before the run (TorchScript)
+  bool any_rank = false;            // dims are not known
+  Dims dims;                        // a negative size is a dynamic one
+};
+
+// For each input of the model, in its order, the index into `given`. An error where one is missing, is not the model's,
+// or has another dtype or shape; it says which, and what the model takes.
+Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& model,
+                                              const std::vector<NamedTensor>& given);
+
+// "float32[5,3,64,64]"; a dynamic size is '?'.
+std::string describe(const ModelInput& input);
+
+}  // namespace cycloid
