@@ -28,7 +28,7 @@ function(cycloid_layer name)
       elseif(source MATCHES "_avx512\\.cpp$")
         # GCC 12 takes the undefined operand of its own AVX-512 intrinsics for a use of an uninitialised variable.
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-          "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma;-mprefer-vector-width=512;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
+          "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma;-mprefer-vector-width=512;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>;$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>")
       endif()
     endforeach()
   else()

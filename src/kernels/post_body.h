@@ -69,13 +69,12 @@ struct PostTile {
     for (int64_t r = 0; r < p.rows; ++r) {
       float* c = p.c + r * p.c_stride;
       const float* residual = p.residual == nullptr ? nullptr : p.residual + r * p.residual_stride;
-      for (int64_t j = 0; j < p.columns; j += kLanes) {
-        const Mask m = first(min_of(kLanes, p.columns - j));
-        const Vec slope = kKind == ActivationKind::kPRelu ? load(a.slope + j, m) : zero();
-        Vec x = activate<kKind>(load(c + j, m), a, slope);
-        if (residual != nullptr) x = x + load(residual + j, m);
-        store(c + j, x, m);
-      }
+      for_each_vector(p.columns, [&]<bool kFull>(int64_t j, Mask m) {
+        const Vec slope = kKind == ActivationKind::kPRelu ? load_part<kFull>(a.slope + j, m) : zero();
+        Vec x = activate<kKind>(load_part<kFull>(c + j, m), a, slope);
+        if (residual != nullptr) x = x + load_part<kFull>(residual + j, m);
+        store_part<kFull>(c + j, x, m);
+      });
     }
   }
 };

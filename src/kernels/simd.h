@@ -237,6 +237,30 @@ CYCLOID_INLINE float reduce_min(Vec a) {
 
 #endif
 
+// Masked loads and stores are slow on processors without AVX-512, so loops take whole vectors without a mask: kFull
+// says that m holds all lanes.
+template <bool kFull>
+CYCLOID_INLINE Vec load_part(const float* p, Mask m) {
+  if constexpr (kFull) return load(p);
+  return load(p, m);
+}
+template <bool kFull>
+CYCLOID_INLINE void store_part(float* p, Vec x, Mask m) {
+  if constexpr (kFull) {
+    store(p, x);
+  } else {
+    store(p, x, m);
+  }
+}
+
+// Calls f(begin, mask) for each vector of [0, n): first the whole ones, f.template operator()<true>, then the rest.
+template <class F>
+CYCLOID_INLINE void for_each_vector(int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) f.template operator()<true>(i, first(kLanes));
+  if (i < n) f.template operator()<false>(i, first(n - i));
+}
+
 CYCLOID_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 CYCLOID_INLINE int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 

@@ -6,8 +6,7 @@
 
 namespace cycloid::kernels {
 
-#define CYCLOID_CONV(algorithm, isa, enumerator) ConvKernel conv_##algorithm##_kernel(std::string_view name, Isa isa_of);
-#include "kernels/conv/manifest.inc"
-#undef CYCLOID_CONV
+ConvKernel conv_igemm_kernel(std::string_view name, Isa isa);
+ConvKernel conv_depthwise_kernel(std::string_view name, Isa isa);
 
 }  // namespace cycloid::kernels

@@ -16,7 +16,7 @@ CYCLOID_INLINE Vec pool_join(Vec sum, Vec tap) {
 }
 
 // kVectors vectors of channels of one pixel.
-template <bool kMax, int kVectors>
+template <bool kMax, int kVectors, bool kFull>
 CYCLOID_INLINE void pool_channels(const PoolRow& t, const float* window, int64_t taps, float scale, float* out,
                                   Mask last) {
   Vec sum[kVectors];
@@ -27,7 +27,7 @@ CYCLOID_INLINE void pool_channels(const PoolRow& t, const float* window, int64_t
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         const float* q = p + v * kLanes;
-        sum[v] = pool_join<kMax>(sum[v], v + 1 < kVectors ? load(q) : load(q, last));
+        sum[v] = pool_join<kMax>(sum[v], v + 1 < kVectors ? load(q) : load_part<kFull>(q, last));
       }
     }
   }
@@ -36,7 +36,7 @@ CYCLOID_INLINE void pool_channels(const PoolRow& t, const float* window, int64_t
     if (v + 1 < kVectors) {
       store(out + v * kLanes, sum[v]);
     } else {
-      store(out + v * kLanes, sum[v], last);
+      store_part<kFull>(out + v * kLanes, sum[v], last);
     }
   }
 }
@@ -58,11 +58,11 @@ void pool_row(const PoolRow& t) {
     float* out = t.out + x * t.out_stride;
     int64_t c = 0;
     for (; c + 4 * kLanes <= t.channels; c += 4 * kLanes) {
-      pool_channels<kMax, 4>(t, window + c, taps, scale, out + c, first(kLanes));
+      pool_channels<kMax, 4, true>(t, window + c, taps, scale, out + c, first(kLanes));
     }
-    for (; c < t.channels; c += kLanes) {
-      pool_channels<kMax, 1>(t, window + c, taps, scale, out + c, first(min_of(kLanes, t.channels - c)));
-    }
+    for_each_vector(t.channels - c, [&]<bool kFull>(int64_t j, Mask m) {
+      pool_channels<kMax, 1, kFull>(t, window + c + j, taps, scale, out + c + j, m);
+    });
   }
 }
 

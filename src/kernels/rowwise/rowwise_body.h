@@ -58,12 +58,9 @@ CYCLOID_INLINE float reduce_row(const float* x, int64_t columns, Map map) {
 // y = f(x) over a row.
 template <class F>
 CYCLOID_INLINE void map_row(const float* x, float* y, int64_t columns, F f) {
-  int64_t j = 0;
-  for (; j + kLanes <= columns; j += kLanes) store(y + j, f(load(x + j), j, first(kLanes)));
-  if (j < columns) {
-    const Mask m = first(columns - j);
-    store(y + j, f(load(x + j, m), j, m), m);
-  }
+  for_each_vector(columns, [&]<bool kFull>(int64_t j, Mask m) {
+    store_part<kFull>(y + j, f.template operator()<kFull>(load_part<kFull>(x + j, m), j, m), m);
+  });
 }
 
 void softmax_rows(const SoftmaxArgs& t) {
@@ -74,12 +71,12 @@ void softmax_rows(const SoftmaxArgs& t) {
     if (t.log) {
       const float sum = reduce_row<ReduceAdd>(x, t.columns, [&](Vec v, int64_t) { return exp(v - top); });
       const Vec shift = top + log(set1(sum));
-      map_row(x, y, t.columns, [&](Vec v, int64_t, Mask) { return v - shift; });
+      map_row(x, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return v - shift; });
     } else {
-      map_row(x, y, t.columns, [&](Vec v, int64_t, Mask) { return exp(v - top); });
+      map_row(x, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return exp(v - top); });
       const float sum = reduce_row<ReduceAdd>(y, t.columns, [](Vec v, int64_t) { return v; });
       const Vec scale = set1(1.0f / sum);
-      map_row(y, y, t.columns, [&](Vec v, int64_t, Mask) { return v * scale; });
+      map_row(y, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return v * scale; });
     }
   }
 }
@@ -94,10 +91,10 @@ void normalize_rows(const NormalizeArgs& t) {
     const Vec m = set1(mean);
     const float square = reduce_row<ReduceAdd>(x, t.columns, [&](Vec v, int64_t) { return (v - m) * (v - m); }) * count;
     const Vec scale = set1(1.0f / __builtin_sqrtf(square + t.epsilon));
-    map_row(x, t.y + r * t.y_stride, t.columns, [&](Vec v, int64_t j, Mask mask) {
+    map_row(x, t.y + r * t.y_stride, t.columns, [&]<bool kFull>(Vec v, int64_t j, Mask mask) {
       v = (v - m) * scale;
-      if (t.scale != nullptr) v = v * load(t.scale + j, mask);
-      if (t.shift != nullptr) v = v + load(t.shift + j, mask);
+      if (t.scale != nullptr) v = v * load_part<kFull>(t.scale + j, mask);
+      if (t.shift != nullptr) v = v + load_part<kFull>(t.shift + j, mask);
       return v;
     });
   }
@@ -113,10 +110,10 @@ void lrn_rows(const LrnArgs& t) {
   const bool quarters = t.beta == 0.75f;
   for (int64_t r = 0; r < t.rows; ++r) {
     const float* x = t.x + r * t.x_stride;
-    map_row(x, squares + before, t.columns, [](Vec v, int64_t, Mask) { return v * v; });
-    map_row(x, t.y + r * t.y_stride, t.columns, [&](Vec v, int64_t j, Mask m) {
+    map_row(x, squares + before, t.columns, []<bool>(Vec v, int64_t, Mask) { return v * v; });
+    map_row(x, t.y + r * t.y_stride, t.columns, [&]<bool kFull>(Vec v, int64_t j, Mask m) {
       Vec sum = zero();
-      for (int64_t i = 0; i < t.size; ++i) sum = sum + load(squares + j + i, m);
+      for (int64_t i = 0; i < t.size; ++i) sum = sum + load_part<kFull>(squares + j + i, m);
       const Vec base = fma(sum, factor, bias);
       if (quarters) return v / (sqrt(base) * sqrt(sqrt(base)));
       return v * exp(beta * log(base));
@@ -146,7 +143,7 @@ void reduce_rows(const ReduceArgs& t) {
   }
 }
 
-template <ReduceKind kKind, int kVectors>
+template <ReduceKind kKind, int kVectors, bool kFull>
 CYCLOID_INLINE void reduce_panel(const ReduceArgs& t, int64_t j, Mask last) {
   using Op = Reduce<kKind>;
   Vec s[kVectors];
@@ -155,7 +152,7 @@ CYCLOID_INLINE void reduce_panel(const ReduceArgs& t, int64_t j, Mask last) {
     const float* x = t.x + r * t.x_stride + j;
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      s[v] = Op::Join::join(s[v], Op::map(v + 1 < kVectors ? load(x + v * kLanes) : load(x + v * kLanes, last)));
+      s[v] = Op::Join::join(s[v], Op::map(v + 1 < kVectors ? load(x + v * kLanes) : load_part<kFull>(x + v * kLanes, last)));
     }
   }
   for (int v = 0; v < kVectors; ++v) {
@@ -165,7 +162,7 @@ CYCLOID_INLINE void reduce_panel(const ReduceArgs& t, int64_t j, Mask last) {
     if (v + 1 < kVectors) {
       store(t.y + j + v * kLanes, load(lanes));
     } else {
-      store(t.y + j + v * kLanes, load(lanes), last);
+      store_part<kFull>(t.y + j + v * kLanes, load(lanes), last);
     }
   }
 }
@@ -173,8 +170,8 @@ CYCLOID_INLINE void reduce_panel(const ReduceArgs& t, int64_t j, Mask last) {
 template <ReduceKind kKind>
 void reduce_columns(const ReduceArgs& t) {
   int64_t j = 0;
-  for (; j + 4 * kLanes <= t.columns; j += 4 * kLanes) reduce_panel<kKind, 4>(t, j, first(kLanes));
-  for (; j < t.columns; j += kLanes) reduce_panel<kKind, 1>(t, j, first(min_of(kLanes, t.columns - j)));
+  for (; j + 4 * kLanes <= t.columns; j += 4 * kLanes) reduce_panel<kKind, 4, true>(t, j, first(kLanes));
+  for_each_vector(t.columns - j, [&]<bool kFull>(int64_t i, Mask m) { reduce_panel<kKind, 1, kFull>(t, j + i, m); });
 }
 
 constexpr ReduceFn kReduceRows[] = {

@@ -1,0 +1,7 @@
+#include "kernels/conv/depthwise_body.h"
+
+namespace cycloid::kernels {
+
+const DepthwiseBodies depthwise_bodies_avx2 = {kLanes, sizeof(kDepthwise) / sizeof(kDepthwise[0]), kDepthwise};
+
+}  // namespace cycloid::kernels
