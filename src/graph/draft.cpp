@@ -271,6 +271,12 @@ class Assembler {
 
 }  // namespace
 
+Dim dim_of_name(std::string_view name) {
+  if (name.empty() || name.find('?') != std::string_view::npos) return Dim::unknown();
+  const auto parsed = Dim::parse(name);
+  return parsed && !parsed->is_known() ? *parsed : Dim::symbol(std::string(name));
+}
+
 Result<Graph> assemble(GraphDraft draft) {
   CYCLOID_ASSIGN(Scope scope, analyse(draft, 0));
   if (!scope.free.empty()) return undefined_value(draft, scope, *scope.free.begin());

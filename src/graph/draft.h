@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -54,5 +55,10 @@ struct GraphDraft {
 // could override in ONNX, but which optimisation needs to be fixed. Nodes keep their order where it is topological.
 // Errors name the node and the value: a name that is defined twice or never, a cycle, contradicting types.
 Result<Graph> assemble(GraphDraft draft);
+
+// A size by the name a file gives it (ONNX's dim_param): a symbol, or an expression of symbols as PyTorch's exporter
+// writes it ("2*batch"). A '?' in it is what other exporters write for every size they do not know, so it says nothing.
+// A text that is neither, or a number, is taken as a symbol.
+Dim dim_of_name(std::string_view name);
 
 }  // namespace cycloid

@@ -9,9 +9,6 @@ namespace {
 
 constexpr int kMaxTypeDepth = 16;
 
-// dim_param is a name, or an expression of names as PyTorch's exporter writes it ("2*batch"). A '?' in it is what other
-// exporters write for sizes they do not know, the same for all of them; so it says nothing. A text that is neither, or
-// a number, is taken as a name.
 Result<Dim> read_dim(std::string_view message) {
   Dim dim = Dim::unknown();
   const Status walked = for_each_field(message, "TensorShapeProto.Dimension", [&](const Field& field) -> Status {
@@ -20,9 +17,7 @@ Result<Dim> read_dim(std::string_view message) {
     if (field.number() == 1 && field.get(value)) dim = value >= 0 ? Dim(value) : Dim::unknown();
     if (field.number() == 2 && field.get(name)) {
       CYCLOID_TRY(check_text(name, "the name of a dimension"));
-      if (name.empty() || name.find('?') != std::string_view::npos) return {};
-      const auto parsed = Dim::parse(name);
-      dim = parsed && !parsed->is_known() ? *parsed : Dim::symbol(std::string(name));
+      dim = dim_of_name(name);
     }
     return {};
   });
