@@ -77,7 +77,8 @@ double cost(const ConvPlan& plan) {
   // Beside the sums: pointers (one load and some arithmetic per row and tap) and the store of each element.
   const double rows = static_cast<double>(pixels(plan.params) * plan.params.groups);
   const double lanes = plan.igemm->lanes;
-  return plan.cost_flops / 2 + rows * lanes * (static_cast<double>(plan.taps) * 2 + static_cast<double>(plan.panels) * 4);
+  return plan.cost_flops / 2 + rows * lanes * (static_cast<double>(plan.taps) * 2 + static_cast<double>(plan.panels) * 4) +
+         weight_streaming_cost(plan, static_cast<double>((plan.tiles + plan.block_tiles - 1) / plan.block_tiles));
 }
 
 void pack(const ConvPlan& plan, const float* weights, const float* bias, void* packed) {
