@@ -18,6 +18,7 @@
 #include "cycloid/result.h"
 #include "graph/graph.h"
 #include "ops/datum.h"
+#include "ops/dtype_set.h"
 
 namespace cycloid {
 
@@ -70,6 +71,12 @@ class EvalContext {
   const Tensor* optional_tensor(std::size_t i) const;
 
   virtual Result<std::vector<Datum>> run_subgraph(std::string_view name, std::span<const Datum> inputs) = 0;
+
+  // The bytes that may still be allocated under the caller's limit.
+  virtual std::size_t bytes_left() const { return SIZE_MAX; }
+  // An uninitialised tensor for an output or a large temporary; an error where it would pass the limit. Operators
+  // allocate what a model's data makes large through this, so that a hostile size is an error before it is memory.
+  Result<Tensor> allocate(DType dtype, Dims dims) const;
 };
 
 // Floating-point operations (a multiply-add is two) and bytes read and written by one evaluation, from value types.
@@ -80,8 +87,8 @@ struct Cost {
 };
 
 struct Op {
-  std::string_view domain;  // "" is ai.onnx
-  std::string_view name;
+  std::string_view domain = {};  // "" is ai.onnx
+  std::string_view name = {};
   // The versions of the operator this definition stands for: from `since` (the newest version whose meaning differs) on.
   // Import converts nodes of older versions (src/onnx/import).
   std::int64_t since = 1;
@@ -98,6 +105,8 @@ struct Op {
   Result<Cost> (*cost)(const Graph&, const Node&) = nullptr;
   // Same inputs may give different outputs (RandomNormal, ...): never folded or merged.
   bool random = false;
+  // The element types that input 0 may have, checked before infer() runs. Empty: any, or infer() checks.
+  DTypeSet dtypes = {};
 };
 
 // The definition, or nullptr for an operator this build does not know.
@@ -108,8 +117,11 @@ std::span<const Op* const> all_ops();
 // The newest ai.onnx operator set this build knows: the normal form every model is brought to.
 inline constexpr std::int64_t kNewestOpset = 28;
 
-// Runs type and shape inference over the graph and its subgraphs, merging with the types the model declares. An error
-// names the node: an unknown operator, wrong arity, attributes, dtypes or shapes.
+// Runs type and shape inference over the graph and its subgraphs. An error names the node: an unknown operator, wrong
+// arity, attributes, dtypes or shapes.
+// What follows from the inputs wins over what the model declares of intermediate values, because files carry stale
+// shapes (an edited batch size, a traced one): a declared type only fills in what inference left wholly unknown. A
+// declared graph output of another dtype or rank is an error; one of another size is corrected.
 Status infer_types(ModelIr& model);
 
 // The cost of a node, from the types in the graph. Unknown shapes give unknown Dims.
@@ -119,6 +131,8 @@ Result<Cost> cost_of(const Graph& graph, const Node& node);
 struct EvaluateLimits {
   std::size_t max_bytes = SIZE_MAX;        // of all live intermediate tensors
   std::int64_t max_node_runs = INT64_MAX;  // loops included
+  // Compares every value with its inferred type, symbolic sizes included: for tests of the inference.
+  bool check_types = false;
 };
 
 // The reference interpreter: runs the graph node by node, with the ops' reference evaluation. Inputs in the order of
