@@ -18,6 +18,7 @@ namespace {
 // adjacent in memory they are merged into one tap of kernel_w * in_c channels; windows that cross the left or right
 // edge are copied, with zeros, to scratch.
 constexpr int64_t kMergeChannels = 8;
+constexpr int64_t kFloat = sizeof(float);
 
 bool merges_taps(const ConvParams& p) {
   return p.groups == 1 && p.in_c <= kMergeChannels && p.kernel_w > 1 && p.dilation_w == 1 && p.in_stride == p.in_c;
@@ -26,15 +27,6 @@ bool merges_taps(const ConvParams& p) {
 int64_t group_in(const ConvParams& p) { return p.in_c / p.groups; }
 int64_t group_out(const ConvParams& p) { return p.out_c / p.groups; }
 int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
-
-IgemmShape shape_of(const ConvPlan& plan) {
-  IgemmShape shape{.rows = pixels(plan.params), .columns = group_out(plan.params)};
-  shape.vectors = static_cast<int>(plan.vectors);
-  shape.tiles = plan.tiles;
-  shape.panels = plan.panels;
-  shape.tile_rows = plan.tile_rows;
-  return shape;
-}
 
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
@@ -49,21 +41,23 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   plan.channels = merged ? p.kernel_w * p.in_c : group_in(p);
   const int64_t sum = plan.taps * plan.channels;
 
-  plan.zero_bytes = static_cast<int64_t>(align_up(static_cast<size_t>(plan.channels) * sizeof(float)));
+  plan.zero_bytes = static_cast<int64_t>(align_up(static_cast<size_t>(plan.channels * kFloat)));
   const int64_t columns = round_up(group_out(p), plan.igemm->lanes);
-  plan.group_bytes = static_cast<int64_t>(align_up(static_cast<size_t>((sum + 1) * columns) * sizeof(float)));
+  plan.group_bytes = static_cast<int64_t>(align_up(static_cast<size_t>((sum + 1) * columns * kFloat)));
   plan.packed_bytes = static_cast<size_t>(plan.zero_bytes + p.groups * plan.group_bytes);
 
-  // A block of tiles is computed panel by panel, so that a panel that left L1 serves the whole block; the block's part
-  // of A should stay in a quarter of L2, and its pointers in half of L1.
+  // A block of tiles is computed panel by panel, so that a panel that left L1 serves the whole block. The block's part of
+  // A should stay in a quarter of L2, or, where all weights stay in half of L1, in the other half; its pointers always in
+  // half of L1.
   const CpuInfo& cpu = cpu_info();
   const int64_t pointer_bytes = plan.taps * plan.tile_rows * static_cast<int64_t>(sizeof(float*));
-  const int64_t a_bytes = plan.tile_rows * p.stride_h * p.stride_w * group_in(p) * static_cast<int64_t>(sizeof(float));
-  plan.block_tiles = std::clamp<int64_t>(std::min(cpu.l2_bytes / 4 / a_bytes, cpu.l1d_bytes / 2 / pointer_bytes), 1, 64);
-  if (merged || plan.group_bytes <= cpu.l1d_bytes / 2) plan.block_tiles = 1;
+  const int64_t a_bytes = plan.tile_rows * p.stride_h * p.stride_w * group_in(p) * kFloat;
+  const int64_t room = plan.group_bytes <= cpu.l1d_bytes / 2 ? cpu.l1d_bytes / 2 : cpu.l2_bytes / 4;
+  plan.block_tiles = std::clamp<int64_t>(std::min(room / a_bytes, cpu.l1d_bytes / 2 / pointer_bytes), 1, 64);
+  if (merged) plan.block_tiles = 1;
   plan.block_tiles = std::min(plan.block_tiles, plan.tiles);
   plan.scratch_bytes = align_up(static_cast<size_t>(plan.block_tiles * pointer_bytes));
-  if (merged) plan.scratch_bytes += align_up(static_cast<size_t>(plan.tile_rows * sum) * sizeof(float));
+  if (merged) plan.scratch_bytes += align_up(static_cast<size_t>(plan.tile_rows * sum * kFloat));
 
   // Four units per thread keep the uneven last ones below a quarter of the time.
   plan.splits = std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels);
@@ -75,10 +69,10 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
 
 double cost(const ConvPlan& plan) {
   // Beside the sums: pointers (one load and some arithmetic per row and tap) and the store of each element.
-  const double rows = static_cast<double>(pixels(plan.params) * plan.params.groups);
-  const double lanes = plan.igemm->lanes;
-  return plan.cost_flops / 2 + rows * lanes * (static_cast<double>(plan.taps) * 2 + static_cast<double>(plan.panels) * 4) +
-         weight_streaming_cost(plan, static_cast<double>((plan.tiles + plan.block_tiles - 1) / plan.block_tiles));
+  const double rows = static_cast<double>(pixels(plan.params) * plan.params.groups), lanes = plan.igemm->lanes;
+  const double passes = static_cast<double>((plan.tiles + plan.block_tiles - 1) / plan.block_tiles);
+  return std::max(plan.cost_flops / 2, weight_streaming_cost(plan, passes)) +
+         rows * lanes * (static_cast<double>(plan.taps) * 1.5 + static_cast<double>(plan.panels) * 4);
 }
 
 void pack(const ConvPlan& plan, const float* weights, const float* bias, void* packed) {
@@ -101,129 +95,197 @@ void pack(const ConvPlan& plan, const float* weights, const float* bias, void* p
   }
 }
 
+// Output columns [begin, end) for which a tap's input column is inside the input.
+struct Columns {
+  int64_t begin, end;
+};
+Columns inside_columns(const ConvParams& p, int64_t offset, int64_t width) {
+  // 0 <= x * stride + offset <= in_w - width
+  const int64_t begin = offset < 0 ? (-offset + p.stride_w - 1) / p.stride_w : 0;
+  const int64_t room = p.in_w - width - offset;
+  return {begin, room < 0 ? 0 : room / p.stride_w + 1};
+}
+
 // The pointers of one tile, [taps][rows of the tile].
 class Pointers {
  public:
-  Pointers(const ConvPlan& plan, const ConvArgs& args) : plan_(plan), p_(plan.params), args_(args) {}
+  Pointers(const ConvPlan& plan, const ConvArgs& args)
+      : plan_(plan),
+        p_(plan.params),
+        args_(args),
+        merged_(merges_taps(p_)),
+        adjacent_(plan.taps == 1 && p_.stride_h == 1 && p_.stride_w == 1 && p_.pad_top == 0 && p_.pad_left == 0 &&
+                  p_.out_h == p_.in_h && p_.out_w == p_.in_w) {
+    if (merged_) {
+      inside_[0] = inside_columns(p_, -p_.pad_left, p_.kernel_w);
+    } else if (!adjacent_) {
+      for (int64_t j = 0; j < std::min<int64_t>(p_.kernel_w, kKnownTaps); ++j) inside_[j] = inside(j);
+    }
+  }
 
   void fill(int64_t group, int64_t first, int64_t rows, const float** to, float* copies) const {
     const float* in = args_.in + group * group_in(p_);
+    if (adjacent_) {
+      for (int64_t r = 0; r < rows; ++r) to[r] = in + (first + r) * p_.in_stride;
+      return;
+    }
     int64_t x = first % p_.out_w, y = first / p_.out_w % p_.out_h, n = first / (p_.out_w * p_.out_h);
-    const bool merged = merges_taps(p_);
-    for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t r = 0; r < rows;) {  // the tile's pixels of one output row at a time
+      const int64_t run = std::min(rows - r, p_.out_w - x);
       const float* image = in + n * p_.in_h * p_.in_w * p_.in_stride;
-      if (merged) {
-        fill_merged(image, y, x, rows, to + r, copies + r * plan_.taps * plan_.channels);
+      if (merged_) {
+        fill_merged(image, y, x, run, rows, to + r, copies + r * plan_.taps * plan_.channels);
       } else {
-        fill_window(image, y, x, rows, to + r);
+        fill_windows(image, y, x, run, rows, to + r);
       }
-      if (++x == p_.out_w) {
-        x = 0;
-        if (++y == p_.out_h) y = 0, ++n;
-      }
+      r += run;
+      x = 0;
+      if (++y == p_.out_h) y = 0, ++n;
     }
   }
 
  private:
-  const float* zeros() const { return static_cast<const float*>(args_.packed); }
+  static constexpr int64_t kKnownTaps = 16;
 
-  void fill_window(const float* image, int64_t y, int64_t x, int64_t rows, const float** to) const {
-    const int64_t top = y * p_.stride_h - p_.pad_top, left = x * p_.stride_w - p_.pad_left;
+  const float* zeros() const { return static_cast<const float*>(args_.packed); }
+  Columns inside(int64_t j) const { return inside_columns(p_, j * p_.dilation_w - p_.pad_left, 1); }
+
+  void fill_windows(const float* image, int64_t y, int64_t x, int64_t run, int64_t rows, const float** to) const {
+    const int64_t top = y * p_.stride_h - p_.pad_top, step = p_.stride_w * p_.in_stride;
     for (int64_t i = 0; i < p_.kernel_h; ++i) {
       const int64_t in_y = top + i * p_.dilation_h;
-      const bool row_inside = in_y >= 0 && in_y < p_.in_h;
+      if (in_y < 0 || in_y >= p_.in_h) {
+        for (int64_t j = 0; j < p_.kernel_w; ++j, to += rows) std::fill(to, to + run, zeros());
+        continue;
+      }
       const float* row = image + in_y * p_.in_w * p_.in_stride;
       for (int64_t j = 0; j < p_.kernel_w; ++j, to += rows) {
-        const int64_t in_x = left + j * p_.dilation_w;
-        *to = row_inside && in_x >= 0 && in_x < p_.in_w ? row + in_x * p_.in_stride : zeros();
+        const Columns columns = j < kKnownTaps ? inside_[j] : inside(j);
+        const int64_t begin = std::clamp<int64_t>(columns.begin - x, 0, run);
+        const int64_t end = std::clamp<int64_t>(columns.end - x, begin, run);
+        const float* pixel = row + ((x + begin) * p_.stride_w + j * p_.dilation_w - p_.pad_left) * p_.in_stride;
+        for (int64_t r = 0; r < begin; ++r) to[r] = zeros();
+        for (int64_t r = begin; r < end; ++r, pixel += step) to[r] = pixel;
+        for (int64_t r = end; r < run; ++r) to[r] = zeros();
       }
     }
   }
 
-  void fill_merged(const float* image, int64_t y, int64_t x, int64_t rows, const float** to, float* copy) const {
-    const int64_t top = y * p_.stride_h - p_.pad_top, left = x * p_.stride_w - p_.pad_left;
-    const bool whole = left >= 0 && left + p_.kernel_w <= p_.in_w;
+  void fill_merged(const float* image, int64_t y, int64_t x, int64_t run, int64_t rows, const float** to,
+                   float* copies) const {
+    const int64_t top = y * p_.stride_h - p_.pad_top;
+    const int64_t begin = std::clamp<int64_t>(inside_[0].begin - x, 0, run);
+    const int64_t end = std::clamp<int64_t>(inside_[0].end - x, begin, run);
+    for (int64_t i = 0; i < p_.kernel_h; ++i, to += rows) {
+      const int64_t in_y = top + i * p_.dilation_h;
+      if (in_y < 0 || in_y >= p_.in_h) {
+        std::fill(to, to + run, zeros());
+        continue;
+      }
+      const float* row = image + in_y * p_.in_w * p_.in_c;
+      const float* window = row + ((x + begin) * p_.stride_w - p_.pad_left) * p_.in_c;
+      for (int64_t r = begin; r < end; ++r, window += p_.stride_w * p_.in_c) to[r] = window;
+      for (int64_t r = 0; r < begin; ++r) to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
+      for (int64_t r = end; r < run; ++r) to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
+    }
+  }
+
+  // The row of the window of output column x, with zeros where it is outside.
+  const float* copy_window(const float* row, int64_t x, float* copy) const {
+    const int64_t left = x * p_.stride_w - p_.pad_left;
     const int64_t begin = std::clamp<int64_t>(-left, 0, p_.kernel_w);
     const int64_t end = std::clamp<int64_t>(p_.in_w - left, begin, p_.kernel_w);
-    for (int64_t i = 0; i < p_.kernel_h; ++i, to += rows, copy += plan_.channels) {
-      const int64_t in_y = top + i * p_.dilation_h;
-      const float* row = image + (in_y * p_.in_w + left) * p_.in_c;
-      if (in_y < 0 || in_y >= p_.in_h) {
-        *to = zeros();
-      } else if (whole) {
-        *to = row;
-      } else {
-        std::fill(copy, copy + begin * p_.in_c, 0.0f);
-        std::copy(row + begin * p_.in_c, row + end * p_.in_c, copy + begin * p_.in_c);
-        std::fill(copy + end * p_.in_c, copy + plan_.channels, 0.0f);
-        *to = copy;
-      }
-    }
+    std::fill(copy, copy + begin * p_.in_c, 0.0f);
+    std::copy(row + (left + begin) * p_.in_c, row + (left + end) * p_.in_c, copy + begin * p_.in_c);
+    std::fill(copy + end * p_.in_c, copy + plan_.channels, 0.0f);
+    return copy;
   }
 
   const ConvPlan& plan_;
   const ConvParams& p_;
   const ConvArgs& args_;
+  const bool merged_;
+  const bool adjacent_;  // output pixel i is made of input pixel i
+  Columns inside_[kKnownTaps];
 };
 
-// Tiles [begin, end) of one group, panels [panel_begin, panel_end).
-void run_block(const ConvPlan& plan, const ConvArgs& args, int64_t group, int64_t begin, int64_t end,
-               int64_t panel_begin, int64_t panel_end) {
-  const ConvParams& p = plan.params;
-  const IgemmShape shape = shape_of(plan);
-  const auto pointers = static_cast<const float**>(args.scratch);
-  const int64_t per_tile = plan.taps * plan.tile_rows;
-  const auto copies =
-      reinterpret_cast<float*>(static_cast<char*>(args.scratch) +
-                               align_up(static_cast<size_t>(plan.block_tiles * per_tile) * sizeof(float*)));
-  const Pointers rows_of(plan, args);
-  for (int64_t t = begin; t < end; ++t) {
-    const int64_t first = shape.tile_begin(t);
-    rows_of.fill(group, first, shape.tile_begin(t + 1) - first, pointers + (t - begin) * per_tile, copies);
+// The loops over blocks, panels and tiles.
+class Runner {
+ public:
+  Runner(const ConvPlan& plan, const ConvArgs& args)
+      : plan_(plan),
+        p_(plan.params),
+        args_(args),
+        rows_of_(plan, args),
+        epilogue_(p_.activation, p_.has_residual, p_.residual_last),
+        per_tile_(plan.taps * plan.tile_rows),
+        out_(group_out(p_)),
+        sum_(plan.taps * plan.channels) {
+    shape_.rows = pixels(p_);
+    shape_.tiles = plan.tiles;
+    pointers_ = static_cast<const float**>(args.scratch);
+    copies_ = reinterpret_cast<float*>(static_cast<char*>(args.scratch) +
+                                       align_up(static_cast<size_t>(plan.block_tiles * per_tile_) * sizeof(float*)));
+    tile_.taps = plan.taps;
+    tile_.channels = plan.channels;
+    tile_.k_stride = 1;
+    tile_.residual_stride = p_.residual_stride;
+    tile_.c_stride = p_.out_stride;
+    epilogue_.set(tile_);
   }
 
-  const int64_t out = group_out(p), sum = plan.taps * plan.channels;
-  const int64_t full = plan.vectors * plan.igemm->lanes;
-  const auto weights =
-      reinterpret_cast<const float*>(static_cast<const char*>(args.packed) + plan.zero_bytes + group * plan.group_bytes);
-  const float* bias = weights + sum * round_up(out, plan.igemm->lanes);
-  const Epilogue epilogue(p.activation, p.has_residual, p.residual_last);
-
-  IgemmTile tile{};
-  tile.taps = plan.taps;
-  tile.channels = plan.channels;
-  tile.k_stride = 1;
-  tile.residual_stride = p.residual_stride;
-  tile.c_stride = p.out_stride;
-  epilogue.set(tile);
-  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
-    const int64_t column = panel * full;
-    tile.columns = std::min(full, out - column);
-    tile.b = weights + sum * column;
-    tile.b_stride = panel_width(*plan.igemm, static_cast<int>(plan.vectors), out, panel);
-    tile.bias = bias + column;
-    const IgemmFn* by_rows = plan.igemm->panels[tile.b_stride / plan.igemm->lanes - 1].by_rows;
+  // Tiles [begin, end) of one group, panels [panel_begin, panel_end).
+  void run_block(int64_t group, int64_t begin, int64_t end, int64_t panel_begin, int64_t panel_end) {
     for (int64_t t = begin; t < end; ++t) {
-      const int64_t first = shape.tile_begin(t), rows = shape.tile_begin(t + 1) - first;
-      const int64_t channel = group * out + column;
-      const float* residual = p.has_residual ? args.residual + first * p.residual_stride + channel : nullptr;
-      tile.rows = pointers + (t - begin) * per_tile;
-      tile.row_pointers = rows;
-      tile.residual = epilogue.residual_in_tile ? residual : nullptr;
-      tile.c = args.out + first * p.out_stride + channel;
-      by_rows[rows - 1](tile);
-      if (epilogue.post) epilogue.finish(*plan.igemm, tile, rows, channel, residual);
+      const int64_t first = shape_.tile_begin(t);
+      rows_of_.fill(group, first, shape_.tile_begin(t + 1) - first, pointers_ + (t - begin) * per_tile_, copies_);
+    }
+    const auto weights = reinterpret_cast<const float*>(static_cast<const char*>(args_.packed) + plan_.zero_bytes +
+                                                        group * plan_.group_bytes);
+    const float* bias = weights + sum_ * round_up(out_, plan_.igemm->lanes);
+    const int64_t full = plan_.vectors * plan_.igemm->lanes;
+    for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
+      const int64_t column = panel * full;
+      tile_.columns = std::min(full, out_ - column);
+      tile_.b = weights + sum_ * column;
+      tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), out_, panel);
+      tile_.bias = bias + column;
+      const IgemmFn* by_rows = plan_.igemm->panels[tile_.b_stride / plan_.igemm->lanes - 1].by_rows;
+      for (int64_t t = begin; t < end; ++t) run_tile(by_rows, t, t - begin, group * out_ + column);
     }
   }
-}
+
+ private:
+  void run_tile(const IgemmFn* by_rows, int64_t t, int64_t in_block, int64_t channel) {
+    const int64_t first = shape_.tile_begin(t), rows = shape_.tile_begin(t + 1) - first;
+    const float* residual = p_.has_residual ? args_.residual + first * p_.residual_stride + channel : nullptr;
+    tile_.rows = pointers_ + in_block * per_tile_;
+    tile_.row_pointers = rows;
+    tile_.residual = epilogue_.residual_in_tile ? residual : nullptr;
+    tile_.c = args_.out + first * p_.out_stride + channel;
+    by_rows[rows - 1](tile_);
+    if (epilogue_.post) epilogue_.finish(*plan_.igemm, tile_, rows, channel, residual);
+  }
+
+  const ConvPlan& plan_;
+  const ConvParams& p_;
+  const ConvArgs& args_;
+  const Pointers rows_of_;
+  const Epilogue epilogue_;
+  const int64_t per_tile_, out_, sum_;
+  IgemmShape shape_;
+  IgemmTile tile_{};
+  const float** pointers_;
+  float* copies_;
+};
 
 void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end) {
+  Runner runner(plan, args);
   while (begin < end) {
     const int64_t tile = begin % plan.tiles, split = begin / plan.tiles % plan.splits;
     const int64_t group = begin / (plan.tiles * plan.splits);
     const int64_t tile_end = std::min({plan.tiles, tile + (end - begin), tile + plan.block_tiles});
-    run_block(plan, args, group, tile, tile_end, split * plan.panels / plan.splits,
-              (split + 1) * plan.panels / plan.splits);
+    runner.run_block(group, tile, tile_end, split * plan.panels / plan.splits, (split + 1) * plan.panels / plan.splits);
     begin += tile_end - tile;
   }
 }

@@ -11,11 +11,14 @@ ConvKernel conv_depthwise_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd2_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd4_kernel(std::string_view name, Isa isa);
 
-// What reading the packed weights `passes` times costs, in the unit of ConvKernel::cost, where they do not stay in L2:
-// about 8 bytes per cycle from the next cache.
+// What reading the packed weights `passes` times takes, in the unit of ConvKernel::cost, where they do not stay in L2:
+// about 8 bytes per cycle from L3 and 3 from memory (one core of the reference machine). It overlaps with arithmetic.
 inline double weight_streaming_cost(const ConvPlan& plan, double passes) {
-  if (static_cast<int64_t>(plan.packed_bytes) <= cpu_info().l2_bytes / 2) return 0;
-  return static_cast<double>(plan.packed_bytes) * passes / 8 * plan.igemm->lanes;
+  const CpuInfo& cpu = cpu_info();
+  const int64_t bytes = static_cast<int64_t>(plan.packed_bytes);
+  if (bytes <= cpu.l2_bytes / 2) return 0;
+  // Other tenants and layers share L3.
+  return static_cast<double>(bytes) * passes / (bytes <= cpu.l3_bytes / 4 ? 8 : 3) * plan.igemm->lanes;
 }
 
 }  // namespace cycloid::kernels

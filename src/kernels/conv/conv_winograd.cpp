@@ -109,7 +109,8 @@ double cost(const ConvPlan& plan) {
   const double transforms = tiles * (in_vectors * n2 * 7 + out_vectors * n2 * 5);
   const double calls = static_cast<double>(blocks(plan) * plan.panels) * n2 * 80 * lanes *
                        static_cast<double>((plan.block_tiles + 13) / 14);
-  return plan.cost_flops / 2 + transforms + calls + weight_streaming_cost(plan, static_cast<double>(blocks(plan)));
+  return std::max(plan.cost_flops / 2 + calls, weight_streaming_cost(plan, static_cast<double>(blocks(plan)))) +
+         transforms;
 }
 
 // G of the points: column k of row i is the weight of tap k.
