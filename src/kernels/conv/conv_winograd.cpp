@@ -216,7 +216,7 @@ class Block {
 
   void multiply(int64_t panel, int64_t width) {
     const IgemmPanel& tiles = plan_.igemm->panels[width / plan_.igemm->lanes - 1];
-    const int64_t parts = (count_ + tiles.max_rows - 1) / tiles.max_rows;
+    const int64_t parts = (count_ + tiles.best_rows - 1) / tiles.best_rows;
     IgemmTile tile{};
     tile.taps = 1;
     tile.channels = p_.in_c;

@@ -38,6 +38,7 @@ using IgemmFn = void (*)(const IgemmTile&);
 struct IgemmPanel {
   int vectors;             // columns in vectors
   int max_rows;
+  int best_rows;           // what to cut rows into
   const IgemmFn* by_rows;  // by_rows[r - 1] computes r rows, 1 <= r <= max_rows
 };
 

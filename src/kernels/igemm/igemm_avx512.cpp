@@ -1,9 +1,9 @@
 #include "kernels/igemm/igemm_body.h"
 
-#define CYCLOID_IGEMM(isa, vectors, max_rows) CYCLOID_IGEMM_##isa(vectors, max_rows)
-#define CYCLOID_IGEMM_avx512(vectors, max_rows) igemm_panel<vectors, max_rows>(),
-#define CYCLOID_IGEMM_scalar(vectors, max_rows)
-#define CYCLOID_IGEMM_avx2(vectors, max_rows)
+#define CYCLOID_IGEMM(isa, vectors, max_rows, best_rows) CYCLOID_IGEMM_##isa(vectors, max_rows, best_rows)
+#define CYCLOID_IGEMM_avx512(vectors, max_rows, best_rows) igemm_panel<vectors, max_rows>(best_rows),
+#define CYCLOID_IGEMM_scalar(vectors, max_rows, best_rows)
+#define CYCLOID_IGEMM_avx2(vectors, max_rows, best_rows)
 
 namespace cycloid::kernels {
 

@@ -132,8 +132,8 @@ struct IgemmByRows<kVectors, RowList<kRow...>> {
 };
 
 template <int kVectors, int kMaxRows>
-constexpr IgemmPanel igemm_panel() {
-  return {kVectors, kMaxRows, IgemmByRows<kVectors, typename RowsUpTo<kMaxRows>::List>::table};
+constexpr IgemmPanel igemm_panel(int best_rows) {
+  return {kVectors, kMaxRows, best_rows, IgemmByRows<kVectors, typename RowsUpTo<kMaxRows>::List>::table};
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t
     if (panel.vectors > total && panel.vectors != 1 && vectors == 0) continue;
     IgemmShape shape{.rows = rows, .columns = columns, .vectors = panel.vectors};
     shape.panels = (total + panel.vectors - 1) / panel.vectors;
-    shape.tiles = (rows + panel.max_rows - 1) / panel.max_rows;
+    shape.tiles = (rows + panel.best_rows - 1) / panel.best_rows;
     shape.tile_rows = (rows + shape.tiles - 1) / shape.tiles;
     const int64_t large = rows - rows / shape.tiles * shape.tiles;  // tiles that have tile_rows rows, if uneven
     const auto row_of_tiles = [&](int64_t v) {
