@@ -24,6 +24,21 @@ bool merges_taps(const ConvParams& p) {
   return p.groups == 1 && p.in_c <= kMergeChannels && p.kernel_w > 1 && p.dilation_w == 1 && p.in_stride == p.in_c;
 }
 
+// Output pixel i is made of input pixel i alone.
+bool pointwise(const ConvParams& p) {
+  return p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 && p.pad_top == 0 && p.pad_left == 0 &&
+         p.out_h == p.in_h && p.out_w == p.in_w;
+}
+
+// Pixels 4 KiB apart share one set of L1, so the rows of a tile would push each other out at every step of the sum; such
+// pixels are copied to scratch, spread.
+bool copies_pixels(const ConvParams& p) { return pointwise(p) && p.in_stride * kFloat % 4096 == 0; }
+
+// Floats from row to row of the copies: an odd number of cache lines.
+int64_t copy_stride(const ConvPlan& plan) {
+  return merges_taps(plan.params) ? plan.taps * plan.channels : (plan.channels + 31) / 32 * 32 + 16;
+}
+
 int64_t group_in(const ConvParams& p) { return p.in_c / p.groups; }
 int64_t group_out(const ConvParams& p) { return p.out_c / p.groups; }
 int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
@@ -57,7 +72,10 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   if (merged) plan.block_tiles = 1;
   plan.block_tiles = std::min(plan.block_tiles, plan.tiles);
   plan.scratch_bytes = align_up(static_cast<size_t>(plan.block_tiles * pointer_bytes));
-  if (merged) plan.scratch_bytes += align_up(static_cast<size_t>(plan.tile_rows * sum * kFloat));
+  if (merged || copies_pixels(p)) {
+    plan.scratch_bytes +=
+        align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows * copy_stride(plan) * kFloat));
+  }
 
   // Four units per thread keep the uneven last ones below a quarter of the time.
   plan.splits = std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels);
@@ -114,8 +132,8 @@ class Pointers {
         p_(plan.params),
         args_(args),
         merged_(merges_taps(p_)),
-        adjacent_(plan.taps == 1 && p_.stride_h == 1 && p_.stride_w == 1 && p_.pad_top == 0 && p_.pad_left == 0 &&
-                  p_.out_h == p_.in_h && p_.out_w == p_.in_w) {
+        adjacent_(pointwise(p_)),
+        copies_(copies_pixels(p_)) {
     if (merged_) {
       inside_[0] = inside_columns(p_, -p_.pad_left, p_.kernel_w);
     } else if (!adjacent_) {
@@ -126,7 +144,13 @@ class Pointers {
   void fill(int64_t group, int64_t first, int64_t rows, const float** to, float* copies) const {
     const float* in = args_.in + group * group_in(p_);
     if (adjacent_) {
-      for (int64_t r = 0; r < rows; ++r) to[r] = in + (first + r) * p_.in_stride;
+      for (int64_t r = 0; r < rows; ++r) {
+        to[r] = in + (first + r) * p_.in_stride;
+        if (!copies_) continue;
+        float* copy = copies + r * copy_stride(plan_);
+        std::memcpy(copy, to[r], static_cast<size_t>(plan_.channels * kFloat));
+        to[r] = copy;
+      }
       return;
     }
     int64_t x = first % p_.out_w, y = first / p_.out_w % p_.out_h, n = first / (p_.out_w * p_.out_h);
@@ -205,7 +229,7 @@ class Pointers {
   const ConvParams& p_;
   const ConvArgs& args_;
   const bool merged_;
-  const bool adjacent_;  // output pixel i is made of input pixel i
+  const bool adjacent_, copies_;
   Columns inside_[kKnownTaps];
 };
 
@@ -238,7 +262,8 @@ class Runner {
   void run_block(int64_t group, int64_t begin, int64_t end, int64_t panel_begin, int64_t panel_end) {
     for (int64_t t = begin; t < end; ++t) {
       const int64_t first = shape_.tile_begin(t);
-      rows_of_.fill(group, first, shape_.tile_begin(t + 1) - first, pointers_ + (t - begin) * per_tile_, copies_);
+      rows_of_.fill(group, first, shape_.tile_begin(t + 1) - first, pointers_ + (t - begin) * per_tile_,
+                    copies_ + (t - begin) * plan_.tile_rows * copy_stride(plan_));
     }
     const auto weights = reinterpret_cast<const float*>(static_cast<const char*>(args_.packed) + plan_.zero_bytes +
                                                         group * plan_.group_bytes);

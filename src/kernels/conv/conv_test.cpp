@@ -184,6 +184,7 @@ Case random_case(int seed) {
   }
   if (pick(random, 0, 1) == 0) p.in_stride = p.in_c + pick(random, 0, 9);
   if (pick(random, 0, 1) == 0) p.out_stride = p.out_c + pick(random, 0, 9);
+  if (pick(random, 0, 9) == 0) p.in_stride = 1024;  // pixels that share a set of L1
   p.has_residual = pick(random, 0, 2) == 0;
   if (p.has_residual) {
     p.residual_last = pick(random, 0, 1) == 0;

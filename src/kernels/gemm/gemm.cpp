@@ -19,6 +19,13 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
+// Rows this far apart share one set of L1 (64 sets of 64 bytes, 8 to 12 ways): the rows of a tile would push each other out
+// at every step of the sum. Such rows of A are copied to scratch, spread.
+constexpr int64_t kAliasBytes = 4096;
+
+// Floats from row to row of the copy: an odd number of cache lines, plus room.
+int64_t copy_stride(const GemmPlan& plan) { return (plan.k_block + 31) / 32 * 32 + 16; }
+
 std::string invalid(const GemmParams& p) {
   if (p.batch <= 0 || p.m <= 0 || p.n <= 0 || p.k <= 0) return "a size is not positive";
   if (p.a_stride < (p.a_transposed ? p.m : p.k) || p.b_stride < (p.b_transposed ? p.k : p.n) || p.c_stride < p.n ||
@@ -76,6 +83,7 @@ class Runner {
         epilogue_(p_.activation, p_.has_residual, p_.residual_last),
         pointers_(static_cast<const float**>(args.scratch)),
         panel_(reinterpret_cast<float*>(static_cast<char*>(args.scratch) + pointer_bytes(plan))),
+        copy_(reinterpret_cast<float*>(reinterpret_cast<char*>(panel_) + panel_bytes(plan))),
         a_(args.a + offset(p_.a_offsets, p_.a_step, matrix)),
         b_(args.b == nullptr ? nullptr : args.b + offset(p_.b_offsets, p_.b_step, matrix)),
         packed_(static_cast<const float*>(args.packed)),
@@ -91,6 +99,15 @@ class Runner {
 
   static size_t pointer_bytes(const GemmPlan& plan) {
     return align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows) * sizeof(float*));
+  }
+
+  static size_t panel_bytes(const GemmPlan& plan) {
+    if (plan.params.b_constant) return 0;
+    return align_up(static_cast<size_t>(plan.k_block * plan.vectors * plan.igemm->lanes * kFloat));
+  }
+  static size_t copy_bytes(const GemmPlan& plan) {
+    if (!plan.copy_a) return 0;
+    return align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows * copy_stride(plan) * kFloat));
   }
 
   void run(int64_t split, int64_t begin, int64_t end) {
@@ -111,7 +128,14 @@ class Runner {
     const float** to = pointers_;
     tile_.k_stride = p_.a_transposed ? p_.a_stride : 1;
     tile_.channels = k_end - k;
+    float* copy = copy_;
     for (int64_t r = shape_.tile_begin(begin); r < shape_.tile_begin(end); ++r) {
+      if (plan_.copy_a) {
+        std::memcpy(copy, a_ + r * p_.a_stride + k, static_cast<size_t>((k_end - k) * kFloat));
+        *to++ = copy;
+        copy += copy_stride(plan_);
+        continue;
+      }
       *to++ = p_.a_transposed ? a_ + k * p_.a_stride + r : a_ + r * p_.a_stride + k;
     }
   }
@@ -156,6 +180,7 @@ class Runner {
   IgemmTile tile_{};
   const float** pointers_;
   float* panel_;
+  float* copy_;
   const float* a_;
   const float* b_;
   const float* packed_;
@@ -194,8 +219,9 @@ void configure(GemmPlan& plan, Isa isa) {
   if (p.b_constant && p.threads <= 1) plan.splits = 1;
   plan.units = p.batch * plan.splits * plan.tiles;
   if (p.b_constant) plan.packed_bytes = align_up(static_cast<size_t>(p.k * round_up(p.n, plan.igemm->lanes) * kFloat));
-  plan.scratch_bytes = Runner::pointer_bytes(plan);
-  if (!p.b_constant) plan.scratch_bytes += align_up(static_cast<size_t>(plan.k_block * full * kFloat));
+  plan.copy_a = p.b_constant && !p.a_transposed && p.a_stride * kFloat % kAliasBytes == 0 && plan.tile_rows > 8 &&
+                plan.panels >= 4;
+  plan.scratch_bytes = Runner::pointer_bytes(plan) + Runner::panel_bytes(plan) + Runner::copy_bytes(plan);
 }
 
 }  // namespace

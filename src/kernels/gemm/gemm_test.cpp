@@ -34,6 +34,7 @@ GemmParams random_params(std::mt19937& random) {
   p.b_transposed = pick(random, 0, 1) == 0;
   p.b_constant = pick(random, 0, 1) == 0;
   p.a_stride = (p.a_transposed ? p.m : p.k) + pick(random, 0, 3);
+  if (pick(random, 0, 5) == 0) p.a_stride = (p.a_stride + 1023) / 1024 * 1024;  // rows that share a set of L1
   p.b_stride = (p.b_transposed ? p.k : p.n) + pick(random, 0, 3);
   p.c_stride = p.n + pick(random, 0, 3);
   p.residual_stride = p.n + pick(random, 0, 3);
