@@ -1,0 +1,89 @@
+// Pooling, row-wise kernels and permutations on the shapes of known layers: bytes read and written per second.
+#include "kernels/pool/pool.h"
+
+#include <benchmark/benchmark.h>
+
+#include "base/aligned.h"
+#include "kernels/move/move.h"
+#include "kernels/rowwise/rowwise.h"
+
+namespace cycloid::kernels {
+namespace {
+
+template <class Run>
+void add(const std::string& name, int64_t in_floats, int64_t out_floats, Run run) {
+  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+    AlignedBuffer<float> in(static_cast<size_t>(in_floats)), out(static_cast<size_t>(out_floats));
+    for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i % 17) * 0.1f - 0.8f;
+    for (auto _ : state) {
+      run(in.data(), out.data());
+      benchmark::ClobberMemory();
+    }
+    state.SetBytesProcessed(state.iterations() * (in_floats + out_floats) * 4);
+  })->Unit(benchmark::kMicrosecond);
+}
+
+void add_pools(Isa isa) {
+  const PoolParams pools[] = {
+      {.kind = PoolKind::kMax, .batch = 5, .in_h = 29, .in_w = 29, .channels = 96, .out_h = 14, .out_w = 14, .kernel_h = 3,
+       .kernel_w = 3, .stride_h = 2, .stride_w = 2},
+      {.kind = PoolKind::kAverage, .batch = 5, .in_h = 7, .in_w = 7, .channels = 512, .kernel_h = 7, .kernel_w = 7},
+  };
+  for (const PoolParams& p : pools) {
+    const PoolPlan plan = std::get<PoolPlan>(select_pool(p, isa));
+    add(std::string(plan.name) + "/" + std::to_string(p.in_h) + "x" + std::to_string(p.channels),
+        p.batch * p.in_h * p.in_w * p.channels, p.batch * p.out_h * p.out_w * p.channels,
+        [plan](const float* in, float* out) { plan.run(in, out, 0, plan.units); });
+  }
+}
+
+void add_rows(Isa isa) {
+  const std::string suffix = "." + std::string(to_string(isa));
+  constexpr int64_t kRows = 64, kColumns = 384, kCount = kRows * kColumns;
+  add("rowwise.softmax" + suffix, kCount, kCount, [fn = softmax_kernel(isa)](const float* in, float* out) {
+    fn({in, kColumns, out, kColumns, kRows, kColumns, false});
+  });
+  add("rowwise.normalize" + suffix, kCount, kCount, [fn = normalize_kernel(isa)](const float* in, float* out) {
+    fn({in, kColumns, out, kColumns, kRows, kColumns, nullptr, nullptr, 1e-5f, true});
+  });
+  add("rowwise.lrn" + suffix, kCount, kCount + kColumns + 5, [fn = lrn_kernel(isa)](const float* in, float* out) {
+    fn({in, kColumns, out, kColumns, kRows, kColumns, 5, 1e-4f, 0.75f, 1, out + kCount});
+  });
+  for (const ReduceKernel& kernel : reduce_kernels()) {
+    add(std::string(kernel.name) + ".rows" + suffix, kCount, kRows,
+        [fn = reduce_rows_kernel(kernel.kind, isa)](const float* in, float* out) { fn({in, kColumns, out, kRows, kColumns}); });
+    add(std::string(kernel.name) + ".columns" + suffix, kCount, kColumns,
+        [fn = reduce_columns_kernel(kernel.kind, isa)](const float* in, float* out) {
+          fn({in, kColumns, out, kRows, kColumns});
+        });
+  }
+}
+
+void add_permutes() {
+  const auto permute = [](const char* name, std::vector<int64_t> shape, std::vector<int64_t> order) {
+    int64_t count = 1;
+    for (const int64_t d : shape) count *= d;
+    const PermutePlan plan = std::get<PermutePlan>(plan_permute(shape, order, 4));
+    add(std::string("move.permute/") + name, count, count,
+        [plan](const float* in, float* out) { plan.run(in, out, 0, plan.units); });
+  };
+  permute("image_nchw_to_nhwc", {5, 3, 64, 64}, {0, 2, 3, 1});
+  permute("nchw_to_nhwc", {1, 64, 56, 56}, {0, 2, 3, 1});
+  permute("nhwc_to_nchw", {5, 7, 7, 512}, {0, 3, 1, 2});
+  permute("transpose_2000x5000", {2000, 5000}, {1, 0});
+  permute("heads", {1, 128, 12, 32}, {0, 2, 1, 3});
+}
+
+// Registered when the program starts: google-benchmark's own way.
+const bool registered = [] {
+  for (const Isa isa : kAllIsas) {
+    if (!isa_available(isa)) continue;
+    add_pools(isa);
+    add_rows(isa);
+  }
+  add_permutes();
+  return true;
+}();
+
+}  // namespace
+}  // namespace cycloid::kernels
