@@ -69,6 +69,8 @@ class BackendSession {
   virtual Status set_inputs(const std::vector<NamedTensor>& inputs) = 0;
   // The timed span: the framework's run call and nothing else. Needs inputs.
   virtual Status run() = 0;
+  // Frees the result of the last run(), so that this is no part of the next one. Called before each timed span.
+  virtual void discard_outputs() {}
   // What the last run() gave, in the model's order, copied. Needs a run().
   virtual Result<std::vector<NamedTensor>> outputs() = 0;
   // Every setting in force, defaults included, and facts of the load worth reporting.

@@ -47,7 +47,8 @@ def to_channels_last(module, arguments):
     """Parameters and inputs of rank 4 in the layout NHWC; nothing changes for a module without 2-D convolutions."""
     import torch
 
-    if not any(isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)) for m in module.modules()):
+    convolutions = ("Conv2d", "ConvTranspose2d")
+    if not any(getattr(m, "original_name", type(m).__name__) in convolutions for m in module.modules()):
         return module, arguments
     module = module.to(memory_format=torch.channels_last)
     arguments = [a.contiguous(memory_format=torch.channels_last) if a.dim() == 4 else a for a in arguments]

@@ -2,7 +2,7 @@
 
 import warnings
 
-from cycloid.backends import Session, prepare_torch, torch_availability, torch_settings
+from cycloid.backends import Session, prepare_torch, to_channels_last, torch_availability, torch_settings
 from cycloid.errors import UNSUPPORTED, CycloidError
 from cycloid.modules import load_torchscript
 from cycloid.options import BOOL, Option, resolve
@@ -10,11 +10,19 @@ from cycloid.tensors import bind_arguments, forward_signature, read_inputs
 
 NAME = "torchscript"
 OPTIONS = (
-    Option("freeze", "true", "torch.jit.freeze: parameters become constants", BOOL),
+    # As in pytorch.py: SqueezeNet 1.1 at (5,3,64,64) and one thread takes 4.0 ms, in contiguous layout 11.0 ms.
+    Option(
+        "memory_format",
+        "channels_last",
+        "layout of the parameters and inputs of 2-D convolutions",
+        ("contiguous", "channels_last"),
+    ),
+    Option("freeze", "true", "torch.jit.freeze: parameters become constants, batch norms are folded", BOOL),
+    # Its oneDNN layouts take 5.4 ms there, in either memory format.
     Option(
         "optimize_for_inference",
-        "true",
-        "torch.jit.optimize_for_inference: batch norms folded, convolutions to oneDNN; implies freeze",
+        "false",
+        "torch.jit.optimize_for_inference: convolutions in oneDNN's own layouts; implies freeze",
         BOOL,
     ),
     Option(
@@ -39,6 +47,8 @@ def load(request, threads):
     prepare_torch(threads, values)
     module = load_torchscript(request["model"])
     arguments = bind_arguments(forward_signature(module), read_inputs(request.get("inputs", [])))
+    if values["memory_format"] == "channels_last":
+        module, arguments = to_channels_last(module, arguments)
     if values["optimize_for_inference"] == "true":
         module = torch.jit.optimize_for_inference(module)
     elif values["freeze"] == "true":

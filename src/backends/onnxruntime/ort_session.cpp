@@ -117,7 +117,6 @@ Status Session::run() {
   if (binding_) {
     status = api_(kRunWithBinding, session_.get(), run_options_.get(), binding_.get());
   } else {
-    release_outputs();
     status = api_(kRun, session_.get(), run_options_.get(), input_names_.data(), input_values_.data(),
                   input_values_.size(), output_names_.data(), output_names_.size(), output_values_.data());
   }

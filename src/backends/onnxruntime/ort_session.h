@@ -39,6 +39,7 @@ class Session final : public BackendSession {
   Status prepare();  // once, before set_inputs
   Status set_inputs(const std::vector<NamedTensor>& inputs) override;
   Status run() override;
+  void discard_outputs() override { release_outputs(); }
   Result<std::vector<NamedTensor>> outputs() override;
   std::map<std::string, std::string> settings() const override { return settings_; }
 
