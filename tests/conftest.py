@@ -35,6 +35,8 @@ def cycloid():
 
     def run(*args, timeout=120, **kwargs):
         command = [str(CLI), *[str(arg) for arg in args]]
-        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **kwargs)
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **kwargs
+        )
 
     return run

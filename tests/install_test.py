@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
-pytestmark = pytest.mark.skipif(bool(os.environ.get("CYCLOID_SANITIZE")), reason="a consumer is not built with sanitizers")
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get("CYCLOID_SANITIZE")), reason="a consumer is not built with sanitizers"
+)
 
 
 def run(*command, **kwargs):
@@ -47,7 +49,9 @@ def test_a_consumer_of_another_version_is_told_so(prefix, source_dir, tmp_path):
     lists = project / "CMakeLists.txt"
     lists.write_text(lists.read_text().replace("find_package(cycloid 0.1 ", "find_package(cycloid 99 "))
     done = subprocess.run(
-        ["cmake", "-S", project, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}"], capture_output=True, text=True
+        ["cmake", "-S", project, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}"],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode != 0 and "99" in done.stderr
 

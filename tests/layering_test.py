@@ -46,9 +46,9 @@ def wrong_includes(path, layer, text, allowed):
         if quote != '"' or len(parts) < 2 or parts[0] == "cycloid":
             continue
         if parts[0] not in allowed:
-            yield f"{path}: \"{target}\" is in no layer"
+            yield f'{path}: "{target}" is in no layer'
         elif parts[0] not in allowed[layer]:
-            yield f"{path}: {layer} may not include \"{target}\" (it may use: {', '.join(sorted(allowed[layer]))})"
+            yield f'{path}: {layer} may not include "{target}" (it may use: {", ".join(sorted(allowed[layer]))})'
 
 
 def sources(folder):

@@ -60,4 +60,4 @@ bool is_floating_point(DType dtype);  // all widths of float, bfloat and float8/
 bool is_integer(DType dtype);         // signed and unsigned, all widths; not bool
 bool is_signed_integer(DType dtype);
 
-}  // namespace cycloid
+}  // namespace CYCLOID_API cycloid

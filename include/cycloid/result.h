@@ -116,19 +116,20 @@ class [[nodiscard]] Result<void> {
 
 using Status = Result<void>;
 
-}  // namespace cycloid
+}  // namespace CYCLOID_API cycloid
 
 #define CYCLOID_CONCAT_(a, b) a##b
 #define CYCLOID_CONCAT(a, b) CYCLOID_CONCAT_(a, b)
 
 // Returns from the enclosing function with the error of `expression` (a Status or a Result) when it has one.
-#define CYCLOID_TRY(expression)                                                             \
-  do {                                                                                      \
+#define CYCLOID_TRY(expression)                                                                \
+  do {                                                                                         \
     if (auto cycloid_status_ = (expression); !cycloid_status_) return cycloid_status_.error(); \
   } while (false)
 
 // CYCLOID_ASSIGN(auto x, f()): x is the value of f(), or the enclosing function returns f()'s error.
-#define CYCLOID_ASSIGN(declaration, expression) CYCLOID_ASSIGN_(declaration, expression, CYCLOID_CONCAT(cycloid_result_, __LINE__))
+#define CYCLOID_ASSIGN(declaration, expression) \
+  CYCLOID_ASSIGN_(declaration, expression, CYCLOID_CONCAT(cycloid_result_, __LINE__))
 #define CYCLOID_ASSIGN_(declaration, expression, name) \
   auto name = (expression);                            \
   if (!name) return name.error();                      \

@@ -9,4 +9,4 @@ namespace CYCLOID_API cycloid {
 // The library's version, "major.minor.patch".
 std::string_view version();
 
-}  // namespace cycloid
+}  // namespace CYCLOID_API cycloid

@@ -17,7 +17,8 @@ Result<Dims> parse_dims(std::string_view text, std::string_view option) {
     std::int64_t size = 0;
     const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), size);
     if (error != std::errc{} || stop != word.data() + word.size() || size < 0) {
-      return invalid_argument("--input {}: '{}' is no size; write NAME=5x3x64x64 or NAME=5x3x64x64:float32", option, word);
+      return invalid_argument("--input {}: '{}' is no size; write NAME=5x3x64x64 or NAME=5x3x64x64:float32", option,
+                              word);
     }
     dims.push_back(size);
     if (end == text.size()) break;

@@ -26,7 +26,8 @@ TEST(InputSpec, NamesMayHoldWhatFrameworksPutThere) {
 }
 
 TEST(InputSpec, SaysWhatIsWrong) {
-  for (const char* text : {"", "x", "=1x2", "x=", "x=1xx2", "x=1x", "x=-1x2", "x=nan", "x=1.5", "x=99999999999999999999"}) {
+  for (const char* text :
+       {"", "x", "=1x2", "x=", "x=1xx2", "x=1x", "x=-1x2", "x=nan", "x=1.5", "x=99999999999999999999"}) {
     const auto spec = parse_input_spec(text);
     ASSERT_FALSE(spec.ok()) << text;
     EXPECT_EQ(spec.error().code(), ErrorCode::kInvalidArgument);

@@ -7,10 +7,10 @@ namespace {
 
 TEST(EditDistance, CountsEachKindOfSlipOnce) {
   EXPECT_EQ(edit_distance("bench", "bench"), 0);
-  EXPECT_EQ(edit_distance("bench", "benhc"), 1);    // swap
-  EXPECT_EQ(edit_distance("bench", "bnch"), 1);     // left out
-  EXPECT_EQ(edit_distance("bench", "benchh"), 1);   // put in
-  EXPECT_EQ(edit_distance("bench", "bunch"), 1);    // replaced
+  EXPECT_EQ(edit_distance("bench", "benhc"), 1);     // swap
+  EXPECT_EQ(edit_distance("bench", "bnch"), 1);      // left out
+  EXPECT_EQ(edit_distance("bench", "benchh"), 1);    // put in
+  EXPECT_EQ(edit_distance("bench", "bunch"), 1);     // replaced
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3);  // the textbook case
   EXPECT_EQ(edit_distance("", "run"), 3);
 }
