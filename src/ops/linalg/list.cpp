@@ -1,7 +1,14 @@
+#include "ops/linalg/list.h"
+
 #include "ops/op_list.h"
 
 namespace cycloid {
 
-void add_linalg_ops(OpList&) {}
+void add_linalg_ops(OpList& list) {
+  list.insert(list.end(), {
+                              &kGemm,
+                              &kMatMul,
+                          });
+}
 
 }  // namespace cycloid

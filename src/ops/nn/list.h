@@ -1,0 +1,16 @@
+// The operators of convolutional and attention networks.
+#pragma once
+
+#include "ops/op.h"
+
+namespace cycloid {
+
+extern const Op kAveragePool;
+extern const Op kConv;
+extern const Op kGlobalAveragePool;
+extern const Op kGlobalLpPool;
+extern const Op kGlobalMaxPool;
+extern const Op kLpPool;
+extern const Op kMaxPool;
+
+}  // namespace cycloid
