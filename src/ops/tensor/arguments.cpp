@@ -85,6 +85,13 @@ Status check_same_dtype(const Tensor& a, const Tensor& b, std::string_view what)
   return invalid_argument("{} must have one type, but are {} and {}", what, to_string(a.dtype()), to_string(b.dtype()));
 }
 
+Status check_fits(const EvalContext& context, DType dtype, const Dims& dims) {
+  const auto count = element_count(dims);
+  const std::size_t size = std::max<std::size_t>(1, dtype == DType::kString ? sizeof(std::string) : size_of(dtype));
+  if (count && static_cast<std::size_t>(*count) <= context.bytes_left() / size) return {};
+  return make_error(ErrorCode::kResourceExhausted, "an output of shape {} is larger than the limit of memory", to_string(dims));
+}
+
 Result<Dims> concrete(const Shape& shape) {
   const auto dims = known_dims(shape);
   if (!dims) return invalid_argument("a size of {} leaves 64 bits or is not known", to_string(shape));

@@ -39,6 +39,9 @@ Dim known_of(const Dim& a, const Dim& b);
 Status check_same_dtype(const ValueType& a, const ValueType& b, std::string_view what);
 Status check_same_dtype(const Tensor& a, const Tensor& b, std::string_view what);
 
+// An error where a tensor would pass the evaluation's memory limit.
+Status check_fits(const EvalContext& context, DType dtype, const Dims& dims);
+
 // Sizes that must be known and within int64 by now: those of evaluation.
 Result<Dims> concrete(const Shape& shape);
 

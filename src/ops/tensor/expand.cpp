@@ -36,6 +36,7 @@ Result<std::vector<Datum>> evaluate_expand(EvalContext& context) {
     if (size < 0) return invalid_argument("shape {} has a negative size", to_string(target));
   }
   CYCLOID_ASSIGN(const Dims dims, broadcast(x->dims(), target));
+  CYCLOID_TRY(check_fits(context, x->dtype(), dims));
   CYCLOID_ASSIGN(Tensor y, broadcast_to(*x, dims));
   return outputs(std::move(y));
 }
@@ -72,6 +73,7 @@ Result<std::vector<Datum>> evaluate_tile(EvalContext& context) {
   Shape shape;
   for (std::size_t i = 0; i < repeats.size(); ++i) shape.push_back(Dim(x->dim(i)) * repeats[i]);
   CYCLOID_ASSIGN(const Dims dims, concrete(shape));
+  CYCLOID_TRY(check_fits(context, x->dtype(), dims));
   // Axis i as two: the repetition, over which the source does not move, and the axis itself.
   const Dims strides = strides_of(x->dims());
   Dims pairs;

@@ -6,13 +6,19 @@ namespace cycloid {
 
 void add_tensor_ops(OpList& list) {
   list.insert(list.end(), {
+                              &kCenterCropPad,
+                              &kCompress,
                               &kConcat,
                               &kExpand,
                               &kFlatten,
                               &kGather,
                               &kGatherElements,
                               &kGatherND,
+                              &kNonZero,
+                              &kOneHot,
+                              &kPad,
                               &kReshape,
+                              &kReverseSequence,
                               &kScatterElements,
                               &kScatterND,
                               &kShape,
@@ -20,8 +26,10 @@ void add_tensor_ops(OpList& list) {
                               &kSlice,
                               &kSplit,
                               &kSqueeze,
+                              &kTensorScatter,
                               &kTile,
                               &kTranspose,
+                              &kUnique,
                               &kUnsqueeze,
                           });
 }

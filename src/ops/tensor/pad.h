@@ -1,0 +1,21 @@
+// Pad: a tensor with a border, or with negative pads without one.
+#pragma once
+
+#include "ops/op.h"
+
+namespace cycloid {
+
+enum class PadMode { kConstant, kReflect, kEdge, kWrap };
+
+struct PadAttributes {
+  PadMode mode = PadMode::kConstant;
+
+  static Result<PadAttributes> parse(const Node& node);
+};
+
+// The pads of every axis of a tensor of `rank` from the inputs pads and axes (nullptr: all axes): begins, then ends.
+Result<Dims> pads_of_all_axes(const std::vector<std::int64_t>& pads, const std::vector<std::int64_t>* axes, std::size_t rank);
+
+extern const Op kPad;
+
+}  // namespace cycloid
