@@ -1,7 +1,16 @@
+#include "ops/recurrent/list.h"
+
 #include "ops/op_list.h"
 
 namespace cycloid {
 
-void add_recurrent_ops(OpList&) {}
+void add_recurrent_ops(OpList& list) {
+  list.insert(list.end(), {
+                              &kDynamicQuantizeLSTM,
+                              &kGRU,
+                              &kLSTM,
+                              &kRNN,
+                          });
+}
 
 }  // namespace cycloid
