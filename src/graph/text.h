@@ -32,7 +32,7 @@ struct PrintOptions {
 
 // parse_graph(print(graph)) prints the same again.
 std::string print(const Graph& graph, const PrintOptions& options = {});
-std::string print(const Model& model, const PrintOptions& options = {});
+std::string print(const ModelIr& model, const PrintOptions& options = {});
 
 // The operator sets of a text that does not say them: the newest of "" (kNewestOpset of ops/op.h) and ai.onnx.ml; 1 of
 // others.
@@ -42,6 +42,6 @@ inline constexpr std::int64_t kTextIrVersion = 10;
 
 // Errors begin with "line L, column C: ".
 Result<Graph> parse_graph(std::string_view text);
-Result<Model> parse_model(std::string_view text);
+Result<ModelIr> parse_model(std::string_view text);
 
 }  // namespace cycloid

@@ -28,8 +28,8 @@ class Parser {
     return result;
   }
 
-  Result<Model> model() {
-    Model model;
+  Result<ModelIr> model() {
+    ModelIr model;
     model.ir_version = kTextIrVersion;
     const bool headed = in_.peek() == '<';
     if (headed) CYCLOID_TRY(header([&](const std::string& key) { return model_entry(key, model); }));
@@ -388,7 +388,7 @@ class Parser {
     return {};
   }
 
-  Status model_entry(const std::string& key, Model& model) {
+  Status model_entry(const std::string& key, ModelIr& model) {
     if (key == "ir_version") return integer_entry(model.ir_version);
     if (key == "opset_import") return opsets(model.opsets);
     if (key == "producer_name") return text_entry(model.producer_name);
@@ -414,7 +414,7 @@ class Parser {
     return in_.expect("]");
   }
 
-  Status metadata(Model& model) {
+  Status metadata(ModelIr& model) {
     CYCLOID_TRY(in_.expect("["));
     if (in_.take("]")) return {};
     do {
@@ -474,6 +474,6 @@ class Parser {
 }  // namespace
 
 Result<Graph> parse_graph(std::string_view text) { return Parser(text).graph_alone(); }
-Result<Model> parse_model(std::string_view text) { return Parser(text).model(); }
+Result<ModelIr> parse_model(std::string_view text) { return Parser(text).model(); }
 
 }  // namespace cycloid

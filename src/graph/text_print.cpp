@@ -258,7 +258,7 @@ std::string print(const Graph& graph, const PrintOptions& options) {
   return Printer(options, 0).graph(graph, nullptr) + "\n";
 }
 
-std::string print(const Model& model, const PrintOptions& options) {
+std::string print(const ModelIr& model, const PrintOptions& options) {
   std::string text =
       fmt::format("<\n   ir_version: {},\n   opset_import: {}", model.ir_version, print_opsets(model.opsets));
   const auto add = [&](std::string_view key, const std::string& value) {

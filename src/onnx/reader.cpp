@@ -50,7 +50,7 @@ class ModelReader {
  public:
   explicit ModelReader(ReadContext context) : context_(std::move(context)) {}
 
-  Result<Model> run(std::string_view bytes) {
+  Result<ModelIr> run(std::string_view bytes) {
     if (!recognise(bytes).empty()) return not_a_model(bytes, "");
     if (auto status = for_each_field(bytes, "ModelProto", [&](const Field& field) { return read(field); }); !status) {
       if (!has_graph_ && model_.opsets.empty()) return not_a_model(bytes, status.error().message());
@@ -147,7 +147,7 @@ class ModelReader {
   static constexpr std::size_t kMaxFunctions = 10000;
 
   ReadContext context_;
-  Model model_;
+  ModelIr model_;
   bool has_graph_ = false;
 };
 
@@ -175,9 +175,9 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-Result<Model> read_model(std::span<const std::byte> bytes, const std::optional<std::string>& folder,
+Result<ModelIr> read_model(std::span<const std::byte> bytes, const std::optional<std::string>& folder,
                          const std::shared_ptr<const void>& owner) {
-  return guarded([&]() -> Result<Model> {
+  return guarded([&]() -> Result<ModelIr> {
     ReadContext context;
     context.owner = owner;
     context.external = ExternalData(folder);
@@ -185,7 +185,7 @@ Result<Model> read_model(std::span<const std::byte> bytes, const std::optional<s
   });
 }
 
-Result<Model> read_model(const std::string& path) {
+Result<ModelIr> read_model(const std::string& path) {
   CYCLOID_ASSIGN(const auto file, MappedFile::open(path));
   return read_model(file->bytes(), folder_of(path), file).in(path);
 }

@@ -27,11 +27,11 @@ inline constexpr std::int64_t kNewestIrVersion = 14;
 
 // Maps the file; its tensors borrow from the mapping, which they keep alive. External data may lie in the file's
 // folder.
-Result<Model> read_model(const std::string& path);
+Result<ModelIr> read_model(const std::string& path);
 
 // From bytes in memory. With an `owner` that keeps them alive, tensors borrow them; without, they copy. External data
 // is looked for in `folder`, and is an error without one.
-Result<Model> read_model(std::span<const std::byte> bytes, const std::optional<std::string>& folder = {},
+Result<ModelIr> read_model(std::span<const std::byte> bytes, const std::optional<std::string>& folder = {},
                          const std::shared_ptr<const void>& owner = nullptr);
 
 // A file that holds one TensorProto (.pb), as models' test data does.

@@ -1,0 +1,66 @@
+#include <algorithm>
+
+#include "base/error.h"
+#include "ops/op.h"
+#include "plan/fusion/fusion.h"
+#include "plan/lowering/lowering.h"
+#include "plan/memory.h"
+#include "plan/plan.h"
+#include "plan/schedule.h"
+#include "plan/specialize.h"
+
+namespace cycloid {
+namespace {
+
+// Below this, waking the other threads costs more than they give.
+constexpr double kMinSharedFlops = 1e6;
+
+double total_flops(const Graph& graph) {
+  double flops = 0;
+  for (const NodeId id : graph.nodes()) {
+    const Result<Cost> cost = cost_of(graph, graph.node(id));
+    if (cost) flops += static_cast<double>(cost->flops.known().value_or(0));
+  }
+  return flops;
+}
+
+void summarize(Plan& plan) {
+  PlanInfo& info = plan.info;
+  info.threads = plan.threads;
+  info.stages = static_cast<int>(plan.stages.size());
+  info.arena_bytes = plan.arena_bytes;
+  info.scratch_bytes = plan.scratch_bytes;
+  for (const auto& packed : plan.packed) info.constant_bytes += packed->size();
+  for (const Tensor& tensor : plan.constants) info.constant_bytes += tensor.byte_count();
+  for (const PlannedStep& step : plan.steps) {
+    info.reference_steps += step.info.kernel == "reference" ? 1 : 0;
+    info.steps.push_back(step.info);
+  }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model, const std::vector<std::optional<Dims>>& input_dims,
+                                               const PlanOptions& options) {
+  CYCLOID_ASSIGN(ModelIr special, specialize(*model, input_dims));
+  if (!options.reference) CYCLOID_TRY(fuse(special));
+
+  auto plan = std::make_shared<Plan>();
+  for (const std::optional<Dims>& dims : input_dims) plan->input_dims.push_back(dims.value_or(Dims{}));
+  plan->threads = options.threads > 1 && total_flops(special.graph) >= kMinSharedFlops ? options.threads : 1;
+  auto owned = std::make_shared<const ModelIr>(std::move(special));
+  CYCLOID_TRY(Lowering(*plan, *owned, options).run());
+  schedule(*plan);
+  plan_memory(*plan);
+  summarize(*plan);
+  // Without reference steps nothing looks at the graph again, and the weights as the file has them can go.
+  if (plan->info.reference_steps > 0) plan->model = std::move(owned);
+
+  const std::size_t bytes = plan->arena_bytes + plan->scratch_bytes * static_cast<std::size_t>(plan->threads);
+  if (options.max_memory > 0 && bytes > options.max_memory) {
+    return make_error(ErrorCode::kResourceExhausted, "a run needs {} bytes, more than the bound of {} (max_memory)", bytes, options.max_memory);
+  }
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+}  // namespace cycloid

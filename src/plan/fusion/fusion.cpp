@@ -1,0 +1,12 @@
+#include "plan/fusion/fusion.h"
+
+namespace cycloid {
+
+Status fuse(ModelIr& model) {
+  remove_identities(model.graph);
+  fold_affine(model.graph);
+  model.graph.remove_dead();
+  return {};
+}
+
+}  // namespace cycloid

@@ -1,0 +1,214 @@
+// Gemm and MatMul.
+#include "kernels/gemm/gemm.h"
+
+#include <algorithm>
+
+#include "plan/lowering/epilogue.h"
+#include "plan/lowering/lowerings.h"
+
+namespace cycloid {
+namespace {
+
+using kernels::GemmArgs;
+using kernels::GemmParams;
+using kernels::GemmPlan;
+
+struct GemmPlaces {
+  Place a, c;
+  std::optional<Place> b, bias, residual;
+};
+
+class GemmStep final : public Step {
+ public:
+  GemmStep(GemmPlan plan, GemmPlaces places, const void* packed) : plan_(std::move(plan)), places_(std::move(places)), packed_(packed) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const auto at = [&](const std::optional<Place>& place) { return place ? context.at<const float>(*place) : nullptr; };
+    const GemmArgs args{.a = context.at<const float>(places_.a),
+                        .b = at(places_.b),
+                        .bias = at(places_.bias),
+                        .residual = at(places_.residual),
+                        .packed = packed_,
+                        .c = context.at<float>(places_.c),
+                        .scratch = context.scratch};
+    plan_.run(args, begin, end);
+  }
+
+ private:
+  GemmPlan plan_;
+  GemmPlaces places_;
+  const void* packed_;
+};
+
+// A product to be lowered: what Gemm and MatMul have in common.
+struct Product {
+  GemmParams params;
+  ValueId a, b;
+  ValueId bias;                  // [n]; invalid: none
+  std::optional<Tensor> folded;  // a bias made at plan time instead
+  std::vector<NodeId> nodes;
+  ValueId output;
+};
+
+// A vector of n elements, or one element, whatever ones its dims are dressed with.
+bool is_row(const Dims& dims, std::int64_t n) { return !dims.empty() && dims.back() == n && element_count(dims) == n; }
+
+// y = product + c with a row c: into the bias.
+void take_bias(Lowering& lowering, Product& product) {
+  const NodeId user = lowering.only_user(product.output);
+  if (!user.valid() || product.bias.valid() || product.folded) return;
+  const Node& add = lowering.graph().node(user);
+  if (!add.domain.empty() || add.op_type != "Add") return;
+  const ValueId other = add.inputs[0] == product.output ? add.inputs[1] : add.inputs[0];
+  const Dims* dims = lowering.dims(other);
+  const Dims* result = lowering.dims(add.outputs[0]);
+  if (other == product.output || dims == nullptr || result == nullptr || *result != *lowering.dims(product.output) || !lowering.is_float(other) || !lowering.available(other)) return;
+  if (!is_row(*dims, product.params.n)) return;
+  product.bias = other;
+  product.nodes.push_back(user);
+  product.output = add.outputs[0];
+}
+
+Declined emit(Lowering& lowering, Product product, NodeId id) {
+  product.nodes.insert(product.nodes.begin(), id);
+  GemmParams params = product.params;
+  params.threads = lowering.threads();
+  params.b_constant = lowering.constant(product.b) != nullptr && (params.batch == 1 || params.b_step == 0) && params.b_offsets == nullptr;
+  if (auto probe = kernels::select_gemm(params, lowering.options().isa); std::holds_alternative<std::string>(probe)) return std::get<std::string>(probe);
+
+  take_bias(lowering, product);
+  const Dims dims = *lowering.dims(product.output);
+  EpilogueMatch epilogue = match_epilogue(lowering, product.output, dims.empty() ? 0 : dims.size() - 1);
+  product.nodes.insert(product.nodes.end(), epilogue.nodes.begin(), epilogue.nodes.end());
+
+  GemmPlaces places;
+  places.a = lowering.read(product.a, Layout::kRowMajor);
+  const Tensor* weights = params.b_constant ? lowering.constant(product.b) : nullptr;
+  if (weights == nullptr) places.b = lowering.read(product.b, Layout::kRowMajor);
+  if (product.folded) places.bias = lowering.constant_place(*product.folded);
+  if (product.bias.valid()) places.bias = lowering.read(product.bias, Layout::kRowMajor);
+  if (epilogue.residual.valid()) places.residual = lowering.read(epilogue.residual, Layout::kRowMajor);
+  places.c = lowering.define(epilogue.output, Layout::kRowMajor);
+  params.has_bias = places.bias.has_value();
+  params.has_residual = places.residual.has_value();
+  params.residual_last = epilogue.residual_last;
+  params.residual_step = params.m * params.n;
+  params.c_step = params.m * params.n;
+  params.activation = epilogue.activation;
+
+  const auto selection = kernels::select_gemm(params, lowering.options().isa);
+  CYCLOID_CHECK(std::holds_alternative<GemmPlan>(selection));
+  const GemmPlan& plan = std::get<GemmPlan>(selection);
+  const void* packed = nullptr;
+  if (weights != nullptr) {
+    BufferId buffer;
+    std::byte* memory = lowering.constant_memory(plan.packed_bytes, buffer);
+    plan.pack(weights->data<float>().data(), memory);
+    packed = memory;
+  }
+
+  Lowering::Draft draft;
+  draft.nodes = product.nodes;
+  draft.kernel = plan.name;
+  draft.reads = {places.a};
+  for (const std::optional<Place>& place : {places.b, places.bias, places.residual}) {
+    if (place) draft.reads.push_back(*place);
+  }
+  draft.writes = {places.c};
+  draft.units = plan.units;
+  draft.scratch_bytes = plan.scratch_bytes;
+  draft.flops = params.flops();
+  draft.bytes = static_cast<double>(plan.packed_bytes);
+  lowering.add(std::make_unique<GemmStep>(plan, places, packed), std::move(draft));
+  return {};
+}
+
+// The table of offsets of a batch whose matrices of one operand repeat in any pattern (broadcasting).
+const std::int64_t* offset_table(Lowering& lowering, const Dims& batch, const Dims& operand, std::int64_t matrix) {
+  const auto count = static_cast<std::size_t>(element_count(batch).value());
+  BufferId buffer;
+  auto* table = reinterpret_cast<std::int64_t*>(lowering.constant_memory(count * sizeof(std::int64_t), buffer));
+  const std::size_t lead = batch.size() - operand.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    std::int64_t rest = static_cast<std::int64_t>(i), offset = 0, stride = matrix;
+    for (std::size_t d = batch.size(); d-- > lead;) {
+      const std::int64_t at = rest % batch[d];
+      rest /= batch[d];
+      if (operand[d - lead] != 1) offset += at * stride;
+      stride *= operand[d - lead];
+    }
+    table[i] = offset;
+  }
+  return table;
+}
+
+}  // namespace
+
+Declined lower_gemm(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  Product product{.params = {}, .a = node.inputs[0], .b = node.inputs[1], .bias = {}, .folded = {}, .nodes = {}, .output = node.outputs[0]};
+  if (!lowering.is_float(product.a)) return "only float32 is native";
+  const Result<std::int64_t> trans_a = get_int(node, "transA", 0), trans_b = get_int(node, "transB", 0);
+  const Result<float> alpha = get_float(node, "alpha", 1), beta = get_float(node, "beta", 1);
+  if (!trans_a || !trans_b || !alpha || !beta) return "an attribute of another type";
+  const Dims a = *lowering.dims(product.a), c = *lowering.dims(node.outputs[0]);
+  GemmParams& params = product.params;
+  params.m = c[0];
+  params.n = c[1];
+  params.k = a[*trans_a != 0 ? 0 : 1];
+  params.a_transposed = *trans_a != 0;
+  params.b_transposed = *trans_b != 0;
+  params.alpha = *alpha;
+  if (params.k == 0) return "the inner size is 0";
+
+  const ValueId bias = node.inputs.size() > 2 ? node.inputs[2] : ValueId{};
+  if (bias.valid() && *beta != 0) {
+    const Dims dims = *lowering.dims(bias);
+    const Tensor* constant = lowering.constant(bias);
+    const bool row = is_row(dims, params.n) || (dims.empty() && params.n == 1);
+    if (row && *beta == 1) {
+      product.bias = bias;
+    } else if (constant != nullptr && (row || element_count(dims) == 1)) {
+      std::vector<float> values(static_cast<std::size_t>(params.n));
+      const std::span<const float> data = constant->data<float>();
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = *beta * data[data.size() == 1 ? 0 : i];
+      product.folded = Tensor::of<float>({params.n}, std::span<const float>(values));
+    } else {
+      return "a bias that is no constant row";
+    }
+  }
+  return emit(lowering, std::move(product), id);
+}
+
+Declined lower_matmul(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  Product product{.params = {}, .a = node.inputs[0], .b = node.inputs[1], .bias = {}, .folded = {}, .nodes = {}, .output = node.outputs[0]};
+  if (!lowering.is_float(product.a)) return "only float32 is native";
+  Dims a = *lowering.dims(product.a), b = *lowering.dims(product.b);
+  if (a.empty() || b.empty()) return "a scalar operand";
+  // A vector on the left is a row, on the right a column.
+  if (a.size() == 1) a.insert(a.begin(), 1);
+  if (b.size() == 1) b.push_back(1);
+  GemmParams& params = product.params;
+  params.m = a[a.size() - 2];
+  params.k = a.back();
+  params.n = b.back();
+  if (params.k == 0) return "the inner size is 0";
+  a.resize(a.size() - 2);
+  b.resize(b.size() - 2);
+  const std::int64_t a_count = element_count(a).value(), b_count = element_count(b).value();
+  if (b_count == 1) {
+    params.m *= a_count;  // one tall product
+  } else {
+    Dims batch = *lowering.dims(node.outputs[0]);
+    batch.resize(std::max(a.size(), b.size()));
+    params.batch = element_count(batch).value();
+    params.a_step = a_count == 1 ? 0 : params.m * params.k;
+    params.b_step = params.k * params.n;
+    if (a_count != 1 && a_count != params.batch) params.a_offsets = offset_table(lowering, batch, a, params.m * params.k);
+    if (b_count != params.batch) params.b_offsets = offset_table(lowering, batch, b, params.k * params.n);
+  }
+  return emit(lowering, std::move(product), id);
+}
+
+}  // namespace cycloid

@@ -1,0 +1,333 @@
+#include "plan/lowering/lowering.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "plan/lowering/move_steps.h"
+
+namespace cycloid {
+namespace {
+
+// Rough speed of one core, for cost estimates only: they decide how work is shared, not what is computed.
+constexpr double kPeakFlopsPerNs = 60;
+constexpr double kBytesPerNs = 8;
+constexpr double kStepOverheadNs = 100;
+
+std::int64_t spatial(const Dims& dims) {
+  std::int64_t count = 1;
+  for (std::size_t i = 2; i < dims.size(); ++i) count *= dims[i];
+  return count;
+}
+
+bool is_view_op(const Node& node) {
+  return node.domain.empty() && (node.op_type == "Reshape" || node.op_type == "Flatten" || node.op_type == "Squeeze" || node.op_type == "Unsqueeze");
+}
+
+}  // namespace
+
+Lowering::Lowering(Plan& plan, const ModelIr& model, const PlanOptions& options)
+    : plan_(plan), model_(model), graph_(model.graph), options_(options) {
+  if (!options.reference) concats_ = ConcatPlaces(graph_);
+  std::uint32_t nodes = 0;
+  for (const NodeId id : graph_.nodes()) nodes = std::max(nodes, id.index + 1);
+  done_.assign(nodes, false);
+
+  for (std::uint32_t i = 0; i < graph_.inputs().size(); ++i) {
+    const ValueId id = graph_.inputs()[i];
+    plan_.inputs.emplace_back();
+    if (const Dims* d = dims(id)) {
+      Place place{.dtype = dtype(id), .dims = *d};
+      place.buffer = new_buffer({.kind = Buffer::Kind::kInput, .bytes = place.bytes(), .index = i});
+      plan_.inputs.back() = place.buffer;
+      places_[id].row_major = place;
+    } else {
+      plan_.inputs.back() = slot_buffer(slot(id));
+    }
+  }
+  // An output may be written in place by the node that makes it, or by the one that makes what it is a view of.
+  for (std::uint32_t i = 0; i < graph_.outputs().size(); ++i) {
+    ValueId id = graph_.outputs()[i];
+    while (output_of_.try_emplace(id, i).second) {
+      const Node* producer = graph_.producer(id);
+      if (producer == nullptr || options.reference || !is_view_op(*producer) || !has_elements(id)) break;
+      if (!std::ranges::all_of(producer->inputs, [&](ValueId input) { return !input.valid() || dims(input) != nullptr; })) break;
+      const ValueId source = producer->inputs[0];
+      if (graph_.value(source).uses.size() != 1 || graph_.is_output(source)) break;
+      id = source;
+    }
+  }
+}
+
+bool Lowering::has_elements(ValueId id) const { return dims(id) != nullptr && element_count(*dims(id)).value() > 0; }
+
+const Dims* Lowering::dims(ValueId id) const {
+  if (!id.valid()) return nullptr;
+  // Kept per value: known_dims() makes a new vector, and callers hold pointers.
+  const ValueType& type = graph_.value(id).type;
+  if (!type.is_tensor() || !type.shape || size_of(type.dtype) == 0) return nullptr;
+  if (const auto found = dims_.find(id); found != dims_.end()) return found->second ? &*found->second : nullptr;
+  std::optional<Dims> known = known_dims(*type.shape);
+  if (known && !element_count(*known)) known.reset();
+  const auto& kept = dims_[id] = std::move(known);
+  return kept ? &*kept : nullptr;
+}
+
+DType Lowering::dtype(ValueId id) const { return id.valid() ? graph_.value(id).type.dtype : DType::kUndefined; }
+
+NodeId Lowering::only_user(ValueId id) const {
+  if (!id.valid() || graph_.is_output(id)) return {};
+  const std::vector<Use>& uses = graph_.value(id).uses;
+  if (uses.size() != 1 || uses[0].input == Use::kCaptured) return {};
+  return uses[0].node;
+}
+
+bool Lowering::available(ValueId id) const {
+  return id.valid() && (graph_.constant(id) != nullptr || places_.contains(id) || slots_.contains(id));
+}
+
+Layout Lowering::layout_of(ValueId id) const {
+  const auto found = places_.find(id);
+  return found != places_.end() && found->second.channels_last ? Layout::kChannelsLast : Layout::kRowMajor;
+}
+
+Place Lowering::read(ValueId id, Layout layout) {
+  Places& places = places_[id];
+  if (!places.row_major && !places.channels_last) {
+    const Tensor* tensor = graph_.constant(id);
+    CYCLOID_CHECK(tensor != nullptr);
+    places.row_major = constant_place(*tensor);
+  }
+  std::optional<Place>& wanted = layout == Layout::kRowMajor ? places.row_major : places.channels_last;
+  if (wanted) return *wanted;
+  const Place from = layout == Layout::kRowMajor ? *places.channels_last : *places.row_major;
+  Place to = from;
+  to.layout = layout;
+  to.pixel_stride = layout == Layout::kChannelsLast ? to.channels() : 0;
+  const bool same_memory = from.dense() && (spatial(from.dims) == 1 || from.channels() == 1);
+  if (!same_memory) {
+    // define() puts a channels-last copy into its concatenation, a row-major one into the caller's memory.
+    to = place_for(id, layout);
+    convert(from, to);
+  }
+  Places& again = places_[id];
+  (layout == Layout::kRowMajor ? again.row_major : again.channels_last) = to;
+  return to;
+}
+
+Place Lowering::place_for(ValueId id, Layout layout) {
+  const Dims* d = dims(id);
+  CYCLOID_CHECK(d != nullptr);
+  Place place{.dtype = dtype(id), .dims = *d, .layout = layout};
+  if (layout == Layout::kChannelsLast) {
+    place.pixel_stride = place.channels();
+    if (const auto part = concats_.find(id); part && place.dtype == DType::kFloat32) {
+      auto [whole, fresh] = concat_buffers_.try_emplace(part->whole);
+      if (fresh) {
+        const auto bytes = static_cast<std::size_t>(element_count(*dims(part->whole)).value()) * sizeof(float);
+        whole->second = new_buffer({.kind = Buffer::Kind::kArena, .bytes = bytes});
+      }
+      place.buffer = whole->second;
+      place.offset = static_cast<std::size_t>(part->channel) * sizeof(float);
+      place.pixel_stride = part->channels;
+      return place;
+    }
+  }
+  if (layout == Layout::kRowMajor || spatial(*d) == 1 || place.channels() == 1) {
+    const auto output = output_of_.find(id);
+    if (output != output_of_.end() && !output_buffers_.contains(output->second)) {
+      place.buffer = new_buffer({.kind = Buffer::Kind::kOutput, .bytes = place.bytes(), .index = output->second});
+      output_buffers_[output->second] = place.buffer;
+      return place;
+    }
+  }
+  place.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = place.bytes()});
+  return place;
+}
+
+Place Lowering::define(ValueId id, Layout layout) {
+  CYCLOID_CHECK(!places_.contains(id));
+  const Place place = place_for(id, layout);
+  alias(id, place);
+  return place;
+}
+
+void Lowering::alias(ValueId id, Place place) {
+  Places& places = places_[id];
+  (place.layout == Layout::kRowMajor ? places.row_major : places.channels_last) = place;
+}
+
+Place Lowering::temporary(DType type, Dims d) {
+  Place place{.dtype = type, .dims = std::move(d)};
+  place.buffer = new_buffer({.kind = Buffer::Kind::kArena, .bytes = place.bytes()});
+  return place;
+}
+
+std::byte* Lowering::constant_memory(std::size_t bytes, BufferId& buffer) {
+  auto memory = std::make_shared<AlignedBuffer<std::byte>>(bytes);
+  std::byte* data = memory->data();
+  buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = bytes, .constant = data});
+  plan_.packed.push_back(std::move(memory));
+  return data;
+}
+
+Place Lowering::constant_place(const Tensor& tensor) {
+  plan_.constants.push_back(tensor);
+  Place place{.dtype = tensor.dtype(), .dims = tensor.dims()};
+  place.buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = tensor.byte_count(), .constant = plan_.constants.back().bytes()});
+  return place;
+}
+
+std::uint32_t Lowering::slot(ValueId id) {
+  const auto [found, fresh] = slots_.try_emplace(id, plan_.slot_count);
+  if (fresh) {
+    ++plan_.slot_count;
+    slot_buffers_.push_back(new_buffer({.kind = Buffer::Kind::kSlot, .index = found->second}));
+  }
+  return found->second;
+}
+
+std::optional<std::uint32_t> Lowering::find_slot(ValueId id) const {
+  const auto found = slots_.find(id);
+  return found == slots_.end() ? std::nullopt : std::optional(found->second);
+}
+
+BufferId Lowering::new_buffer(Buffer buffer) {
+  plan_.buffers.push_back(buffer);
+  return {static_cast<std::uint32_t>(plan_.buffers.size() - 1)};
+}
+
+void Lowering::convert(const Place& from, const Place& to) {
+  if (plan_.buffers[from.buffer.index].kind == Buffer::Kind::kConstant) {
+    // At plan time, once.
+    std::byte* memory = nullptr;
+    if (plan_.buffers[to.buffer.index].kind == Buffer::Kind::kArena && to.dense()) {
+      auto owned = std::make_shared<AlignedBuffer<std::byte>>(to.bytes());
+      memory = owned->data();
+      plan_.packed.push_back(std::move(owned));
+      move_now(from, to, plan_.buffers[from.buffer.index].constant + from.offset, memory);
+      plan_.buffers[to.buffer.index] = {.kind = Buffer::Kind::kConstant, .bytes = to.bytes(), .constant = memory};
+      return;
+    }
+  }
+  ++plan_.info.conversions;
+  add_move(*this, from, to, to.layout == Layout::kRowMajor ? "to row-major" : "to channels-last");
+}
+
+void Lowering::copy(const Place& from, const Place& to) {
+  ++plan_.info.conversions;
+  add_move(*this, from, to, "copy");
+}
+
+void Lowering::add(std::unique_ptr<const Step> step, Draft draft) {
+  PlannedStep planned;
+  planned.step = std::move(step);
+  planned.uses = std::move(draft.uses);
+  double bytes = draft.bytes;
+  for (const Place& place : draft.reads) {
+    planned.uses.push_back(place.use(false));
+    bytes += static_cast<double>(place.bytes());
+  }
+  for (const Place& place : draft.writes) {
+    planned.uses.push_back(place.use(true));
+    bytes += static_cast<double>(place.bytes());
+  }
+  planned.units = draft.units;
+  planned.scratch_bytes = align_up(draft.scratch_bytes);
+  planned.cost = kStepOverheadNs + draft.flops / (kPeakFlopsPerNs * draft.speed) + bytes / kBytesPerNs;
+
+  StepInfo& info = planned.info;
+  for (std::size_t i = 0; i < draft.nodes.size(); ++i) {
+    const Node& node = graph_.node(draft.nodes[i]);
+    std::string name = node.name;
+    if (name.empty() && !node.outputs.empty() && node.outputs[0].valid()) name = graph_.value(node.outputs[0]).name;
+    info.node += (i > 0 ? " + " : "") + name;
+    if (draft.op.empty()) info.op += (i > 0 ? "+" : "") + node.op_type;
+    done_[draft.nodes[i].index] = true;
+  }
+  if (!draft.op.empty()) info.op = std::move(draft.op);
+  info.kernel = std::move(draft.kernel);
+  info.reason = std::move(draft.reason);
+  info.units = draft.units;
+  info.flops = draft.flops;
+  info.bytes = bytes;
+  if (!draft.writes.empty()) {
+    info.shape = to_string(draft.writes[0].dims);
+    info.layout = describe_layout(draft.writes[0]);
+  }
+  plan_.scratch_bytes = std::max(plan_.scratch_bytes, planned.scratch_bytes);
+  plan_.steps.push_back(std::move(planned));
+}
+
+Status Lowering::lower(NodeId id) {
+  const Node& node = graph_.node(id);
+  if (options_.reference) return lower_reference(*this, id, "the session was asked for the reference evaluation");
+  const Lower lower_op = find_lowering(node.domain, node.op_type);
+  if (lower_op == nullptr) return lower_reference(*this, id, "no native kernel for this operator yet");
+  for (const ValueId input : node.inputs) {
+    if (input.valid() && dims(input) == nullptr) return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(input).name));
+  }
+  for (const ValueId output : node.outputs) {
+    if (output.valid() && dims(output) == nullptr) return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(output).name));
+    if (output.valid() && element_count(*dims(output)).value() == 0) return lower_reference(*this, id, "the output has no elements");
+  }
+  Declined reason = lower_op(*this, id);
+  if (reason.empty()) {
+    done_[id.index] = true;
+    return {};
+  }
+  return lower_reference(*this, id, std::move(reason));
+}
+
+Status Lowering::give_outputs() {
+  for (std::uint32_t i = 0; i < graph_.outputs().size(); ++i) {
+    const ValueId id = graph_.outputs()[i];
+    PlanOutput output{.dtype = dtype(id)};
+    const Dims* d = dims(id);
+    if (d == nullptr) {
+      output.slot = true;
+      output.shape = graph_.value(id).type.is_tensor() ? graph_.value(id).type.shape : std::nullopt;
+      if (const Tensor* tensor = constant(id)) {
+        // A constant of strings: give it a slot of its own by a step.
+        (void)tensor;
+        CYCLOID_TRY(lower_constant_output(id));
+      }
+      output.buffer = slot_buffer(slot(id));
+      plan_.outputs.push_back(std::move(output));
+      continue;
+    }
+    output.dims = *d;
+    const auto written = output_buffers_.find(i);
+    if (written == output_buffers_.end()) {
+      const Place from = read(id);
+      Place to{.dtype = from.dtype, .dims = *d};
+      if (const auto now = output_buffers_.find(i); now == output_buffers_.end()) {
+        to.buffer = new_buffer({.kind = Buffer::Kind::kOutput, .bytes = to.bytes(), .index = i});
+        output_buffers_[i] = to.buffer;
+        from.layout == Layout::kRowMajor ? copy(from, to) : convert(from, to);
+      }
+    }
+    output.buffer = output_buffers_.at(i);
+    plan_.outputs.push_back(std::move(output));
+  }
+  return {};
+}
+
+Status Lowering::lower_constant_output(ValueId id) {
+  add_constant_slot(*this, *graph_.constant(id), slot(id));
+  return {};
+}
+
+Status Lowering::run() {
+  const std::vector<NodeId> order(graph_.nodes().begin(), graph_.nodes().end());
+  for (const NodeId id : order) {
+    if (!done_[id.index]) CYCLOID_TRY(lower(id));
+  }
+  return give_outputs();
+}
+
+std::string describe_layout(const Place& place) {
+  if (place.layout == Layout::kRowMajor) return "row-major";
+  return place.dense() ? "channels-last" : "channels-last in a concatenation";
+}
+
+}  // namespace cycloid

@@ -1,0 +1,26 @@
+// The lowerings, each in the file of its family; list.cpp gives them their operators.
+#pragma once
+
+#include "plan/lowering/lowering.h"
+
+namespace cycloid {
+
+Declined lower_batch_normalization(Lowering& lowering, NodeId id);
+Declined lower_binary(Lowering& lowering, NodeId id);
+Declined lower_concat(Lowering& lowering, NodeId id);
+Declined lower_conv(Lowering& lowering, NodeId id);
+Declined lower_gemm(Lowering& lowering, NodeId id);
+Declined lower_layer_normalization(Lowering& lowering, NodeId id);
+Declined lower_lrn(Lowering& lowering, NodeId id);
+Declined lower_matmul(Lowering& lowering, NodeId id);
+Declined lower_pool(Lowering& lowering, NodeId id);
+Declined lower_prelu(Lowering& lowering, NodeId id);
+Declined lower_reduce(Lowering& lowering, NodeId id);
+Declined lower_slice(Lowering& lowering, NodeId id);
+Declined lower_softmax(Lowering& lowering, NodeId id);
+Declined lower_split(Lowering& lowering, NodeId id);
+Declined lower_transpose(Lowering& lowering, NodeId id);
+Declined lower_unary(Lowering& lowering, NodeId id);
+Declined lower_view(Lowering& lowering, NodeId id);
+
+}  // namespace cycloid

@@ -1,0 +1,19 @@
+// Steps that move elements from one place to another.
+#pragma once
+
+#include <string>
+
+#include "plan/lowering/lowering.h"
+
+namespace cycloid {
+
+// Moves all elements from `from` to `to`, which have the same logical dims and any layouts.
+void add_move(Lowering& lowering, const Place& from, const Place& to, std::string op, std::vector<NodeId> nodes = {});
+
+// The same at plan time. `in` and `out` are the addresses of the first elements.
+void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out);
+
+// A permutation: dims of `to` are those of `from` in `order`; both row-major. Empty where it was added.
+Declined add_permute(Lowering& lowering, const Place& from, const Place& to, const std::vector<std::int64_t>& order, std::vector<NodeId> nodes);
+
+}  // namespace cycloid

@@ -1,0 +1,83 @@
+#include "kernels/pool/pool.h"
+
+#include "plan/lowering/lowerings.h"
+#include "plan/lowering/window.h"
+
+namespace cycloid {
+namespace {
+
+using kernels::PoolKind;
+using kernels::PoolParams;
+using kernels::PoolPlan;
+
+class PoolStep final : public Step {
+ public:
+  PoolStep(PoolPlan plan, Place in, Place out) : plan_(plan), in_(std::move(in)), out_(std::move(out)) {}
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    plan_.run(context.at<const float>(in_), context.at<float>(out_), begin, end);
+  }
+
+ private:
+  PoolPlan plan_;
+  Place in_, out_;
+};
+
+Declined make_params(const Node& node, const Dims& in, const Dims& out, PoolParams& params) {
+  Window window;
+  const bool global = node.op_type.starts_with("Global");
+  if (Declined reason = parse_window(node, in, out, std::span(in).subspan(std::min<std::size_t>(2, in.size())), window); !reason.empty()) return reason;
+  const Result<std::int64_t> count_padding = get_int(node, "count_include_pad", 0);
+  if (!count_padding) return "an attribute of another type";
+  const bool max = node.op_type == "MaxPool" || node.op_type == "GlobalMaxPool";
+  params.kind = max ? PoolKind::kMax : !global && *count_padding != 0 ? PoolKind::kAverageCountPadding : PoolKind::kAverage;
+  params.batch = in[0];
+  params.channels = in[1];
+  params.in_h = window.in[0];
+  params.in_w = window.in[1];
+  params.out_h = window.out[0];
+  params.out_w = window.out[1];
+  params.kernel_h = window.kernel[0];
+  params.kernel_w = window.kernel[1];
+  params.stride_h = window.stride[0];
+  params.stride_w = window.stride[1];
+  params.dilation_h = window.dilation[0];
+  params.dilation_w = window.dilation[1];
+  params.pad_top = window.pad_begin[0];
+  params.pad_left = window.pad_begin[1];
+  params.pad_bottom = window.pad_end[0];
+  params.pad_right = window.pad_end[1];
+  return {};
+}
+
+}  // namespace
+
+Declined lower_pool(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0];
+  if (!lowering.is_float(x)) return "only float32 is native";
+  if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
+  PoolParams params;
+  if (Declined reason = make_params(node, *lowering.dims(x), *lowering.dims(node.outputs[0]), params); !reason.empty()) return reason;
+  params.threads = lowering.threads();
+  if (auto probe = kernels::select_pool(params, lowering.options().isa); std::holds_alternative<std::string>(probe)) return std::get<std::string>(probe);
+
+  const Place from = lowering.read(x, Layout::kChannelsLast);
+  const Place to = lowering.define(node.outputs[0], Layout::kChannelsLast);
+  params.in_stride = from.pixel_stride;
+  params.out_stride = to.pixel_stride;
+  const auto selection = kernels::select_pool(params, lowering.options().isa);
+  CYCLOID_CHECK(std::holds_alternative<PoolPlan>(selection));
+  const PoolPlan& plan = std::get<PoolPlan>(selection);
+  Lowering::Draft draft;
+  draft.nodes = {id};
+  draft.kernel = plan.name;
+  draft.reads = {from};
+  draft.writes = {to};
+  draft.units = plan.units;
+  draft.flops = static_cast<double>(to.count()) * static_cast<double>(params.kernel_h * params.kernel_w);
+  draft.speed = 0.25;
+  lowering.add(std::make_unique<PoolStep>(plan, from, to), std::move(draft));
+  return {};
+}
+
+}  // namespace cycloid

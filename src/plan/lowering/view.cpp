@@ -1,0 +1,22 @@
+// Reshape, Flatten, Squeeze, Unsqueeze: the same elements under other dims.
+#include <algorithm>
+
+#include "plan/lowering/lowerings.h"
+
+namespace cycloid {
+
+Declined lower_view(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0], y = node.outputs[0];
+  const Dims from = *lowering.dims(x), to = *lowering.dims(y);
+  if (element_count(from) != element_count(to)) return "the number of elements changes";
+  // Batch and channels stay: pixels are pixels, however they are counted.
+  const bool pixels = from.size() >= 3 && to.size() >= 3 && from[0] == to[0] && from[1] == to[1];
+  const Layout layout = pixels ? lowering.layout_of(x) : Layout::kRowMajor;
+  Place place = lowering.read(x, layout);
+  place.dims = to;
+  lowering.alias(y, std::move(place));
+  return {};
+}
+
+}  // namespace cycloid

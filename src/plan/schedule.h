@@ -1,0 +1,19 @@
+// Stages and work of a plan, from what its steps say they use.
+#pragma once
+
+#include "plan/plan.h"
+
+namespace cycloid {
+
+// Whether one of the uses writes what the other touches.
+bool conflicts(const BufferUse& a, const BufferUse& b);
+
+// Groups steps that follow each other and do not conflict into stages, shares each stage's work between the plan's
+// threads, and sets the places where threads must meet. Fills stages, work, release and the steps' stage numbers.
+void schedule(Plan& plan);
+
+// The units of each of `steps` that thread `thread` of `threads` computes, by estimated cost: the steps' costs are laid
+// end to end and cut into equal parts. Every unit belongs to exactly one thread.
+std::vector<Work> share_work(const std::vector<PlannedStep>& steps, const Stage& stage, int thread, int threads);
+
+}  // namespace cycloid

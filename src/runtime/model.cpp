@@ -1,0 +1,82 @@
+#include "cycloid/model.h"
+
+#include "base/error.h"
+#include "graph/graph.h"
+#include "onnx/reader.h"
+#include "ops/op.h"
+
+namespace cycloid {
+namespace {
+
+ValueInfo::Kind public_kind(ValueType::Kind kind) {
+  switch (kind) {
+    case ValueType::Kind::kUnknown: return ValueInfo::Kind::kUnknown;
+    case ValueType::Kind::kTensor: return ValueInfo::Kind::kTensor;
+    case ValueType::Kind::kSequence: return ValueInfo::Kind::kSequence;
+    case ValueType::Kind::kOptional: return ValueInfo::Kind::kOptional;
+    case ValueType::Kind::kMap: return ValueInfo::Kind::kMap;
+  }
+  return ValueInfo::Kind::kUnknown;
+}
+
+ValueInfo describe_value(const Value& value) {
+  ValueInfo info{.name = value.name, .kind = public_kind(value.type.kind), .dtype = value.type.dtype, .type = to_string(value.type)};
+  if (!value.type.is_tensor() || !value.type.shape) return info;
+  info.has_rank = true;
+  for (const Dim& dim : *value.type.shape) {
+    info.shape.push_back(dim.known().value_or(-1));
+    const std::string text = dim.is_known() ? std::string() : dim.to_string();
+    info.symbols.push_back(text.starts_with('?') ? std::string() : text);
+  }
+  return info;
+}
+
+Result<Model> finish(Result<ModelIr> read) {
+  if (!read) return read.error();
+  ModelIr ir = std::move(*read);
+  CYCLOID_TRY(infer_types(ir));
+  return Model(std::make_shared<const ModelIr>(std::move(ir)));
+}
+
+}  // namespace
+
+struct Model::State {
+  std::shared_ptr<const ModelIr> ir;
+  std::vector<ValueInfo> inputs, outputs;
+};
+
+Result<Model> Model::load(const std::string& path) { return finish(onnx::read_model(path)).in(path); }
+
+Result<Model> Model::from_bytes(std::span<const std::byte> bytes, const std::string& base_dir) {
+  return finish(onnx::read_model(bytes, base_dir.empty() ? std::nullopt : std::optional(base_dir)));
+}
+
+Model::Model(std::shared_ptr<const ModelIr> ir) {
+  auto state = std::make_shared<State>();
+  for (const ValueId id : ir->graph.inputs()) state->inputs.push_back(describe_value(ir->graph.value(id)));
+  for (const ValueId id : ir->graph.outputs()) state->outputs.push_back(describe_value(ir->graph.value(id)));
+  state->ir = std::move(ir);
+  state_ = std::move(state);
+}
+
+// A moved-from Model shares the model too, so no Model is ever empty.
+Model::Model(const Model&) = default;
+Model::Model(Model&& other) noexcept : state_(other.state_) {}
+Model& Model::operator=(const Model&) = default;
+Model& Model::operator=(Model&& other) noexcept {
+  state_ = other.state_;
+  return *this;
+}
+Model::~Model() = default;
+
+std::span<const ValueInfo> Model::inputs() const { return state_->inputs; }
+std::span<const ValueInfo> Model::outputs() const { return state_->outputs; }
+const std::string& Model::graph_name() const { return state_->ir->graph.name(); }
+const std::string& Model::producer_name() const { return state_->ir->producer_name; }
+const std::string& Model::doc() const { return state_->ir->doc; }
+std::map<std::string, std::int64_t> Model::opsets() const { return {state_->ir->opsets.begin(), state_->ir->opsets.end()}; }
+std::map<std::string, std::string> Model::metadata() const { return {state_->ir->metadata.begin(), state_->ir->metadata.end()}; }
+std::size_t Model::node_count() const { return count_nodes(state_->ir->graph); }
+const std::shared_ptr<const ModelIr>& Model::ir() const { return state_->ir; }
+
+}  // namespace cycloid

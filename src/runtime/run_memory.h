@@ -1,0 +1,70 @@
+// The memory of one run at a time: arena, scratch, base addresses, slots.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "plan/plan.h"
+
+namespace cycloid {
+
+// Zeroed pages that are present before they are used: huge pages asked for, all touched. Only grows.
+class PagedMemory {
+ public:
+  PagedMemory() = default;
+  ~PagedMemory() { release(); }
+  PagedMemory(PagedMemory&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  PagedMemory& operator=(PagedMemory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+
+  // Makes at least `bytes` available; the contents are lost when it grows. Error: kResourceExhausted.
+  Status reserve(std::size_t bytes);
+  std::byte* data() const { return data_; }
+
+ private:
+  void release();
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+// An input of a run: plain elements, or a Datum where the plan has the input in a slot.
+struct RunInput {
+  const std::byte* data = nullptr;
+  const Datum* datum = nullptr;
+};
+
+class RunMemory {
+ public:
+  // Makes ready for `plan`. Allocates only what earlier plans did not need.
+  Status prepare(std::shared_ptr<const Plan> plan);
+  const std::shared_ptr<const Plan>& plan() const { return plan_; }
+
+  // Points the plan's buffers at the caller's. An output without memory gets some of this object's own.
+  Status bind(std::span<const RunInput> inputs, std::span<std::byte* const> outputs);
+
+  StepContext context(int thread) const;
+  RunState& state() const { return *state_; }
+  // After a run: an output that is in a slot.
+  const Datum& slot_output(std::size_t i) const { return slots_[plan_->buffers[plan_->outputs[i].buffer.index].index]; }
+  const std::byte* output_address(std::size_t i) const { return base_[plan_->outputs[i].buffer.index]; }
+  Datum* slots() const { return slots_.data(); }
+  // Empties a slot.
+  void clear_slot(std::uint32_t slot) const { slots_[slot] = Datum(); }
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+  PagedMemory arena_;
+  PagedMemory scratch_;
+  PagedMemory spare_;  // for outputs without memory
+  std::vector<std::byte*> base_;
+  mutable std::vector<Datum> slots_;
+  std::unique_ptr<RunState> state_ = std::make_unique<RunState>();
+};
+
+}  // namespace cycloid
