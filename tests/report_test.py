@@ -151,8 +151,8 @@ def test_dark_mode_applies_also_while_open(browser, pages):
     set_scheme(browser, dark=False)
     WebDriverWait(browser, 5).until(lambda b: body_background(b) > 200)
     # The canvases follow: axis text is dark on light now.
-    label = browser.execute_script("return charts[0].chart.options.scales.x.ticks.color")
-    assert label == browser.execute_script("return getComputedStyle(document.documentElement).getPropertyValue('--soft').trim()")
+    soft = "getComputedStyle(document.documentElement).getPropertyValue('--soft').trim()"
+    WebDriverWait(browser, 5).until(lambda b: b.execute_script(f"return charts[0].chart.options.scales.x.ticks.color === {soft}"))
 
 
 def test_legend_and_tail_view_work(browser, pages):

@@ -90,6 +90,8 @@ int run_cli(int argc, const char* const* argv) {
   app.set_version_flag("--version", std::string("cycloid ") + std::string(version()));
   app.require_subcommand(0, 1);
   app.get_formatter()->column_width(34);
+  add_bench_command(app, exit_code);
+  add_run_command(app, exit_code);
   add_backends_command(app, exit_code);
   add_worker_command(app, exit_code);
 
