@@ -201,6 +201,37 @@ void Graph::set_input(NodeId id, std::size_t input, ValueId value) {
   if (slot.valid()) add_use(slot, use);
 }
 
+void Graph::set_inputs(NodeId id, std::vector<ValueId> inputs) {
+  CYCLOID_CHECK(alive(id));
+  std::vector<ValueId>& slots = nodes_[id.index].node.inputs;
+  for (std::uint32_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].valid()) remove_use(slots[i], {id, i});
+  }
+  slots = std::move(inputs);
+  for (std::uint32_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].valid()) add_use(slots[i], {id, i});
+  }
+}
+
+void Graph::set_operator(NodeId id, std::string domain, std::string op_type) {
+  CYCLOID_CHECK(alive(id));
+  Node& node = nodes_[id.index].node;
+  node.domain = std::move(domain);
+  node.op_type = std::move(op_type);
+}
+
+void Graph::drop_outputs(NodeId id, std::size_t count) {
+  CYCLOID_CHECK(alive(id));
+  std::vector<ValueId>& outputs = nodes_[id.index].node.outputs;
+  for (; outputs.size() > count; outputs.pop_back()) {
+    const ValueId output = outputs.back();
+    if (!output.valid()) continue;
+    CYCLOID_CHECK(is_dead(output));
+    by_name_.erase(value(output).name);
+    values_[output.index] = {{}, false};
+  }
+}
+
 namespace {
 
 // The attribute with captures of `from` pointed at `to` instead; the same attribute if it has none.

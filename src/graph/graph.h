@@ -121,6 +121,11 @@ class Graph {
   void set_attribute(NodeId id, std::string name, Attribute attribute);
   void remove_attribute(NodeId id, std::string_view name);
   void set_input(NodeId id, std::size_t input, ValueId value);
+  // Replaces the whole list of inputs.
+  void set_inputs(NodeId id, std::vector<ValueId> inputs);
+  void set_operator(NodeId id, std::string domain, std::string op_type);
+  // Drops the node's outputs from `count` on, which must be dead.
+  void drop_outputs(NodeId id, std::size_t count);
   // All uses (also by subgraphs and as graph output) of `from` become uses of `to`.
   void replace_uses(ValueId from, ValueId to);
   // Points a capture of this subgraph at another value of the outer graph.

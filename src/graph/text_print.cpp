@@ -20,7 +20,8 @@ std::string quoted(std::string_view text) {
     if (c == '"' || c == '\\') result += '\\';
     result += c;
   }
-  return result + "\"";
+  result += '"';
+  return result;
 }
 
 std::string identifier(std::string_view name) {
