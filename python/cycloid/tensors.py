@@ -34,8 +34,8 @@ def read_inputs(specs):
     return tensors
 
 
-def bind_arguments(signature, tensors):
-    """Positional arguments in `signature`'s order (its parameters' names, and those without a default).
+def bind_inputs(signature, tensors):
+    """[(name, tensor)] in the order of `signature`, which is a module's parameters' names and those without a default.
 
     Inputs are matched by name where every name is a parameter's, else by position.
     """
@@ -47,13 +47,13 @@ def bind_arguments(signature, tensors):
         last = max((names.index(name) for name in given), default=-1)
         missing = [n for n in names if n not in given and (n in required or names.index(n) < last)]
         if not missing:
-            return [given[name] for name in names[: last + 1]]
+            return [(name, given[name]) for name in names[: last + 1]]
         raise CycloidError(
             INVALID_ARGUMENT,
             f"input '{missing[0]}' is missing; the model takes ({', '.join(names)}): give it with --input",
         )
-    if len(required) <= len(tensors) and (len(tensors) <= len(names) or signature_is_open(signature)):
-        return [tensor for _, tensor in tensors]
+    if len(required) <= len(tensors) and (len(tensors) <= len(names) or "*" in names):
+        return tensors
     raise CycloidError(
         INVALID_ARGUMENT,
         f"the model takes {len(required)} to {len(names)} inputs ({', '.join(names)}), "
@@ -61,8 +61,9 @@ def bind_arguments(signature, tensors):
     )
 
 
-def signature_is_open(signature):
-    return "*" in signature[0]
+def bind_arguments(signature, tensors):
+    """The positional arguments of the call."""
+    return [tensor for _, tensor in bind_inputs(signature, tensors)]
 
 
 def forward_signature(module):
