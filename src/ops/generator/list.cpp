@@ -1,7 +1,7 @@
-#include "ops/op_list.h"
+#include "ops/generator/list.h"
 
 namespace cycloid {
 
-void add_generator_ops(OpList&) {}
+void add_generator_ops(OpList& list) { add_constant_ops(list); }
 
 }  // namespace cycloid

@@ -1,7 +1,11 @@
-#include "ops/op_list.h"
+#include "ops/normalization/list.h"
 
 namespace cycloid {
 
-void add_normalization_ops(OpList&) {}
+void add_normalization_ops(OpList& list) {
+  add_channel_normalization_ops(list);
+  add_layer_normalization_ops(list);
+  add_lrn_ops(list);
+}
 
 }  // namespace cycloid
