@@ -11,22 +11,24 @@ foreach(layer IN LISTS library_layers)
     list(APPEND library_objects $<TARGET_OBJECTS:cycloid_${layer}>)
   endif()
 endforeach()
-add_library(cycloid SHARED ${library_objects})
-add_library(cycloid::cycloid ALIAS cycloid)
-set_target_properties(cycloid PROPERTIES
+# Not named `cycloid`: for Ninja that is the program build/cycloid.
+add_library(cycloid_library SHARED ${library_objects})
+add_library(cycloid::cycloid ALIAS cycloid_library)
+set_target_properties(cycloid_library PROPERTIES
+  OUTPUT_NAME cycloid
   LINKER_LANGUAGE CXX
   VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
   EXPORT_NAME cycloid)
-target_include_directories(cycloid INTERFACE
+target_include_directories(cycloid_library INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_compile_features(cycloid INTERFACE cxx_std_20)
-target_link_libraries(cycloid PRIVATE fmt::fmt spdlog::spdlog Threads::Threads)
+target_compile_features(cycloid_library INTERFACE cxx_std_20)
+target_link_libraries(cycloid_library PRIVATE fmt::fmt spdlog::spdlog Threads::Threads)
 if(NOT CYCLOID_SANITIZE)
-  target_link_options(cycloid PRIVATE -Wl,--no-undefined)
+  target_link_options(cycloid_library PRIVATE -Wl,--no-undefined)
 endif()
 
-install(TARGETS cycloid EXPORT cycloid-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS cycloid_library EXPORT cycloid-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS cycloid_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/cycloid DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/cycloid DESTINATION ${CMAKE_INSTALL_DATADIR}/cycloid/python OPTIONAL

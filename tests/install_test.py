@@ -36,11 +36,39 @@ def library(prefix):
     return library
 
 
-def test_a_consumer_builds_and_runs(prefix, source_dir, version, tmp_path):
-    build = tmp_path / "build"
+@pytest.fixture(scope="module")
+def consumer(prefix, source_dir, tmp_path_factory):
+    build = tmp_path_factory.mktemp("consumer")
     run("cmake", "-S", source_dir / "tests" / "consumer", "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", build)
-    assert "consumer: ok" in run(build / "consumer", version)
+    return build / "consumer"
+
+
+def test_a_consumer_runs_a_model(consumer, version, tmp_path):
+    numpy = pytest.importorskip("numpy")
+    onnx = pytest.importorskip("onnx")
+    weights = numpy.random.default_rng(1).normal(size=(6, 4)).astype(numpy.float32)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "w"], ["t"]), onnx.helper.make_node("Relu", ["t"], ["y"])],
+        "g",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [2, 6])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [2, 4])],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "model.onnx")
+
+    x = numpy.arange(12, dtype=numpy.float64).reshape(2, 6)
+    expected = numpy.maximum(x @ weights.astype(numpy.float64), 0).ravel()
+    got = numpy.array(run(consumer, version, tmp_path / "model.onnx").split(), dtype=numpy.float64)
+    # Six products and their sums in float32, each rounded once: n * eps * sum |x w|.
+    limit = 6 * numpy.finfo(numpy.float32).eps * (x @ abs(weights.astype(numpy.float64))).ravel()
+    assert (abs(got - expected) <= limit).all(), (got, expected)
+
+
+def test_a_consumer_gets_errors_as_values(consumer, version, tmp_path):
+    done = subprocess.run([consumer, version, tmp_path / "none.onnx"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "none.onnx" in done.stderr
 
 
 def test_a_consumer_of_another_version_is_told_so(prefix, source_dir, tmp_path):

@@ -91,6 +91,7 @@ int run_cli(int argc, const char* const* argv) {
   app.require_subcommand(0, 1);
   app.get_formatter()->column_width(34);
   add_bench_command(app, exit_code);
+  add_inspect_command(app, exit_code);
   add_run_command(app, exit_code);
   add_backends_command(app, exit_code);
   add_worker_command(app, exit_code);

@@ -26,6 +26,7 @@ int report_error(std::string_view message, int exit_code = kExitFailure);
 int report_error(const Error& error);
 
 void add_backends_command(CLI::App& app, int& exit_code);
+void add_inspect_command(CLI::App& app, int& exit_code);
 void add_run_command(CLI::App& app, int& exit_code);
 void add_bench_command(CLI::App& app, int& exit_code);
 void add_worker_command(CLI::App& app, int& exit_code);

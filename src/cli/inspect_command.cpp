@@ -1,0 +1,101 @@
+// `cycloid inspect`: what a model is made of and what one run of it costs.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/inspection.h"
+#include "cli/inspection_print.h"
+#include "onnx/import/import.h"
+#include "onnx/reader.h"
+#include "ops/op.h"
+
+namespace cycloid {
+namespace {
+
+struct InspectArguments {
+  std::string model;
+  std::vector<std::string> inputs;
+  bool json = false;
+  bool summary = false;
+};
+
+InspectedFile facts_of(const std::string& path, const ModelIr& model) {
+  InspectedFile file;
+  file.path = path;
+  std::error_code ignored;
+  file.bytes = static_cast<std::int64_t>(std::filesystem::file_size(path, ignored));
+  file.producer = model.producer_name;
+  if (!model.producer_version.empty()) file.producer += " " + model.producer_version;
+  file.ir_version = model.ir_version;
+  file.opsets = model.opsets;
+  file.operators = count_operators(model.graph);
+  return file;
+}
+
+// Normal form and types, as far as they can be had. What this build cannot do (an operator it does not know) is told,
+// and the rest of the model is still shown; a model that breaks ONNX's rules is an error.
+Result<Inspection> inspect(ModelIr model, const std::vector<InputSpec>& inputs, std::string& problem) {
+  const auto broken = [](const Error& error) { return Error(ErrorCode::kInvalidModel, error.message()); };
+  ModelIr original = model;
+  if (const Status status = onnx::to_normal_form(model); !status) {
+    if (status.error().code() != ErrorCode::kUnsupported) return broken(status.error());
+    problem = status.error().message();
+    model = std::move(original);
+  }
+  CYCLOID_TRY(fix_inputs(model.graph, inputs));
+  if (const Status status = infer_types(model); !status) {
+    if (status.error().code() != ErrorCode::kUnsupported) return broken(status.error());
+    if (problem.empty()) problem = status.error().message();
+  }
+  return inspect(model.graph);
+}
+
+Status run(const InspectArguments& arguments) {
+  std::vector<InputSpec> inputs;
+  for (const std::string& text : arguments.inputs) {
+    CYCLOID_ASSIGN(InputSpec spec, parse_input_spec(text));
+    inputs.push_back(std::move(spec));
+  }
+  CYCLOID_ASSIGN(ModelIr model, onnx::read_model(arguments.model));
+  InspectedFile file = facts_of(arguments.model, model);
+  Result<Inspection> inspection = inspect(std::move(model), inputs, file.problem);
+  if (!inspection) {
+    if (inspection.error().code() == ErrorCode::kInvalidArgument) return inspection.error();
+    return inspection.error().in(arguments.model);
+  }
+  const std::string text = arguments.json ? inspection_json(file, *inspection)
+                                          : inspection_text(file, *inspection, arguments.summary);
+  std::fputs(text.c_str(), stdout);
+  if (file.problem.empty()) return {};
+  return Error(ErrorCode::kUnsupported, file.problem + "; from there on types and costs are unknown").in(arguments.model);
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("inspect", "Shows a model's inputs, outputs, operators, parameters and costs");
+  auto arguments = std::make_shared<InspectArguments>();
+  command->add_option("MODEL", arguments->model, "An .onnx file")->required();
+  command->add_option("--input", arguments->inputs, "NAME=1x3x224x224, the shape of an input whose sizes are not fixed");
+  command->add_flag("--json", arguments->json, "As JSON on standard output");
+  command->add_flag("--summary", arguments->summary, "Without the line for each node");
+  command->footer(R"(
+FLOPs count a multiply-add as two; bytes are those of each node's inputs and outputs, read or written once. Costs are of
+one run, nodes in the form to which the model was imported; what is not known is shown as unknown and left out of sums.
+
+Examples:
+  cycloid inspect model.onnx
+  cycloid inspect model.onnx --input data=8x3x224x224 --summary
+  cycloid inspect model.onnx --json > model.json)");
+  command->callback([arguments, &exit_code] {
+    const Status status = run(*arguments);
+    if (!status) exit_code = report_error(status.error());
+  });
+}
+
+}  // namespace cycloid

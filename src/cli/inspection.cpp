@@ -1,0 +1,199 @@
+#include "cli/inspection.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "cli/suggest.h"
+#include "cycloid/dtype.h"
+#include "ops/op.h"
+
+namespace cycloid {
+namespace {
+
+// Unknown Dims print with a "?", which symbols of models do not hold: they come from names that the reader accepts as is,
+// so a symbol with a "?" is at worst shown as unknown.
+std::optional<Dim> if_known(const Dim& dim) {
+  if (dim.to_string().find('?') != std::string::npos) return std::nullopt;
+  return dim;
+}
+
+std::string operator_name(const Node& node) { return node.domain.empty() ? node.op_type : node.domain + "." + node.op_type; }
+
+bool holds_subgraph(const Node& node) {
+  bool holds = false;
+  for_each_subgraph(node, [&](const std::string&, const Graph&) { holds = true; });
+  return holds;
+}
+
+KnownCost known_cost(const Graph& graph, const Node& node) {
+  const Op* op = find_op(node.domain, node.op_type);
+  // What a Loop or If costs depends on what happens at run time, unless its definition says better.
+  if (op == nullptr || (holds_subgraph(node) && op->cost == nullptr)) return {};
+  const Result<Cost> cost = cost_of(graph, node);
+  if (!cost) return {};
+  return {if_known(cost->flops), if_known(cost->bytes)};
+}
+
+void add(std::optional<Dim>& sum, const std::optional<Dim>& part) {
+  if (part) sum = sum ? *sum + *part : *part;
+}
+
+class Inspector {
+ public:
+  Inspection run(const Graph& graph) {
+    for (const ValueId id : graph.inputs()) result_.inputs.push_back(named(graph, id));
+    for (const ValueId id : graph.outputs()) result_.outputs.push_back(named(graph, id));
+    std::set<std::string> symbols;
+    for (const ValueId id : graph.inputs()) {
+      const ValueType& type = graph.value(id).type;
+      if (!type.shape) continue;
+      std::vector<std::string> names;
+      for (const Dim& dim : *type.shape) dim.collect_symbols(names);
+      symbols.insert(names.begin(), names.end());
+    }
+    result_.symbols.assign(symbols.begin(), symbols.end());
+    visit(graph, 0);
+    return std::move(result_);
+  }
+
+ private:
+  static InspectedValue named(const Graph& graph, ValueId id) {
+    const Value& value = graph.value(id);
+    return {value.name, to_string(value.type)};
+  }
+
+  void visit(const Graph& graph, int depth) {
+    for (const ValueId id : graph.values()) {
+      if (graph.value(id).kind == Value::Kind::kConstant) count_constant(graph.value(id).constant);
+    }
+    for (const NodeId id : graph.nodes()) visit(graph, graph.node(id), depth);
+  }
+
+  void count_constant(const Tensor& tensor) {
+    const DType dtype = tensor.dtype();
+    const bool narrow = is_integer(dtype) && bits_of(dtype) < 32;
+    if (!is_floating_point(dtype) && !narrow) return;
+    result_.parameters += tensor.element_count();
+    result_.parameter_bytes += (tensor.element_count() * bits_of(dtype) + 7) / 8;
+  }
+
+  void visit(const Graph& graph, const Node& node, int depth) {
+    InspectedNode row;
+    row.operator_name = operator_name(node);
+    row.depth = depth;
+    row.name = node.name;
+    for (const ValueId output : node.outputs) {
+      if (!output.valid()) continue;
+      row.output = to_string(graph.value(output).type);
+      if (row.name.empty()) row.name = graph.value(output).name;
+      break;
+    }
+    row.cost = known_cost(graph, node);
+    tally(row);
+    result_.nodes.push_back(std::move(row));
+    for_each_subgraph(node, [&](const std::string&, const Graph& body) { visit(body, depth + 1); });
+  }
+
+  void tally(const InspectedNode& row) {
+    InspectedOperator& of = result_.operators[row.operator_name];
+    const bool unknown = !row.cost.flops || !row.cost.bytes;
+    ++of.nodes;
+    ++result_.nodes_total;
+    if (unknown) {
+      ++of.nodes_unknown;
+      ++result_.nodes_unknown;
+    }
+    if (unknown || row.depth > 0) return;  // how often a body runs is not known here
+    add(of.cost.flops, row.cost.flops);
+    add(of.cost.bytes, row.cost.bytes);
+    add(result_.total.flops, row.cost.flops);
+    add(result_.total.bytes, row.cost.bytes);
+  }
+
+  Inspection result_;
+};
+
+std::vector<std::string> input_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const ValueId id : graph.inputs()) names.push_back(graph.value(id).name);
+  return names;
+}
+
+// `name`, or an error that lists what there is.
+Result<ValueId> find_input(const Graph& graph, const std::string& name) {
+  for (const ValueId id : graph.inputs()) {
+    if (graph.value(id).name == name) return id;
+  }
+  std::string list;
+  for (const std::string& known : input_names(graph)) list += (list.empty() ? "'" : ", '") + known + "'";
+  return invalid_argument("--input {}: the model has no such input; it has {}", name, list.empty() ? "none" : list);
+}
+
+}  // namespace
+
+std::optional<double> KnownCost::intensity() const {
+  if (!flops || !bytes || !flops->is_known() || !bytes->is_known() || bytes->is(0)) return std::nullopt;
+  return static_cast<double>(flops->value()) / static_cast<double>(bytes->value());
+}
+
+Status fix_inputs(Graph& graph, const std::vector<InputSpec>& specs) {
+  std::map<std::string, std::int64_t> bindings;
+  for (const InputSpec& spec : specs) {
+    CYCLOID_ASSIGN(const ValueId id, find_input(graph, spec.name));
+    ValueType type = graph.value(id).type;
+    if (type.kind != ValueType::Kind::kTensor) {
+      return invalid_argument("--input {}: this input is a {}, which has no shape to fix", spec.name, to_string(type));
+    }
+    if (spec.dtype && *spec.dtype != type.dtype) {
+      return invalid_argument("--input {}: the model wants {}, not {}", spec.name, to_string(type.dtype), to_string(*spec.dtype));
+    }
+    if (type.shape && type.shape->size() != spec.dims.size()) {
+      return invalid_argument("--input {}: the model wants rank {} ({}), not {}", spec.name, type.shape->size(),
+                              to_string(*type.shape), to_string(spec.dims));
+    }
+    for (std::size_t axis = 0; type.shape && axis < spec.dims.size(); ++axis) {
+      const Dim& declared = (*type.shape)[axis];
+      const std::int64_t size = spec.dims[axis];
+      if (declared.is_known() && !declared.is(size)) {
+        return invalid_argument("--input {}: axis {} is {} in the model, not {}", spec.name, axis, declared.to_string(), size);
+      }
+      if (const auto symbol = declared.as_symbol()) {
+        const auto [known, added] = bindings.emplace(*symbol, size);
+        if (!added && known->second != size) {
+          return invalid_argument("--input {}: axis {} is '{}', which another input fixes to {}, not {}", spec.name, axis, *symbol,
+                                  known->second, size);
+        }
+      }
+    }
+    type.shape = to_shape(spec.dims);
+    graph.set_type(id, std::move(type));
+  }
+  const auto replace = [&](const std::string& symbol) -> std::optional<Dim> {
+    const auto found = bindings.find(symbol);
+    if (found == bindings.end()) return std::nullopt;
+    return Dim(found->second);
+  };
+  for (const ValueId id : graph.values()) {
+    ValueType type = graph.value(id).type;
+    if (!type.shape) continue;
+    for (Dim& dim : *type.shape) dim = dim.substitute(replace);
+    graph.set_type(id, std::move(type));
+  }
+  return {};
+}
+
+std::map<std::string, std::size_t> count_operators(const Graph& graph) {
+  std::map<std::string, std::size_t> counts;
+  for (const NodeId id : graph.nodes()) {
+    ++counts[operator_name(graph.node(id))];
+    for_each_subgraph(graph.node(id), [&](const std::string&, const Graph& body) {
+      for (const auto& [name, count] : count_operators(body)) counts[name] += count;
+    });
+  }
+  return counts;
+}
+
+Inspection inspect(const Graph& graph) { return Inspector().run(graph); }
+
+}  // namespace cycloid
