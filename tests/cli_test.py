@@ -323,3 +323,66 @@ def test_a_file_without_permission_is_one_clear_line(cycloid, gemm):
     if done.returncode == 0:
         pytest.skip("this user may read everything")
     assert_one_clear_line(done, "gemm.onnx", code=1)
+
+
+# --- run
+
+
+def test_run_writes_what_the_model_gives(cycloid, gemm, tmp_path):
+    x = numpy.random.default_rng(3).normal(size=(5, 64)).astype(numpy.float32)
+    numpy.save(tmp_path / "x.npy", x)
+    done = run_native(cycloid, gemm, tmp_path, "--input-data", f"x={tmp_path}/x.npy")
+    assert done.returncode == 0, done.stderr
+    expected = numpy.maximum(x.astype(numpy.float64).sum(axis=1, keepdims=True), 0).repeat(32, axis=1)
+    # 64 terms summed in float32: 64 * eps * sum |x|.
+    limit = 64 * numpy.finfo(numpy.float32).eps * abs(x).sum(axis=1).max()
+    assert abs(numpy.load(tmp_path / "out" / "y.npy") - expected).max() <= limit
+
+
+@pytest.mark.parametrize(
+    "array, name, words",
+    [
+        (numpy.ones((5, 64), numpy.float64), "x", ["x"]),
+        (numpy.ones((5, 63), numpy.float32), "x", ["x"]),
+        (numpy.ones(64, numpy.float32), "x", ["x"]),
+        (numpy.ones((5, 64), numpy.float32), "z", ["x"]),
+    ],
+    ids=["dtype", "size", "rank", "name"],
+)
+def test_an_input_that_does_not_fit_is_one_clear_line(cycloid, gemm, tmp_path, array, name, words):
+    numpy.save(tmp_path / "x.npy", array)
+    done = run_native(cycloid, gemm, tmp_path, "--input-data", f"{name}={tmp_path}/x.npy")
+    assert_one_clear_line(done, *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_input_that_is_missing_is_one_clear_line(cycloid, gemm, tmp_path):
+    assert_one_clear_line(run_native(cycloid, gemm, tmp_path), "x")
+    assert_one_clear_line(run_native(cycloid, gemm, tmp_path, "--input-data", "x=none.npy"), "none.npy")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--threads", "nan"],
+        ["--threads", "0"],
+        ["--threads", "-1"],
+        ["--threads", "1e99"],
+        ["--limit", "nan"],
+        ["--backend", "onxruntime"],
+    ],
+)
+def test_options_of_run_that_make_no_sense(cycloid, gemm, tmp_path, args):
+    assert_one_clear_line(run_native(cycloid, gemm, tmp_path, *args), code=USAGE)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_leaves_nothing(cycloid, gemm, tmp_path):
+    numpy.save(tmp_path / "x.npy", numpy.ones((5, 64), numpy.float32))
+    (tmp_path / "file").write_text("in the way")
+    done = cycloid(
+        "run", gemm, "--backend", "cycloid", "--input-data", f"x={tmp_path}/x.npy", "--output-dir", tmp_path / "file" / "out"
+    )
+    assert_one_clear_line(done, "file")
+    assert (tmp_path / "file").read_text() == "in the way"
