@@ -9,7 +9,7 @@ import pytest
 from conftest import CLI
 from worker_driver import WorkerProcess
 
-BACKENDS = ("pytorch", "torchscript", "torch-compile", "libtorch", "onnxruntime", "openvino")
+BACKENDS = ("pytorch", "torchscript", "torch-compile", "libtorch", "onnxruntime", "openvino", "cycloid")
 
 # {(backend, test): why it does not apply}
 EXCEPTIONS = {}
@@ -21,6 +21,7 @@ FORMS = {
     "libtorch": "torchscript",
     "onnxruntime": "onnx",
     "openvino": "onnx",
+    "cycloid": "onnx",
 }
 
 TINY = """
@@ -63,7 +64,7 @@ def tiny_onnx(path, output_names=("y", "s")):
         helper.make_node("MatMul", ["a", "b"], ["ab"]),
         helper.make_node("Add", ["ab", "bias"], ["abb"]),
         helper.make_node("Relu", ["abb"], [y]),
-        helper.make_node("ReduceSum", [y, "axes"], [s], keepdims=0),
+        helper.make_node("MatMul", [y, "ones"], [s]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -72,7 +73,7 @@ def tiny_onnx(path, output_names=("y", "s")):
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, d) for n, d in ((y, ["n", 4]), (s, ["n"]))],
         [
             numpy_helper.from_array(np.linspace(-1, 1, 4).astype(np.float32), "bias"),
-            numpy_helper.from_array(np.array([1], np.int64), "axes"),
+            numpy_helper.from_array(np.ones(4, np.float32), "ones"),
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -306,7 +307,7 @@ def test_ends_with_its_input(fresh_worker):
     assert fresh_worker.process.wait(timeout=60) == 0
 
 
-@pytest.mark.parametrize("backend", ("onnxruntime", "openvino"))
+@pytest.mark.parametrize("backend", ("onnxruntime", "openvino", "cycloid"))
 def test_output_names_are_no_paths(backend, probes, inputs, tmp_path):
     if not probes[backend]["available"]:
         pytest.skip(probes[backend]["reason"])

@@ -1,6 +1,7 @@
 #include "backends/bind.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 
@@ -51,6 +52,22 @@ Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& mod
     }
   }
   return matches;
+}
+
+Result<Tensor> stack_rows(const std::string& name, const std::vector<Tensor>& rows) {
+  const std::int64_t width = rows.empty() ? 0 : rows[0].element_count();
+  const DType dtype = rows.empty() ? DType::kFloat32 : rows[0].dtype();
+  if (dtype == DType::kString) return unsupported("output '{}' is a sequence of maps to strings", name);
+  CYCLOID_ASSIGN(Tensor stacked, Tensor::zeros(dtype, {static_cast<std::int64_t>(rows.size()), width}));
+  std::byte* to = stacked.mutable_bytes();
+  for (const Tensor& row : rows) {
+    if (row.element_count() != width || row.dtype() != dtype) {
+      return unsupported("output '{}' is a sequence of maps of different sizes", name);
+    }
+    std::memcpy(to, row.bytes(), row.byte_count());
+    to += row.byte_count();
+  }
+  return stacked;
 }
 
 }  // namespace cycloid

@@ -20,6 +20,10 @@ struct ModelInput {
 Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& model,
                                               const std::vector<NamedTensor>& given);
 
+// One tensor of the values of a sequence of maps (what the ONNX-ML operator ZipMap gives: one map from class to
+// probability for each row): a row for each map. The keys are the classes in the model's order, the same in every map.
+Result<Tensor> stack_rows(const std::string& name, const std::vector<Tensor>& rows);
+
 // "float32[5,3,64,64]"; a dynamic size is '?'.
 std::string describe(const ModelInput& input);
 

@@ -1,5 +1,6 @@
 #include "backends/list.h"
 
+#include "backends/native.h"
 #include "backends/noise.h"
 #include "backends/onnxruntime/onnxruntime_backend.h"
 #include "backends/plugin.h"
@@ -15,9 +16,10 @@ const std::vector<const Backend*>& all_backends() {
   static const PluginBackend libtorch("libtorch", {Form::kTorchScript}, "torch");
   static const OnnxRuntimeBackend onnxruntime;
   static const PluginBackend openvino("openvino", {Form::kOnnx}, "openvino");
+  static const NativeBackend native;
   static const NoiseBackend noise;
   static const std::vector<const Backend*> kBackends = {&pytorch,     &torchscript, &torch_compile, &libtorch,
-                                                        &onnxruntime, &openvino,    &noise};
+                                                        &onnxruntime, &openvino,    &native,        &noise};
   return kBackends;
 }
 

@@ -23,7 +23,7 @@ namespace {
 struct RunArguments {
   std::string model;
   std::vector<std::string> input_data;
-  std::string backend = "onnxruntime";
+  std::string backend = "cycloid";
   int threads = 1;
   std::vector<std::string> options;
   std::string output_folder;

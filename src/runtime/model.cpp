@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "graph/graph.h"
+#include "onnx/import/import.h"
 #include "onnx/reader.h"
 #include "ops/op.h"
 
@@ -34,6 +35,7 @@ ValueInfo describe_value(const Value& value) {
 Result<Model> finish(Result<ModelIr> read) {
   if (!read) return read.error();
   ModelIr ir = std::move(*read);
+  CYCLOID_TRY(onnx::to_normal_form(ir));
   CYCLOID_TRY(infer_types(ir));
   return Model(std::make_shared<const ModelIr>(std::move(ir)));
 }

@@ -66,22 +66,6 @@ Result<int> kind_of(const Api& api, const OrtValue* value) {
   return kind;
 }
 
-// The values of each map as a row; the keys are the classes in the model's order, the same in every map.
-Result<Tensor> stack_rows(const std::string& name, const std::vector<Tensor>& rows) {
-  std::int64_t width = rows[0].element_count();
-  CYCLOID_ASSIGN(Tensor stacked, Tensor::zeros(rows[0].dtype(), {static_cast<std::int64_t>(rows.size()), width}));
-  if (stacked.dtype() == DType::kString) return unsupported("output '{}' is a sequence of maps to strings", name);
-  std::byte* to = stacked.mutable_bytes();
-  for (const Tensor& row : rows) {
-    if (row.element_count() != width || row.dtype() != stacked.dtype()) {
-      return unsupported("output '{}' is a sequence of maps of different sizes", name);
-    }
-    std::memcpy(to, row.bytes(), row.byte_count());
-    to += row.byte_count();
-  }
-  return stacked;
-}
-
 }  // namespace
 
 Result<Owned<OrtValue>> to_value(const Api& api, OrtAllocator* allocator, const Tensor& tensor) {

@@ -44,18 +44,29 @@ std::vector<OptionInfo> options() {
   };
 }
 
-std::string first_line(const std::string& text) {
-  // OpenVINO's messages begin with the place in its own source ("Exception from src/...:107:"); the cause is below.
-  std::string best;
+bool begins_with_any(const std::string& line, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(), [&](std::string_view b) { return line.starts_with(b); });
+}
+
+// The line of a message that tells a person something. Before it come places in OpenVINO's own source and headings; the
+// model's node, where a line names it, is worth keeping.
+std::string cause(const std::string& text) {
+  std::string node;
+  std::string fallback = "no message";
   for (std::size_t start = 0; start < text.size();) {
     const std::size_t end = std::min(text.find('\n', start), text.size());
     const std::string line = text.substr(start, end - start);
     start = end + 1;
-    const bool is_place = line.starts_with("Exception from ") || line.starts_with("Check '") || line.empty();
-    if (!is_place) return line;
-    if (best.empty() || line.starts_with("Check '")) best = line.empty() ? best : line;
+    if (line.starts_with("While validating")) {
+      node = line + " ";
+    } else if (begins_with_any(line, {"Check '", "FrontEnd API failed"})) {
+      fallback = line;
+    } else if (!line.empty() && !line.ends_with(':') &&
+               !begins_with_any(line, {"Exception from ", "Loading input model", "Model wasn't fully converted"})) {
+      return node + (line.starts_with("-- ") ? line.substr(3) : line);
+    }
   }
-  return best.empty() ? "no message" : best;
+  return fallback;
 }
 
 // Runs `body`, whose exceptions become errors.
@@ -66,7 +77,7 @@ auto guarded(Body&& body) -> decltype(body()) {
   } catch (const std::bad_alloc&) {
     return Error(ErrorCode::kResourceExhausted, "OpenVINO: out of memory");
   } catch (const std::exception& e) {
-    return Error(ErrorCode::kFailed, "OpenVINO: " + first_line(e.what()));
+    return Error(ErrorCode::kFailed, "OpenVINO: " + cause(e.what()));
   }
 }
 
@@ -168,7 +179,7 @@ void make_static(const std::shared_ptr<ov::Model>& model, const std::vector<Name
   try {
     model->reshape(shapes);
   } catch (const std::exception& e) {
-    settings["static_shapes"] = "declined: " + first_line(e.what());
+    settings["static_shapes"] = "declined: " + cause(e.what());
   }
 }
 
@@ -199,7 +210,7 @@ class OpenVinoBackend final : public Backend {
       probe.options = options();
       probe.available = true;
     } catch (const std::exception& e) {
-      probe.reason = "OpenVINO does not start: " + first_line(e.what());
+      probe.reason = "OpenVINO does not start: " + cause(e.what());
     }
     return probe;
   }

@@ -58,6 +58,7 @@ constexpr Line kLines[] = {
     {"ReduceSumSquare", lower_reduce},
     {"Relu", lower_unary},
     {"Reshape", lower_view},
+    {"Resize", lower_resize},
     {"Round", lower_unary},
     {"Sigmoid", lower_unary},
     {"Sign", lower_unary},

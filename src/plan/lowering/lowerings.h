@@ -16,11 +16,15 @@ Declined lower_matmul(Lowering& lowering, NodeId id);
 Declined lower_pool(Lowering& lowering, NodeId id);
 Declined lower_prelu(Lowering& lowering, NodeId id);
 Declined lower_reduce(Lowering& lowering, NodeId id);
+Declined lower_resize(Lowering& lowering, NodeId id);
 Declined lower_slice(Lowering& lowering, NodeId id);
 Declined lower_softmax(Lowering& lowering, NodeId id);
 Declined lower_split(Lowering& lowering, NodeId id);
 Declined lower_transpose(Lowering& lowering, NodeId id);
 Declined lower_unary(Lowering& lowering, NodeId id);
 Declined lower_view(Lowering& lowering, NodeId id);
+
+// Lowers a Reshape that begins a channel shuffle of a channels-last tensor, with the nodes after it; false where it does not.
+bool lower_channel_shuffle(Lowering& lowering, NodeId id);
 
 }  // namespace cycloid

@@ -1,0 +1,16 @@
+// Cycloid's own engine, through its public C++ interface (include/cycloid/session.h).
+#pragma once
+
+#include "backends/backend.h"
+
+namespace cycloid {
+
+class NativeBackend final : public Backend {
+ public:
+  std::string_view name() const override { return "cycloid"; }
+  std::vector<Form> forms() const override { return {Form::kOnnx}; }
+  Probe probe() const override;
+  Result<std::unique_ptr<BackendSession>> load(const LoadRequest& request) const override;
+};
+
+}  // namespace cycloid
