@@ -59,9 +59,12 @@ CpuInfo detect() {
 
 std::string_view to_string(Isa isa) {
   switch (isa) {
-    case Isa::kScalar: return "scalar";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kAvx512: return "avx512";
+    case Isa::kScalar:
+      return "scalar";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
   }
   return "unknown";
 }
@@ -76,8 +79,9 @@ Result<Isa> parse_isa(std::string_view name) {
   for (const Isa isa : kAllIsas) {
     if (name != to_string(isa)) continue;
     if (isa_available(isa)) return isa;
-    return make_error(ErrorCode::kUnavailable, "instruction set '{}' is not available on this processor ({}); best is '{}'",
-                      name, cpu_info().brand, to_string(cpu_info().best_isa));
+    return make_error(ErrorCode::kUnavailable,
+                      "instruction set '{}' is not available on this processor ({}); best is '{}'", name,
+                      cpu_info().brand, to_string(cpu_info().best_isa));
   }
   return invalid_argument("unknown instruction set '{}'; use scalar, avx2 or avx512", name);
 }

@@ -22,11 +22,11 @@ inline constexpr Isa kAllIsas[] = {Isa::kScalar, Isa::kAvx2, Isa::kAvx512};
 std::string_view to_string(Isa isa);
 
 struct CpuInfo {
-  std::string brand;        // as the processor names itself, or "unknown"
-  Isa best_isa;             // the strongest that this processor and operating system support
-  int64_t l1d_bytes;        // per core
-  int64_t l2_bytes;         // per core
-  int64_t l3_bytes;         // shared; 0 where there is none
+  std::string brand;  // as the processor names itself, or "unknown"
+  Isa best_isa;       // the strongest that this processor and operating system support
+  int64_t l1d_bytes;  // per core
+  int64_t l2_bytes;   // per core
+  int64_t l3_bytes;   // shared; 0 where there is none
 };
 
 // Detected once, at the first call; thread-safe.

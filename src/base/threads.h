@@ -60,9 +60,9 @@ class ThreadTeam {
 
   int size() const { return size_; }
 
-  // Calls body(i) once on each thread i of [0, size()) and returns when all have returned. What a thread wrote before is
-  // seen by all after. `body` must not throw and must not call run(). One caller at a time: callers from several threads
-  // must take turns (each session has a team of its own).
+  // Calls body(i) once on each thread i of [0, size()) and returns when all have returned. What a thread wrote before
+  // is seen by all after. `body` must not throw and must not call run(). One caller at a time: callers from several
+  // threads must take turns (each session has a team of its own).
   void run(FunctionRef<void(int thread)> body);
 
   // Inside run(): returns when all size() threads have called it; each must call it as often as the others.
@@ -84,9 +84,9 @@ class ThreadTeam {
   const int size_;
   const bool flush_denormals_;
   int spin_microseconds_;
-  Event started_;   // counts runs
-  Event finished_;  // counts runs that all workers have left
-  Event released_;  // counts barriers passed
+  Event started_;                            // counts runs
+  Event finished_;                           // counts runs that all workers have left
+  Event released_;                           // counts barriers passed
   alignas(64) std::atomic<int> running_{0};  // workers inside the current run
   alignas(64) std::atomic<int> arrived_{0};  // threads at the current barrier
   std::atomic<bool> stopping_{false};
@@ -94,7 +94,8 @@ class ThreadTeam {
   std::vector<std::thread> workers_;
 };
 
-// The part of `units` work units that belongs to `thread` of `threads`: contiguous, in order, sizes differ by at most 1.
+// The part of `units` work units that belongs to `thread` of `threads`: contiguous, in order, sizes differ by at
+// most 1.
 struct UnitRange {
   int64_t begin, end;
 };

@@ -17,9 +17,10 @@ namespace cycloid::kernels {
 //   kGeluTanh     the tanh approximation of it
 //   kMish         x * tanh(log(1 + exp(x)))
 //   kElu          x < 0 ? alpha * (exp(x) - 1) : x
-#define CYCLOID_ALL_ACTIVATIONS(X)                                                                            \
-  X(kNone) X(kClip) X(kLeakyRelu) X(kPRelu) X(kSigmoid) X(kHardSigmoid) X(kHardSwish) X(kSilu) X(kTanh) X(kGelu) \
-  X(kGeluTanh) X(kMish) X(kElu)
+#define CYCLOID_ALL_ACTIVATIONS(X)                                                                                   \
+  X(kNone)                                                                                                           \
+  X(kClip) X(kLeakyRelu) X(kPRelu) X(kSigmoid) X(kHardSigmoid) X(kHardSwish) X(kSilu) X(kTanh) X(kGelu) X(kGeluTanh) \
+      X(kMish) X(kElu)
 
 enum class ActivationKind {
 #define CYCLOID_ACTIVATION(kind) kind,
@@ -29,9 +30,9 @@ enum class ActivationKind {
 
 struct Activation {
   ActivationKind kind = ActivationKind::kNone;
-  float lo = 0, hi = 0;           // kClip
-  float alpha = 0, beta = 0;      // kLeakyRelu, kHardSigmoid, kElu
-  const float* slope = nullptr;   // kPRelu: one per channel; must outlive every run
+  float lo = 0, hi = 0;          // kClip
+  float alpha = 0, beta = 0;     // kLeakyRelu, kHardSigmoid, kElu
+  const float* slope = nullptr;  // kPRelu: one per channel; must outlive every run
 };
 
 constexpr Activation relu() { return {.kind = ActivationKind::kClip, .lo = 0, .hi = __builtin_inff()}; }

@@ -4,9 +4,8 @@
 #include "base/cpu.h"
 
 #if defined(__x86_64__)
-#define CYCLOID_ISA_TABLE(isa, name)             \
-  ((isa) == ::cycloid::Isa::kAvx512 ? name##_avx512 : \
-   (isa) == ::cycloid::Isa::kAvx2   ? name##_avx2   : name##_scalar)
+#define CYCLOID_ISA_TABLE(isa, name) \
+  ((isa) == ::cycloid::Isa::kAvx512 ? name##_avx512 : (isa) == ::cycloid::Isa::kAvx2 ? name##_avx2 : name##_scalar)
 #else
 #define CYCLOID_ISA_TABLE(isa, name) (static_cast<void>(isa), name##_scalar)
 #endif

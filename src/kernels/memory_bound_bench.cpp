@@ -1,10 +1,9 @@
 // Pooling, row-wise kernels and permutations on the shapes of known layers: bytes read and written per second.
-#include "kernels/pool/pool.h"
-
 #include <benchmark/benchmark.h>
 
 #include "base/aligned.h"
 #include "kernels/move/move.h"
+#include "kernels/pool/pool.h"
 #include "kernels/rowwise/rowwise.h"
 
 namespace cycloid::kernels {
@@ -25,8 +24,17 @@ void add(const std::string& name, int64_t in_floats, int64_t out_floats, Run run
 
 void add_pools(Isa isa) {
   const PoolParams pools[] = {
-      {.kind = PoolKind::kMax, .batch = 5, .in_h = 29, .in_w = 29, .channels = 96, .out_h = 14, .out_w = 14, .kernel_h = 3,
-       .kernel_w = 3, .stride_h = 2, .stride_w = 2},
+      {.kind = PoolKind::kMax,
+       .batch = 5,
+       .in_h = 29,
+       .in_w = 29,
+       .channels = 96,
+       .out_h = 14,
+       .out_w = 14,
+       .kernel_h = 3,
+       .kernel_w = 3,
+       .stride_h = 2,
+       .stride_w = 2},
       {.kind = PoolKind::kAverage, .batch = 5, .in_h = 7, .in_w = 7, .channels = 512, .kernel_h = 7, .kernel_w = 7},
   };
   for (const PoolParams& p : pools) {
@@ -51,7 +59,9 @@ void add_rows(Isa isa) {
   });
   for (const ReduceKernel& kernel : reduce_kernels()) {
     add(std::string(kernel.name) + ".rows" + suffix, kCount, kRows,
-        [fn = reduce_rows_kernel(kernel.kind, isa)](const float* in, float* out) { fn({in, kColumns, out, kRows, kColumns}); });
+        [fn = reduce_rows_kernel(kernel.kind, isa)](const float* in, float* out) {
+          fn({in, kColumns, out, kRows, kColumns});
+        });
     add(std::string(kernel.name) + ".columns" + suffix, kCount, kColumns,
         [fn = reduce_columns_kernel(kernel.kind, isa)](const float* in, float* out) {
           fn({in, kColumns, out, kRows, kColumns});

@@ -79,8 +79,8 @@ struct PostTile {
   }
 };
 
-[[maybe_unused]] void post_process(float* c, int64_t c_stride, int64_t rows, int64_t columns, const Activation& activation,
-                  const float* residual, int64_t residual_stride) {
+[[maybe_unused]] void post_process(float* c, int64_t c_stride, int64_t rows, int64_t columns,
+                                   const Activation& activation, const float* residual, int64_t residual_stride) {
   const PostArgs args = {c, c_stride, rows, columns, &activation, residual, residual_stride};
   with_activation(activation.kind, PostTile{args});
 }

@@ -65,7 +65,8 @@ CYCLOID_INLINE Vec copy_sign(Vec x, Vec sign) {
 }
 // 2^n for whole n in [-126, 127].
 CYCLOID_INLINE Vec exp2_whole(Vec n) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
+  return {
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
 }
 // For positive normal x: the exponent e and m in [1, 2) with x = m * 2^e.
 CYCLOID_INLINE void split_exponent(Vec x, Vec& m, Vec& e) {
@@ -121,7 +122,8 @@ CYCLOID_INLINE Vec copy_sign(Vec x, Vec sign) {
   return {_mm256_or_ps(_mm256_andnot_ps(bit, x.v), _mm256_and_ps(bit, sign.v))};
 }
 CYCLOID_INLINE Vec exp2_whole(Vec n) {
-  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127)), 23))};
+  return {
+      _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127)), 23))};
 }
 CYCLOID_INLINE void split_exponent(Vec x, Vec& m, Vec& e) {
   const __m256i bits = _mm256_castps_si256(x.v);
@@ -198,13 +200,13 @@ CYCLOID_INLINE Mask less(Vec a, Vec b) { return {a.v < b.v}; }
 CYCLOID_INLINE Mask is_nan(Vec a) { return {a.v != a.v}; }
 CYCLOID_INLINE Vec max(Vec a, Vec b) { return select({a.v > b.v}, a, b); }
 CYCLOID_INLINE Vec min(Vec a, Vec b) { return select({a.v < b.v}, a, b); }
-#define CYCLOID_EACH_LANE(name, expression)       \
-  CYCLOID_INLINE Vec name(Vec a) {                \
-    for (int i = 0; i < kLanes; ++i) {            \
-      const float x = a.v[i];                     \
-      a.v[i] = expression;                        \
-    }                                             \
-    return a;                                     \
+#define CYCLOID_EACH_LANE(name, expression) \
+  CYCLOID_INLINE Vec name(Vec a) {          \
+    for (int i = 0; i < kLanes; ++i) {      \
+      const float x = a.v[i];               \
+      a.v[i] = expression;                  \
+    }                                       \
+    return a;                               \
   }
 CYCLOID_EACH_LANE(sqrt, __builtin_sqrtf(x))
 CYCLOID_EACH_LANE(abs, __builtin_fabsf(x))

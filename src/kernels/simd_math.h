@@ -50,9 +50,9 @@ CYCLOID_INLINE Vec tanh(Vec x) {
 
 // 3 ulp: odd polynomial below 1; above, 1 - erfc with erfc = e^q(|x|), which is 0 in float beyond 4.
 CYCLOID_INLINE Vec erf(Vec x) {
-  constexpr float kP[] = {1.12837911f,     -0.37612626f,     0.112835854f,   -0.0268538129f,
+  constexpr float kP[] = {1.12837911f,    -0.37612626f,     0.112835854f,   -0.0268538129f,
                           0.00518832775f, -0.000801019371f, 7.85386146e-05f};
-  constexpr float kQ[] = {-0.000244723167f, -1.1274749f,      -0.637517095f,  -0.103640258f,
+  constexpr float kQ[] = {-0.000244723167f, -1.1274749f,     -0.637517095f,  -0.103640258f,
                           0.0220876075f,    -0.00300852838f, 0.000192425097f};
   const Vec small = x * polynomial(x * x, kP);
   const Vec size = min(set1(4.0f), abs(x));  // keeps NaN

@@ -2,8 +2,8 @@
 //
 // At plan time: conv_candidates() says which kernels can compute a convolution (or why not), select_conv() picks one;
 // the ConvPlan then says how much memory packed weights and scratch take, and pack() fills the former.
-// At run time: run() computes a range of the plan's work units; ranges may run at the same time on any threads, each with
-// its own scratch. run() allocates nothing, keeps no state, and gives the same bits for any split into ranges.
+// At run time: run() computes a range of the plan's work units; ranges may run at the same time on any threads, each
+// with its own scratch. run() allocates nothing, keeps no state, and gives the same bits for any split into ranges.
 //
 // One-dimensional convolution is the case in_h = kernel_h = 1.
 #pragma once
@@ -22,9 +22,9 @@
 
 namespace cycloid::kernels {
 
-// What to compute. Activations are channels-last: pixel p, channel c at data[p * stride + c]; the pixels of an image row by
-// row, the images one after another. Sizes are positive; channel counts are totals over the groups. The output size is given, not
-// derived: taps beyond the input read zeros, so any padding at the end is implied by it.
+// What to compute. Activations are channels-last: pixel p, channel c at data[p * stride + c]; the pixels of an image
+// row by row, the images one after another. Sizes are positive; channel counts are totals over the groups. The output
+// size is given, not derived: taps beyond the input read zeros, so any padding at the end is implied by it.
 struct ConvParams {
   int64_t batch = 1;
   int64_t in_h = 1, in_w = 1, in_c = 1;
@@ -34,11 +34,11 @@ struct ConvParams {
   int64_t dilation_h = 1, dilation_w = 1;
   int64_t pad_top = 0, pad_left = 0;  // at least 0
   int64_t groups = 1;                 // divides in_c and out_c
-  int64_t in_stride = 0;        // floats from pixel to pixel, at least in_c; 0 means in_c
-  int64_t out_stride = 0;       // the same for the output: a concatenation's total makes the result a part of it
-  int64_t residual_stride = 0;  // the same for the residual
-  bool has_residual = false;    // y = activation(conv + bias + residual), or
-  bool residual_last = false;   // y = activation(conv + bias) + residual
+  int64_t in_stride = 0;              // floats from pixel to pixel, at least in_c; 0 means in_c
+  int64_t out_stride = 0;             // the same for the output: a concatenation's total makes the result a part of it
+  int64_t residual_stride = 0;        // the same for the residual
+  bool has_residual = false;          // y = activation(conv + bias + residual), or
+  bool residual_last = false;         // y = activation(conv + bias) + residual
   Activation activation = {};
   int threads = 1;      // how many threads will share the work: units are made small enough for them
   bool strict = false;  // only direct sums: no algorithm that trades accuracy (Winograd)
@@ -61,14 +61,14 @@ struct ConvKernel;
 
 // A convolution made ready: plain data, copyable, and const after configure.
 struct ConvPlan {
-  ConvParams params;                       // strides of 0 replaced by what they mean
+  ConvParams params;  // strides of 0 replaced by what they mean
   const ConvKernel* kernel = nullptr;
-  const IgemmKernels* igemm = nullptr;     // for kernels that are built on it
-  const void* isa_table = nullptr;         // the kernel's own per-ISA bodies
+  const IgemmKernels* igemm = nullptr;  // for kernels that are built on it
+  const void* isa_table = nullptr;      // the kernel's own per-ISA bodies
   size_t packed_bytes = 0;
-  size_t scratch_bytes = 0;                // per thread
-  int64_t units = 0;                       // work units, about equal in cost
-  double cost_flops = 0;                   // arithmetic that the kernel really does
+  size_t scratch_bytes = 0;  // per thread
+  int64_t units = 0;         // work units, about equal in cost
+  double cost_flops = 0;     // arithmetic that the kernel really does
   // Geometry derived by the kernel; see its file for the meaning.
   int64_t tile_rows = 0, tiles = 0, block_tiles = 0;
   int64_t vectors = 0, panels = 0, splits = 0, group_bytes = 0, zero_bytes = 0;
@@ -93,7 +93,7 @@ struct ConvKernel {
   std::string (*configure)(const ConvKernel& kernel, ConvPlan& plan);
   void (*pack)(const ConvPlan& plan, const float* weights, const float* bias, void* packed);
   void (*run)(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end);
-  // Estimated time, in multiply-adds that run at the machine's peak; the least wins in select_conv().
+  // Estimated time of one thread, in 1/16 cycles (kCostPerCycle); the least wins in select_conv().
   double (*cost)(const ConvPlan& plan);
 };
 

@@ -57,9 +57,21 @@ constexpr Shape kShapes[] = {
 
 void run(benchmark::State& state, const ConvKernel& kernel, const Shape& s) {
   const FlushDenormals flush;
-  const ConvParams p{.batch = s.batch, .in_h = s.in, .in_w = s.in, .in_c = s.in_c, .out_h = s.out, .out_w = s.out,
-                     .out_c = s.out_c, .kernel_h = s.kernel, .kernel_w = s.kernel, .stride_h = s.stride,
-                     .stride_w = s.stride, .pad_top = s.pad, .pad_left = s.pad, .groups = s.groups, .activation = relu()};
+  const ConvParams p{.batch = s.batch,
+                     .in_h = s.in,
+                     .in_w = s.in,
+                     .in_c = s.in_c,
+                     .out_h = s.out,
+                     .out_w = s.out,
+                     .out_c = s.out_c,
+                     .kernel_h = s.kernel,
+                     .kernel_w = s.kernel,
+                     .stride_h = s.stride,
+                     .stride_w = s.stride,
+                     .pad_top = s.pad,
+                     .pad_left = s.pad,
+                     .groups = s.groups,
+                     .activation = relu()};
   const ConvSelection selection = configure_conv(kernel, p);
   if (const std::string* reason = std::get_if<std::string>(&selection)) {
     state.SkipWithError(reason->c_str());
@@ -83,7 +95,8 @@ void run(benchmark::State& state, const ConvKernel& kernel, const Shape& s) {
                                  isa_available(Isa::kAvx512) ? measure_peak_flops(Isa::kAvx512) : 0};
   const double rate = p.flops() * static_cast<double>(state.iterations());
   state.counters["GFLOP/s"] = benchmark::Counter(rate * 1e-9, benchmark::Counter::kIsRate);
-  state.counters["%peak"] = benchmark::Counter(100 * rate / peaks[static_cast<int>(kernel.isa)], benchmark::Counter::kIsRate);
+  state.counters["%peak"] =
+      benchmark::Counter(100 * rate / peaks[static_cast<int>(kernel.isa)], benchmark::Counter::kIsRate);
 }
 
 // Registered when the program starts: google-benchmark's own way.
@@ -92,16 +105,27 @@ const bool registered = [] {
     if (!isa_available(kernel.isa)) continue;
     for (const Shape& shape : kShapes) {
       const ConvPlan* plan = nullptr;
-      const ConvParams p{.batch = shape.batch, .in_h = shape.in, .in_w = shape.in, .in_c = shape.in_c, .out_h = shape.out,
-                         .out_w = shape.out, .out_c = shape.out_c, .kernel_h = shape.kernel, .kernel_w = shape.kernel,
-                         .stride_h = shape.stride, .stride_w = shape.stride, .pad_top = shape.pad,
-                         .pad_left = shape.pad, .groups = shape.groups};
+      const ConvParams p{.batch = shape.batch,
+                         .in_h = shape.in,
+                         .in_w = shape.in,
+                         .in_c = shape.in_c,
+                         .out_h = shape.out,
+                         .out_w = shape.out,
+                         .out_c = shape.out_c,
+                         .kernel_h = shape.kernel,
+                         .kernel_w = shape.kernel,
+                         .stride_h = shape.stride,
+                         .stride_w = shape.stride,
+                         .pad_top = shape.pad,
+                         .pad_left = shape.pad,
+                         .groups = shape.groups};
       const ConvSelection selection = configure_conv(kernel, p);
       plan = std::get_if<ConvPlan>(&selection);
       if (plan == nullptr) continue;
-      benchmark::RegisterBenchmark((std::string(kernel.name) + "/" + shape.name).c_str(),
-                                   [&kernel, &shape](benchmark::State& state) { run(state, kernel, shape); })
-          ->Unit(benchmark::kMicrosecond);
+      benchmark::RegisterBenchmark((std::string(kernel.name) + "/" + shape.name).c_str(), [&kernel, &shape](
+                                                                                              benchmark::State& state) {
+        run(state, kernel, shape);
+      })->Unit(benchmark::kMicrosecond);
     }
   }
   return true;

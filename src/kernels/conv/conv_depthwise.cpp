@@ -36,7 +36,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
 }
 
 // A multiply-add takes about one load.
-double cost(const ConvPlan& plan) { return plan.cost_flops / 2 * 1.5; }
+double cost(const ConvPlan& plan) { return plan.cost_flops / 2 / plan.igemm->lanes * kCostPerCycle * 1.5; }
 
 void pack(const ConvPlan& plan, const float* weights, const float* bias, void* packed) {
   const ConvParams& p = plan.params;

@@ -26,12 +26,12 @@ bool merges_taps(const ConvParams& p) {
 
 // Output pixel i is made of input pixel i alone.
 bool pointwise(const ConvParams& p) {
-  return p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 && p.pad_top == 0 && p.pad_left == 0 &&
-         p.out_h == p.in_h && p.out_w == p.in_w;
+  return p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 && p.pad_top == 0 &&
+         p.pad_left == 0 && p.out_h == p.in_h && p.out_w == p.in_w;
 }
 
-// Pixels 4 KiB apart share one set of L1, so the rows of a tile would push each other out at every step of the sum; such
-// pixels are copied to scratch, spread.
+// Pixels 4 KiB apart share one set of L1, so the rows of a tile would push each other out at every step of the sum;
+// such pixels are copied to scratch, spread.
 bool copies_pixels(const ConvParams& p) { return pointwise(p) && p.in_stride * kFloat % 4096 == 0; }
 
 // Floats from row to row of the copies: an odd number of cache lines.
@@ -61,9 +61,9 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   plan.group_bytes = static_cast<int64_t>(align_up(static_cast<size_t>((sum + 1) * columns * kFloat)));
   plan.packed_bytes = static_cast<size_t>(plan.zero_bytes + p.groups * plan.group_bytes);
 
-  // A block of tiles is computed panel by panel, so that a panel that left L1 serves the whole block. The block's part of
-  // A should stay in a quarter of L2, or, where all weights stay in half of L1, in the other half; its pointers always in
-  // half of L1.
+  // A block of tiles is computed panel by panel, so that a panel that left L1 serves the whole block. The block's part
+  // of A should stay in a quarter of L2, or, where all weights stay in half of L1, in the other half; its pointers
+  // always in half of L1.
   const CpuInfo& cpu = cpu_info();
   const int64_t pointer_bytes = plan.taps * plan.tile_rows * static_cast<int64_t>(sizeof(float*));
   const int64_t a_bytes = plan.tile_rows * p.stride_h * p.stride_w * group_in(p) * kFloat;
@@ -73,8 +73,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   plan.block_tiles = std::min(plan.block_tiles, plan.tiles);
   plan.scratch_bytes = align_up(static_cast<size_t>(plan.block_tiles * pointer_bytes));
   if (merged || copies_pixels(p)) {
-    plan.scratch_bytes +=
-        align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows * copy_stride(plan) * kFloat));
+    plan.scratch_bytes += align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows * copy_stride(plan) * kFloat));
   }
 
   // Four units per thread keep the uneven last ones below a quarter of the time.
@@ -87,10 +86,10 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
 
 double cost(const ConvPlan& plan) {
   // Beside the sums: pointers (one load and some arithmetic per row and tap) and the store of each element.
-  const double rows = static_cast<double>(pixels(plan.params) * plan.params.groups), lanes = plan.igemm->lanes;
+  const double rows = static_cast<double>(pixels(plan.params) * plan.params.groups);
   const double passes = static_cast<double>((plan.tiles + plan.block_tiles - 1) / plan.block_tiles);
   return std::max(plan.cost_flops / 2, weight_streaming_cost(plan, passes)) +
-         rows * lanes * (static_cast<double>(plan.taps) * 1.5 + static_cast<double>(plan.panels) * 4);
+         rows * kCostPerCycle * (static_cast<double>(plan.taps) * 1.5 + static_cast<double>(plan.panels) * 4);
 }
 
 void pack(const ConvPlan& plan, const float* weights, const float* bias, void* packed) {
@@ -105,7 +104,8 @@ void pack(const ConvPlan& plan, const float* weights, const float* bias, void* p
       const int64_t width = panel_width(*plan.igemm, static_cast<int>(plan.vectors), out, panel);
       for (int64_t tap = 0; tap < window; ++tap) {
         for (int64_t c = 0; c < in; ++c, to += width) {
-          for (int64_t j = 0; j < std::min(width, out - first); ++j) to[j] = from[((first + j) * in + c) * window + tap];
+          for (int64_t j = 0; j < std::min(width, out - first); ++j)
+            to[j] = from[((first + j) * in + c) * window + tap];
         }
       }
     }
@@ -209,8 +209,10 @@ class Pointers {
       const float* row = image + in_y * p_.in_w * p_.in_c;
       const float* window = row + ((x + begin) * p_.stride_w - p_.pad_left) * p_.in_c;
       for (int64_t r = begin; r < end; ++r, window += p_.stride_w * p_.in_c) to[r] = window;
-      for (int64_t r = 0; r < begin; ++r) to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
-      for (int64_t r = end; r < run; ++r) to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
+      for (int64_t r = 0; r < begin; ++r)
+        to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
+      for (int64_t r = end; r < run; ++r)
+        to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
     }
   }
 

@@ -3,6 +3,7 @@
 
 #include "kernels/conv/conv.h"
 #include "kernels/igemm/epilogue.h"
+#include "kernels/igemm/igemm_shape.h"
 
 namespace cycloid::kernels {
 
@@ -18,7 +19,7 @@ inline double weight_streaming_cost(const ConvPlan& plan, double passes) {
   const int64_t bytes = static_cast<int64_t>(plan.packed_bytes);
   if (bytes <= cpu.l2_bytes / 2) return 0;
   // Other tenants and layers share L3.
-  return static_cast<double>(bytes) * passes / (bytes <= cpu.l3_bytes / 4 ? 8 : 3) * plan.igemm->lanes;
+  return static_cast<double>(bytes) * passes / (bytes <= cpu.l3_bytes / 4 ? 8 : 3) * kCostPerCycle;
 }
 
 }  // namespace cycloid::kernels

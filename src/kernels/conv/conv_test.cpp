@@ -21,12 +21,28 @@ struct Case {
 
 std::string describe(const ConvParams& p) {
   std::string s;
-  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, int64_t>>{
-           {"n", p.batch}, {"h", p.in_h}, {"w", p.in_w}, {"c", p.in_c}, {"oh", p.out_h}, {"ow", p.out_w},
-           {"oc", p.out_c}, {"kh", p.kernel_h}, {"kw", p.kernel_w}, {"sh", p.stride_h}, {"sw", p.stride_w},
-           {"dh", p.dilation_h}, {"dw", p.dilation_w}, {"pt", p.pad_top}, {"pl", p.pad_left}, {"g", p.groups},
-           {"is", p.in_stride}, {"os", p.out_stride}, {"threads", p.threads},
-           {"act", static_cast<int64_t>(p.activation.kind)}, {"res", p.has_residual + 2 * p.residual_last}}) {
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<const char*, int64_t>>{{"n", p.batch},
+                                                              {"h", p.in_h},
+                                                              {"w", p.in_w},
+                                                              {"c", p.in_c},
+                                                              {"oh", p.out_h},
+                                                              {"ow", p.out_w},
+                                                              {"oc", p.out_c},
+                                                              {"kh", p.kernel_h},
+                                                              {"kw", p.kernel_w},
+                                                              {"sh", p.stride_h},
+                                                              {"sw", p.stride_w},
+                                                              {"dh", p.dilation_h},
+                                                              {"dw", p.dilation_w},
+                                                              {"pt", p.pad_top},
+                                                              {"pl", p.pad_left},
+                                                              {"g", p.groups},
+                                                              {"is", p.in_stride},
+                                                              {"os", p.out_stride},
+                                                              {"threads", p.threads},
+                                                              {"act", static_cast<int64_t>(p.activation.kind)},
+                                                              {"res", p.has_residual + 2 * p.residual_last}}) {
     s += std::string(name) + "=" + std::to_string(value) + " ";
   }
   return s;
@@ -52,7 +68,8 @@ Reference reference(const ConvParams& p, const Guarded& in, const std::vector<fl
             if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
             for (int64_t c = 0; c < ic; ++c) {
               const double product =
-                  static_cast<double>(in[static_cast<size_t>(((n * p.in_h + y) * p.in_w + x) * p.in_stride + o / oc * ic + c)]) *
+                  static_cast<double>(
+                      in[static_cast<size_t>(((n * p.in_h + y) * p.in_w + x) * p.in_stride + o / oc * ic + c)]) *
                   weights[static_cast<size_t>(((o * ic + c) * p.kernel_h + i) * p.kernel_w + j)];
               sum += product;
               size += std::fabs(product);
@@ -102,8 +119,11 @@ bool check(const ConvKernel& kernel, Case test) {
   EXPECT_EQ(plan.scratch_bytes % 64, 0u);
   plan.pack(weights.data(), bias.data(), packed.data());
 
-  const ConvArgs args{.in = in.data(), .residual = p.has_residual ? residual.data() : nullptr, .packed = packed.data(),
-                      .out = out.data(), .scratch = scratch.data()};
+  const ConvArgs args{.in = in.data(),
+                      .residual = p.has_residual ? residual.data() : nullptr,
+                      .packed = packed.data(),
+                      .out = out.data(),
+                      .scratch = scratch.data()};
   for (int64_t end = plan.units; end > 0;) {
     const int64_t begin = std::max<int64_t>(0, end - pick(random, 1, plan.units));
     plan.run(args, begin, end);
@@ -125,15 +145,16 @@ bool check(const ConvKernel& kernel, Case test) {
       const size_t at = static_cast<size_t>(pixel * p.out_c + o);
       const double r = p.has_residual ? residual[static_cast<size_t>(pixel * p.residual_stride + o)] : 0;
       const double before = expected.y[at] + (p.residual_last ? 0 : r);
-      const double want = testing::activate_reference(p.activation, before, slope[static_cast<size_t>(o)]) +
-                          (p.residual_last ? r : 0);
+      const double want =
+          testing::activate_reference(p.activation, before, slope[static_cast<size_t>(o)]) + (p.residual_last ? r : 0);
       // A sum of n products in any order errs by at most n * 2^-24 * sum |products| (to first order; 2 n where the
       // products are rounded too). Winograd: the bound that the project sets per layer, 1e-5 of the largest output.
       double bound = 2 * terms * 0x1p-24 * (expected.sizes[at] + std::fabs(r));
       if (winograd) bound += 1e-5 * largest;
       bound = bound * testing::kActivationSlope + testing::kActivationError * (1 + std::fabs(before) + std::fabs(r));
       if (!(std::fabs(got - want) <= bound)) {
-        ADD_FAILURE() << "pixel " << pixel << " channel " << o << ": " << got << " instead of " << want << " +- " << bound;
+        ADD_FAILURE() << "pixel " << pixel << " channel " << o << ": " << got << " instead of " << want << " +- "
+                      << bound;
         return true;
       }
     }
@@ -191,7 +212,8 @@ Case random_case(int seed) {
     p.residual_stride = p.out_c + pick(random, 0, 5);
   }
   const int64_t kinds = static_cast<int64_t>(std::size(testing::kAllActivations));
-  p.activation.kind = testing::kAllActivations[pick(random, 0, 1) == 0 ? pick(random, 0, 1) : pick(random, 0, kinds - 1)];
+  p.activation.kind =
+      testing::kAllActivations[pick(random, 0, 1) == 0 ? pick(random, 0, 1) : pick(random, 0, kinds - 1)];
   p.threads = static_cast<int>(pick(random, 1, 4));
   return {p, seed};
 }
@@ -248,8 +270,18 @@ TEST(SelectConv, SaysWhyItDeclines) {
 }
 
 TEST(SelectConv, SameBitsForAnyNumberOfThreadsThatRunThePlan) {
-  const ConvParams p{.batch = 2, .in_h = 9, .in_w = 9, .in_c = 19, .out_h = 9, .out_w = 9, .out_c = 45, .kernel_h = 3,
-                     .kernel_w = 3, .pad_top = 1, .pad_left = 1, .threads = 3};
+  const ConvParams p{.batch = 2,
+                     .in_h = 9,
+                     .in_w = 9,
+                     .in_c = 19,
+                     .out_h = 9,
+                     .out_w = 9,
+                     .out_c = 45,
+                     .kernel_h = 3,
+                     .kernel_w = 3,
+                     .pad_top = 1,
+                     .pad_left = 1,
+                     .threads = 3};
   const ConvPlan plan = std::get<ConvPlan>(select_conv(p, cpu_info().best_isa));
   std::mt19937 random(1);
   std::vector<float> in(2 * 81 * 19), weights(45 * 19 * 9), one(2 * 81 * 45), many(one.size());
@@ -262,7 +294,9 @@ TEST(SelectConv, SameBitsForAnyNumberOfThreadsThatRunThePlan) {
   ASSERT_TRUE(team);
   (*team)->run([&](int thread) {
     const UnitRange range = split_units(plan.units, thread, 3);
-    plan.run({.in = in.data(), .packed = packed.data(), .out = many.data(),
+    plan.run({.in = in.data(),
+              .packed = packed.data(),
+              .out = many.data(),
               .scratch = scratch.data() + plan.scratch_bytes / 4 * static_cast<size_t>(thread)},
              range.begin, range.end);
   });

@@ -1,5 +1,5 @@
-// Packed memory: a row of zeros; per group its panels, each [phase row][phase column][taps of the phase][channels][width],
-// and its bias. Phases have different numbers of taps, which sum up to the window's.
+// Packed memory: a row of zeros; per group its panels, each [phase row][phase column][taps of the
+// phase][channels][width], and its bias. Phases have different numbers of taps, which sum up to the window's.
 #include "kernels/conv/conv_transpose.h"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Transposed two-dimensional convolution of channels-last float32. Protocol and conventions as in conv.h.
 //
 // Output pixel y takes input pixel i by tap k where y = i * stride - pad + k * dilation. Pixels with the same remainder
-// of (y + pad) / stride take the same taps (a phase), so each phase is an ordinary convolution of stride 1 with a part of
-// the window, and no product is wasted on the zeros that a naive form inserts.
+// of (y + pad) / stride take the same taps (a phase), so each phase is an ordinary convolution of stride 1 with a part
+// of the window, and no product is wasted on the zeros that a naive form inserts.
 #pragma once
 
 #include <cstddef>

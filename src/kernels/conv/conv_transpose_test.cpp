@@ -46,7 +46,8 @@ void reference(const ConvTransposeParams& p, const Guarded& in, const std::vecto
     const int64_t n = pixel / (p.in_h * p.in_w), iy = pixel / p.in_w % p.in_h, ix = pixel % p.in_w;
     for (int64_t ky = 0; ky < p.kernel_h; ++ky) {
       for (int64_t kx = 0; kx < p.kernel_w; ++kx) {
-        const int64_t oy = iy * p.stride_h - p.pad_top + ky * p.dilation_h, ox = ix * p.stride_w - p.pad_left + kx * p.dilation_w;
+        const int64_t oy = iy * p.stride_h - p.pad_top + ky * p.dilation_h,
+                      ox = ix * p.stride_w - p.pad_left + kx * p.dilation_w;
         if (oy < 0 || oy >= p.out_h || ox < 0 || ox >= p.out_w) continue;
         for (int64_t c = 0; c < p.in_c; ++c) {
           for (int64_t o = 0; o < oc; ++o) {
@@ -73,7 +74,8 @@ TEST_P(ConvTranspose, AgreesWithTheDefinition) {
     ConvTransposeParams p = random_params(random);
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::vector<float> slope(static_cast<size_t>(p.out_c), 0.3f), bias(static_cast<size_t>(p.out_c));
-    p.activation = testing::make_activation(testing::kAllActivations[seed % std::size(testing::kAllActivations)], slope.data());
+    p.activation =
+        testing::make_activation(testing::kAllActivations[seed % std::size(testing::kAllActivations)], slope.data());
     std::vector<float> weights(static_cast<size_t>(p.in_c * (p.out_c / p.groups) * p.kernel_h * p.kernel_w));
     Guarded in(static_cast<size_t>((p.batch * p.in_h * p.in_w - 1) * p.in_stride + p.in_c));
     Guarded out(static_cast<size_t>((p.batch * p.out_h * p.out_w - 1) * p.out_stride + p.out_c));

@@ -4,7 +4,8 @@
 // transforms its tiles' inputs, multiplies at each of the n * n points (rows are tiles, columns output channels), and
 // transforms back panel by panel. A block is as large as leaves its transformed input and a panel's products in half of
 // L2; the first experiment, without blocks, lost 34-45 % of its time to the products leaving it.
-// Packed memory: a row of zeros that pixels outside the input point to; per panel [n * n points][channels][width]; bias.
+// Packed memory: a row of zeros that pixels outside the input point to; per panel [n * n points][channels][width];
+// bias.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -84,12 +85,11 @@ std::string configure_tile(const ConvKernel& kernel, ConvPlan& plan, int64_t til
   plan.panels = shape.panels;
   const int64_t columns = round_up(p.out_c, plan.igemm->lanes);
   plan.zero_bytes = static_cast<int64_t>(align_up(static_cast<size_t>(p.in_c * kFloat)));
-  plan.packed_bytes =
-      static_cast<size_t>(plan.zero_bytes) + align_up(static_cast<size_t>((points(plan) * p.in_c + 1) * columns * kFloat));
+  plan.packed_bytes = static_cast<size_t>(plan.zero_bytes) +
+                      align_up(static_cast<size_t>((points(plan) * p.in_c + 1) * columns * kFloat));
   choose_blocks(plan);
   plan.scratch_bytes = scratch_layout(plan).total;
-  const IgemmShape block =
-      choose_igemm_shape(*plan.igemm, plan.block_tiles, p.out_c, static_cast<int>(plan.vectors));
+  const IgemmShape block = choose_igemm_shape(*plan.igemm, plan.block_tiles, p.out_c, static_cast<int>(plan.vectors));
   plan.cost_flops = 2 * block.cost * static_cast<double>(points(plan) * p.in_c * blocks(plan));
   return {};
 }
@@ -99,15 +99,15 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   return configure_tile(kernel, plan, kTile);
 }
 
-// Cycles of a vector's transforms, measured on Zen 4 with AVX-512: about two per load and store.
+// Cycles of a vector's transforms, per point, and of a call of the tile, measured on Zen 4; other vector widths differ
+// little.
 double cost(const ConvPlan& plan) {
   const ConvParams& p = plan.params;
-  const double lanes = plan.igemm->lanes, n2 = static_cast<double>(points(plan));
-  const double tiles = static_cast<double>(plan.tiles);
-  const double in_vectors = static_cast<double>(round_up(p.in_c, plan.igemm->lanes)) * static_cast<double>(plan.splits);
-  const double out_vectors = static_cast<double>(round_up(p.out_c, plan.igemm->lanes));
-  const double transforms = tiles * (in_vectors * n2 * 7 + out_vectors * n2 * 5);
-  const double calls = static_cast<double>(blocks(plan) * plan.panels) * n2 * 80 * lanes *
+  const double tiles = static_cast<double>(plan.tiles), n2 = static_cast<double>(points(plan));
+  const double in_vectors = static_cast<double>(round_up(p.in_c, plan.igemm->lanes) / plan.igemm->lanes * plan.splits);
+  const double out_vectors = static_cast<double>(round_up(p.out_c, plan.igemm->lanes) / plan.igemm->lanes);
+  const double transforms = kCostPerCycle * tiles * n2 * (in_vectors * 7 + out_vectors * 5.5);
+  const double calls = static_cast<double>(blocks(plan) * plan.panels) * n2 * 80 * kCostPerCycle *
                        static_cast<double>((plan.block_tiles + 13) / 14);
   return std::max(plan.cost_flops / 2 + calls, weight_streaming_cost(plan, static_cast<double>(blocks(plan)))) +
          transforms;
@@ -193,8 +193,7 @@ class Block {
   };
   Place place(int64_t t) const {
     const int64_t tile = begin_ + t, per_image = plan_.tile_h * plan_.tile_w;
-    return {tile / per_image, tile % per_image / plan_.tile_w * plan_.tile_size,
-            tile % plan_.tile_w * plan_.tile_size};
+    return {tile / per_image, tile % per_image / plan_.tile_w * plan_.tile_size, tile % plan_.tile_w * plan_.tile_size};
   }
 
   void transform_input(int64_t t) {

@@ -12,10 +12,10 @@ struct DepthwiseRow {
   int64_t tap_rows;         // may be 0
   int64_t in_w, in_stride;  // pixels in a row, floats from pixel to pixel
   int64_t kernel_w, stride_w, dilation_w, pad_left;
-  const float* weights;      // [tap row][kernel_w][weight_stride]
-  int64_t weight_stride;     // channels, rounded up to vectors
-  const float* bias;         // [weight_stride]
-  const float* residual;     // of pixel 0, or null; added before clipping
+  const float* weights;   // [tap row][kernel_w][weight_stride]
+  int64_t weight_stride;  // channels, rounded up to vectors
+  const float* bias;      // [weight_stride]
+  const float* residual;  // of pixel 0, or null; added before clipping
   int64_t residual_stride;
   float* out;  // of pixel 0
   int64_t out_stride;

@@ -1,9 +1,10 @@
-// Winograd's minimal filtering F(m x m, 3 x 3): tiles of m x m outputs from n x n inputs, n = m + 2, by n * n products per
-// channel pair in place of 9 * m * m (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
+// Winograd's minimal filtering F(m x m, 3 x 3): tiles of m x m outputs from n x n inputs, n = m + 2, by n * n products
+// per channel pair in place of 9 * m * m (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
 //
 // The transforms are those of Cook and Toom for the interpolation points 0, +-1, infinity (m = 2) and
-// 0, +-sqrt(1/2), +-sqrt(2), infinity (m = 4). The usual points 0, +-1, +-2 cost the same but have 3 to 4 times the error
-// (64 channels, normal data, max|e| / max|y|: 4.5e-6 against 1.3e-6), as they spread the sizes of the coefficients more.
+// 0, +-sqrt(1/2), +-sqrt(2), infinity (m = 4). The usual points 0, +-1, +-2 cost the same but have 3 to 4 times the
+// error (64 channels, normal data, max|e| / max|y|: 4.5e-6 against 1.3e-6), as they spread the sizes of the
+// coefficients more.
 #pragma once
 
 #include <stdint.h>
@@ -17,7 +18,7 @@ inline constexpr double kWinogradA = 0.70710678118654752440, kWinogradB = 1.4142
 struct WinogradInput {
   const float* const* pixels;  // [n * n]: the first channel of each input pixel, zeros where outside
   int64_t channels;
-  float* v;              // point i, channel c at v[i * point_stride + c]; whole vectors are written
+  float* v;  // point i, channel c at v[i * point_stride + c]; whole vectors are written
   int64_t point_stride;
 };
 
@@ -26,8 +27,8 @@ struct WinogradOutput {
   const float* products;  // point i, column j at products[i * point_stride + j]
   int64_t point_stride;
   int64_t columns;
-  const float* bias;      // [columns], whole vectors are read
-  const float* residual;  // of the tile's first pixel, or null
+  const float* bias;                      // [columns], whole vectors are read
+  const float* residual;                  // of the tile's first pixel, or null
   int64_t residual_stride, residual_row;  // from pixel to pixel, from image row to image row
   float* out;
   int64_t out_stride, out_row;

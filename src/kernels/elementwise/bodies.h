@@ -32,8 +32,8 @@ struct UnaryArgs {
   Activation activation;  // for activation_kernel(); PRelu's slope is that of the first column passed
 };
 
-// y[r][j] = op(a[r * a_stride + j * a_step], b[...]). A step is 1, or 0 to repeat one value along the row; a stride of 0
-// repeats the row: scalar is (0, 0), one value per column (0, 1), one per row (1, 0) with stride 1.
+// y[r][j] = op(a[r * a_stride + j * a_step], b[...]). A step is 1, or 0 to repeat one value along the row; a stride of
+// 0 repeats the row: scalar is (0, 0), one value per column (0, 1), one per row (1, 0) with stride 1.
 struct BinaryArgs {
   const float* a;
   int64_t a_stride, a_step;
@@ -64,9 +64,9 @@ using BinaryFn = void (*)(const BinaryArgs&);
 using AffineFn = void (*)(const AffineArgs&);
 
 struct ElementwiseBodies {
-  const UnaryFn* unary;        // by UnaryKind
-  const UnaryFn* activation;   // by ActivationKind
-  const BinaryFn* binary;      // by BinaryKind
+  const UnaryFn* unary;       // by UnaryKind
+  const UnaryFn* activation;  // by ActivationKind
+  const BinaryFn* binary;     // by BinaryKind
   AffineFn affine;
 };
 

@@ -1,9 +1,8 @@
 // Every element-wise kernel on 32 KiB of floats, which stay in L2: bytes read and written per second.
-#include "kernels/elementwise/elementwise.h"
-
 #include <benchmark/benchmark.h>
 
 #include "base/aligned.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace cycloid::kernels {
 namespace {
@@ -41,9 +40,9 @@ const bool registered = [] {
         fn({a, kCount, 1, b, kCount, 1, y, kCount, 1, kCount, false, 0, 0});
       });
     }
-#define CYCLOID_ACTIVATION(kind)                                                                          \
-  add("elementwise.activation." #kind, isa, 2,                                                            \
-      [fn = activation_kernel(ActivationKind::kind, isa)](const float* a, const float* b, float* y) {     \
+#define CYCLOID_ACTIVATION(kind)                                                                            \
+  add("elementwise.activation." #kind, isa, 2,                                                              \
+      [fn = activation_kernel(ActivationKind::kind, isa)](const float* a, const float* b, float* y) {       \
         fn({a, kCount, y, kCount, 1, kCount, {.lo = 0, .hi = 1, .alpha = 0.1f, .beta = 0.5f, .slope = b}}); \
       });
     CYCLOID_ALL_ACTIVATIONS(CYCLOID_ACTIVATION)

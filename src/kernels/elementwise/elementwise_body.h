@@ -23,11 +23,11 @@ void unary_rows(const UnaryArgs& t) {
 
 template <UnaryKind kKind>
 struct UnaryOp;
-#define CYCLOID_UNARY(kind, name, body, reference, lo, hi)                                      \
-  template <>                                                                                   \
-  struct UnaryOp<UnaryKind::kind> {                                                             \
-    static CYCLOID_INLINE Vec apply(Vec x, const Activation&, int64_t) { return body; }         \
-    static CYCLOID_INLINE Vec apply(Vec x, const Activation&, int64_t, Mask) { return body; }   \
+#define CYCLOID_UNARY(kind, name, body, reference, lo, hi)                                    \
+  template <>                                                                                 \
+  struct UnaryOp<UnaryKind::kind> {                                                           \
+    static CYCLOID_INLINE Vec apply(Vec x, const Activation&, int64_t) { return body; }       \
+    static CYCLOID_INLINE Vec apply(Vec x, const Activation&, int64_t, Mask) { return body; } \
   };
 #define CYCLOID_BINARY(kind, name, body, reference)
 #include "kernels/elementwise/manifest.inc"
@@ -47,10 +47,10 @@ struct ActivationOp {
 template <BinaryKind kKind>
 struct BinaryOp;
 #define CYCLOID_UNARY(kind, name, body, reference, lo, hi)
-#define CYCLOID_BINARY(kind, name, body, reference)                  \
-  template <>                                                        \
-  struct BinaryOp<BinaryKind::kind> {                                \
-    static CYCLOID_INLINE Vec apply(Vec a, Vec b) { return body; }   \
+#define CYCLOID_BINARY(kind, name, body, reference)                \
+  template <>                                                      \
+  struct BinaryOp<BinaryKind::kind> {                              \
+    static CYCLOID_INLINE Vec apply(Vec a, Vec b) { return body; } \
   };
 #include "kernels/elementwise/manifest.inc"
 #undef CYCLOID_UNARY

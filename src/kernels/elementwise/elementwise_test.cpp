@@ -28,8 +28,11 @@ INSTANTIATE_TEST_SUITE_P(Elementwise, PerIsa, ::testing::ValuesIn(kAllIsas),
 
 // Rows of random shape, strided and misaligned, with nothing behind the last.
 struct Rows {
-  Rows(std::mt19937& random, int64_t r, int64_t c, int64_t s) : rows(r), columns(c), stride(s),
-      data(static_cast<size_t>((r - 1) * s + c), static_cast<size_t>(pick(random, 0, 3))) {}
+  Rows(std::mt19937& random, int64_t r, int64_t c, int64_t s)
+      : rows(r),
+        columns(c),
+        stride(s),
+        data(static_cast<size_t>((r - 1) * s + c), static_cast<size_t>(pick(random, 0, 3))) {}
   float& at(int64_t r, int64_t j) { return data[static_cast<size_t>(r * stride + j)]; }
   int64_t rows, columns, stride;
   Guarded data;
@@ -41,7 +44,8 @@ TEST_P(PerIsa, UnaryAgreesWithTheReference) {
     const UnaryFn fn = unary_kernel(kernel.kind, GetParam());
     for (int round = 0; round < 20; ++round) {
       const int64_t rows = pick(random, 1, 4), columns = pick(random, 1, 70);
-      Rows x(random, rows, columns, columns + pick(random, 0, 3)), y(random, rows, columns, columns + pick(random, 0, 3));
+      Rows x(random, rows, columns, columns + pick(random, 0, 3)),
+          y(random, rows, columns, columns + pick(random, 0, 3));
       testing::fill_random(x.data, random, kernel.test_lo, kernel.test_hi);
       fn({x.data.data(), x.stride, y.data.data(), y.stride, rows, columns, {}});
       for (int64_t r = 0; r < rows; ++r) {
@@ -103,9 +107,14 @@ double worst_ulps(UnaryFn fn, double (*reference)(double), float lo, float hi) {
 TEST_P(PerIsa, ElementaryFunctionsKeepTheirStatedError) {
   const double extra = GetParam() == Isa::kScalar ? 1 : 0;
   const auto activation = [&](ActivationKind kind) { return activation_kernel(kind, GetParam()); };
-  EXPECT_LE(worst_ulps(unary_kernel(UnaryKind::kExp, GetParam()), [](double x) { return std::exp(x); }, -87, 88.7f), 2 + extra);
-  EXPECT_LE(worst_ulps(unary_kernel(UnaryKind::kLog, GetParam()), [](double x) { return std::log(x); }, 1e-37f, 3e38f), 2 + extra);
-  EXPECT_LE(worst_ulps(unary_kernel(UnaryKind::kErf, GetParam()), [](double x) { return std::erf(x); }, -10, 10), 3 + extra);
+  EXPECT_LE(worst_ulps(
+                unary_kernel(UnaryKind::kExp, GetParam()), [](double x) { return std::exp(x); }, -87, 88.7f),
+            2 + extra);
+  EXPECT_LE(worst_ulps(
+                unary_kernel(UnaryKind::kLog, GetParam()), [](double x) { return std::log(x); }, 1e-37f, 3e38f),
+            2 + extra);
+  EXPECT_LE(
+      worst_ulps(unary_kernel(UnaryKind::kErf, GetParam()), [](double x) { return std::erf(x); }, -10, 10), 3 + extra);
   EXPECT_LE(worst_ulps(activation(ActivationKind::kTanh), [](double x) { return std::tanh(x); }, -20, 20), 3 + extra);
   EXPECT_LE(worst_ulps(activation(ActivationKind::kSigmoid), testing::sigmoid_reference, -80, 80), 4 + extra);
 }
@@ -183,8 +192,8 @@ TEST_P(PerIsa, AffineScalesAndShiftsColumns) {
     Rows x(random, 3, columns, columns + 2), scale(random, 1, columns, columns), shift(random, 1, columns, columns);
     Rows y(random, 3, columns, columns + 1);
     for (Rows* rows : {&x, &scale, &shift}) testing::fill_random(rows->data, random, -2, 2);
-    affine_kernel(GetParam())({x.data.data(), x.stride, scale.data.data(), shift.data.data(), y.data.data(), y.stride, 3,
-                               columns, true, 0, INFINITY});
+    affine_kernel(GetParam())({x.data.data(), x.stride, scale.data.data(), shift.data.data(), y.data.data(), y.stride,
+                               3, columns, true, 0, INFINITY});
     for (int64_t r = 0; r < 3; ++r) {
       for (int64_t j = 0; j < columns; ++j) {
         const double want = std::fmax(0, static_cast<double>(x.at(r, j)) * scale.at(0, j) + shift.at(0, j));

@@ -19,8 +19,8 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
-// Rows this far apart share one set of L1 (64 sets of 64 bytes, 8 to 12 ways): the rows of a tile would push each other out
-// at every step of the sum. Such rows of A are copied to scratch, spread.
+// Rows this far apart share one set of L1 (64 sets of 64 bytes, 8 to 12 ways): the rows of a tile would push each other
+// out at every step of the sum. Such rows of A are copied to scratch, spread.
 constexpr int64_t kAliasBytes = 4096;
 
 // Floats from row to row of the copy: an odd number of cache lines, plus room.
@@ -214,8 +214,8 @@ void configure(GemmPlan& plan, Isa isa) {
   if (!p.b_constant) plan.block_tiles = plan.tiles;
   plan.block_tiles = std::min(plan.block_tiles, plan.tiles);
 
-  plan.splits = p.b_constant ? std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels)
-                             : plan.panels;
+  plan.splits =
+      p.b_constant ? std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels) : plan.panels;
   if (p.b_constant && p.threads <= 1) plan.splits = 1;
   plan.units = p.batch * plan.splits * plan.tiles;
   if (p.b_constant) plan.packed_bytes = align_up(static_cast<size_t>(p.k * round_up(p.n, plan.igemm->lanes) * kFloat));

@@ -31,11 +31,11 @@ struct GemmParams {
   int64_t a_step = 0, b_step = 0, c_step = 0;
   const int64_t* a_offsets = nullptr;
   const int64_t* b_offsets = nullptr;
-  bool has_bias = false;         // [n], the same for every row and matrix
-  bool has_residual = false;     // added before the activation, or
-  bool residual_last = false;    // after it
-  int64_t residual_stride = 0;   // from row to row; 0 means dense
-  int64_t residual_step = 0;     // from matrix to matrix
+  bool has_bias = false;        // [n], the same for every row and matrix
+  bool has_residual = false;    // added before the activation, or
+  bool residual_last = false;   // after it
+  int64_t residual_stride = 0;  // from row to row; 0 means dense
+  int64_t residual_step = 0;    // from matrix to matrix
   float alpha = 1;
   Activation activation = {};  // PRelu's slope is per column
   int threads = 1;             // as in ConvParams
@@ -56,11 +56,11 @@ struct GemmArgs {
 };
 
 struct GemmPlan {
-  GemmParams params;               // strides of 0 replaced by what they mean
-  std::string_view name;           // "gemm.igemm.avx512"
+  GemmParams params;      // strides of 0 replaced by what they mean
+  std::string_view name;  // "gemm.igemm.avx512"
   const IgemmKernels* igemm = nullptr;
-  size_t packed_bytes = 0;         // 0 unless b_constant
-  size_t scratch_bytes = 0;        // per thread
+  size_t packed_bytes = 0;   // 0 unless b_constant
+  size_t scratch_bytes = 0;  // per thread
   int64_t units = 0;
   // Derived: see gemm.cpp.
   int64_t vectors = 0, tiles = 0, panels = 0, tile_rows = 0, splits = 0, block_tiles = 0, k_block = 0;

@@ -1,12 +1,11 @@
 // Every matrix product kernel on the shapes of known layers, one thread.
-#include "kernels/gemm/gemm.h"
-
 #include <benchmark/benchmark.h>
 
 #include <cstring>
 
 #include "base/aligned.h"
 #include "base/denormal.h"
+#include "kernels/gemm/gemm.h"
 #include "kernels/peak/peak.h"
 
 namespace cycloid::kernels {
@@ -36,8 +35,15 @@ constexpr Shape kShapes[] = {
 
 void run(benchmark::State& state, Isa isa, const Shape& s) {
   const FlushDenormals flush;
-  const GemmParams p{.batch = s.batch, .m = s.m, .n = s.n, .k = s.k, .b_transposed = s.b_transposed,
-                     .b_constant = s.b_constant, .a_step = s.m * s.k, .b_step = s.n * s.k, .c_step = s.m * s.n};
+  const GemmParams p{.batch = s.batch,
+                     .m = s.m,
+                     .n = s.n,
+                     .k = s.k,
+                     .b_transposed = s.b_transposed,
+                     .b_constant = s.b_constant,
+                     .a_step = s.m * s.k,
+                     .b_step = s.n * s.k,
+                     .c_step = s.m * s.n};
   const GemmPlan plan = std::get<GemmPlan>(select_gemm(p, isa));
   AlignedBuffer<float> a(static_cast<size_t>(s.batch * s.m * s.k)), b(static_cast<size_t>(s.batch * s.n * s.k)),
       c(static_cast<size_t>(s.batch * s.m * s.n));
@@ -45,7 +51,10 @@ void run(benchmark::State& state, Isa isa, const Shape& s) {
   for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 13) * 0.1f - 0.6f;
   AlignedBuffer<char> packed(plan.packed_bytes), scratch(plan.scratch_bytes);
   if (s.b_constant) plan.pack(b.data(), packed.data());
-  const GemmArgs args{.a = a.data(), .b = s.b_constant ? nullptr : b.data(), .packed = packed.data(), .c = c.data(),
+  const GemmArgs args{.a = a.data(),
+                      .b = s.b_constant ? nullptr : b.data(),
+                      .packed = packed.data(),
+                      .c = c.data(),
                       .scratch = scratch.data()};
   for (auto _ : state) {
     plan.run(args, 0, plan.units);
@@ -64,9 +73,10 @@ const bool registered = [] {
   for (const GemmKernel& kernel : gemm_kernels()) {
     if (!isa_available(kernel.isa)) continue;
     for (const Shape& shape : kShapes) {
-      benchmark::RegisterBenchmark((std::string(kernel.name) + "/" + shape.name).c_str(),
-                                   [isa = kernel.isa, &shape](benchmark::State& state) { run(state, isa, shape); })
-          ->Unit(benchmark::kMicrosecond);
+      benchmark::RegisterBenchmark((std::string(kernel.name) + "/" + shape.name).c_str(), [isa = kernel.isa, &shape](
+                                                                                              benchmark::State& state) {
+        run(state, isa, shape);
+      })->Unit(benchmark::kMicrosecond);
     }
   }
   return true;

@@ -14,11 +14,21 @@ using testing::pick;
 
 std::string describe(const GemmParams& p) {
   std::string s;
-  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, int64_t>>{
-           {"batch", p.batch}, {"m", p.m}, {"n", p.n}, {"k", p.k}, {"ta", p.a_transposed}, {"tb", p.b_transposed},
-           {"const", p.b_constant}, {"lda", p.a_stride}, {"ldb", p.b_stride}, {"ldc", p.c_stride},
-           {"threads", p.threads}, {"act", static_cast<int64_t>(p.activation.kind)}, {"bias", p.has_bias},
-           {"res", p.has_residual + 2 * p.residual_last}}) {
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<const char*, int64_t>>{{"batch", p.batch},
+                                                              {"m", p.m},
+                                                              {"n", p.n},
+                                                              {"k", p.k},
+                                                              {"ta", p.a_transposed},
+                                                              {"tb", p.b_transposed},
+                                                              {"const", p.b_constant},
+                                                              {"lda", p.a_stride},
+                                                              {"ldb", p.b_stride},
+                                                              {"ldc", p.c_stride},
+                                                              {"threads", p.threads},
+                                                              {"act", static_cast<int64_t>(p.activation.kind)},
+                                                              {"bias", p.has_bias},
+                                                              {"res", p.has_residual + 2 * p.residual_last}}) {
     s += std::string(name) + "=" + std::to_string(value) + " ";
   }
   return s;
@@ -84,7 +94,11 @@ void check(Isa isa, int seed) {
   ASSERT_NE(std::get_if<GemmPlan>(&selection), nullptr) << std::get<std::string>(selection);
   const GemmPlan plan = std::get<GemmPlan>(selection);
   Guarded packed(plan.packed_bytes / sizeof(float)), scratch(plan.scratch_bytes / sizeof(float));
-  GemmArgs args{.a = a.data(), .b = b.data(), .bias = bias_memory.data(), .residual = residual.data(), .c = c.data(),
+  GemmArgs args{.a = a.data(),
+                .b = b.data(),
+                .bias = bias_memory.data(),
+                .residual = residual.data(),
+                .c = c.data(),
                 .scratch = scratch.data()};
   if (p.b_constant) {
     plan.pack(b.data(), packed.data());
@@ -104,8 +118,9 @@ void check(Isa isa, int seed) {
       for (int64_t col = 0; col < p.n; ++col) {
         double sum = p.has_bias ? bias[static_cast<size_t>(col)] : 0, size = std::fabs(sum);
         for (int64_t k = 0; k < p.k; ++k) {
-          const double product = static_cast<double>(p.a_transposed ? ai[k * p.a_stride + row] : ai[row * p.a_stride + k]) *
-                                 (p.b_transposed ? bi[col * p.b_stride + k] : bi[k * p.b_stride + col]);
+          const double product =
+              static_cast<double>(p.a_transposed ? ai[k * p.a_stride + row] : ai[row * p.a_stride + k]) *
+              (p.b_transposed ? bi[col * p.b_stride + k] : bi[k * p.b_stride + col]);
           sum += p.alpha * product;
           size += std::fabs(p.alpha * product);
         }

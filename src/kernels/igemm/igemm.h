@@ -1,6 +1,7 @@
 // The register tile that GEMM and convolution are built from.
 //
-//   C[r][j] = activation(bias[j] + residual[r][j] + sum over taps t and channels k of rows[t][r][k * k_stride] * B[t][k][j])
+//   C[r][j] = activation(bias[j] + residual[r][j] + sum over taps t and channels k of rows[t][r][k * k_stride] *
+//   B[t][k][j])
 //
 // for a few rows r and a panel of columns j. A tap is one position of a convolution's window; a matrix product has one.
 // Rows are found through pointers (an "indirection", as in Dukhan, "The Indirect Convolution Algorithm", 2019), so a
@@ -18,17 +19,17 @@ struct IgemmTile {
   int64_t row_pointers;      // pointers per tap, at least the rows of the tile
   int64_t taps;
   int64_t channels;
-  int64_t k_stride;        // floats between channels of a row of A: 1 when channels-last
-  const float* b;          // [taps][channels][b_stride]: whole vectors are read up to the panel's width
-  int64_t b_stride;        // floats
-  int64_t columns;         // columns stored, in ((vectors - 1) * lanes, vectors * lanes]
-  const float* bias;       // [columns] or null
-  const float* residual;   // row r begins at residual + r * residual_stride; null for none
+  int64_t k_stride;       // floats between channels of a row of A: 1 when channels-last
+  const float* b;         // [taps][channels][b_stride]: whole vectors are read up to the panel's width
+  int64_t b_stride;       // floats
+  int64_t columns;        // columns stored, in ((vectors - 1) * lanes, vectors * lanes]
+  const float* bias;      // [columns] or null
+  const float* residual;  // row r begins at residual + r * residual_stride; null for none
   int64_t residual_stride;
-  float* c;                // row r begins at c + r * c_stride
+  float* c;  // row r begins at c + r * c_stride
   int64_t c_stride;
-  bool accumulate;         // start from what c holds instead of bias: the sum continues an earlier call
-  bool clip;               // apply min(hi, max(lo, x)) last
+  bool accumulate;  // start from what c holds instead of bias: the sum continues an earlier call
+  bool clip;        // apply min(hi, max(lo, x)) last
   float lo, hi;
 };
 
@@ -36,7 +37,7 @@ using IgemmFn = void (*)(const IgemmTile&);
 
 // The tiles of one panel width.
 struct IgemmPanel {
-  int vectors;             // columns in vectors
+  int vectors;  // columns in vectors
   int max_rows;
   int best_rows;           // what to cut rows into
   const IgemmFn* by_rows;  // by_rows[r - 1] computes r rows, 1 <= r <= max_rows

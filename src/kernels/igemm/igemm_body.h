@@ -70,9 +70,12 @@ CYCLOID_INLINE void igemm_finish(const IgemmTile& t, Mask last, Vec (&acc)[kRows
   }
 }
 
-// Rows of B fetched ahead: a step takes rows * vectors cycles (28 at best), so 12 steps cover the ~200 cycles to L3. It
-// matters where weights do not stay in L2 between runs, as in Winograd's, which are 4 times as many.
-constexpr int64_t kAhead = 12;
+// Rows of B fetched ahead: as many as take the ~330 cycles to a busy L3. It matters where weights do not stay in L2
+// between runs, as in Winograd's, which are 4 times as many.
+constexpr int64_t fetch_ahead(int rows, int vectors) {
+  const int64_t steps = 330 * 16 / kLanes / (rows * vectors);
+  return steps < 48 ? steps : 48;
+}
 
 template <int kRows, int kVectors>
 void igemm_tile(const IgemmTile& t) {
@@ -99,7 +102,7 @@ void igemm_tile(const IgemmTile& t) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) bv[v] = load(b + v * kLanes);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + kAhead * b_stride + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + fetch_ahead(kRows, kVectors) * b_stride + v * kLanes);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
         const Vec x = set1(a[r][at]);

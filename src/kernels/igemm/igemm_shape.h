@@ -10,14 +10,17 @@ namespace cycloid::kernels {
 
 const IgemmKernels& igemm_kernels(Isa isa);
 
-// Rows are cut into `tiles` tiles whose sizes differ by at most one: tile i has rows [tile_begin(i), tile_begin(i + 1)).
-// Columns are cut into panels of `vectors` vectors, the last one maybe narrower.
+// Costs are in multiply-adds at the peak of a core that does 512 bits of them per cycle, so 16 to a cycle.
+inline constexpr double kCostPerCycle = 16;
+
+// Rows are cut into `tiles` tiles whose sizes differ by at most one: tile i has rows [tile_begin(i), tile_begin(i +
+// 1)). Columns are cut into panels of `vectors` vectors, the last one maybe narrower.
 struct IgemmShape {
   int64_t rows = 0, columns = 0;
   int vectors = 0;
   int64_t tiles = 0, panels = 0;
-  int64_t tile_rows = 0;    // of the largest tile
-  double cost = 0;          // estimated multiply-adds at peak, for one element of the inner sum
+  int64_t tile_rows = 0;  // of the largest tile
+  double cost = 0;        // estimate for one element of the inner sum, in units of kCostPerCycle
 
   int64_t tile_begin(int64_t tile) const { return tile * rows / tiles; }
 };

@@ -49,8 +49,10 @@ void transpose_floats(const float* in, int64_t in_stride, float* out, int64_t ou
       for (int64_t r = r0; r < r_end; r += 4) {
         const float* p = in + c * in_stride + r;
         const Float4 a = load4(p), b = load4(p + in_stride), d = load4(p + 2 * in_stride), e = load4(p + 3 * in_stride);
-        const Float4 ab_lo = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_hi = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-        const Float4 de_lo = __builtin_shufflevector(d, e, 0, 4, 1, 5), de_hi = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+        const Float4 ab_lo = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                     ab_hi = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        const Float4 de_lo = __builtin_shufflevector(d, e, 0, 4, 1, 5),
+                     de_hi = __builtin_shufflevector(d, e, 2, 6, 3, 7);
         float* q = out + r * out_stride + c;
         store4(q, __builtin_shufflevector(ab_lo, de_lo, 0, 1, 4, 5));
         store4(q + out_stride, __builtin_shufflevector(ab_lo, de_lo, 2, 3, 6, 7));
@@ -70,9 +72,12 @@ void transpose_bytes(int64_t element_bytes, const char* in, int64_t in_stride, c
     transpose(reinterpret_cast<const T*>(in), in_stride, reinterpret_cast<T*>(out), out_stride, rows, columns);
   };
   switch (element_bytes) {
-    case 1: return go(uint8_t{});
-    case 2: return go(uint16_t{});
-    case 8: return go(uint64_t{});
+    case 1:
+      return go(uint8_t{});
+    case 2:
+      return go(uint16_t{});
+    case 8:
+      return go(uint64_t{});
     default:
 #if defined(__GNUC__)
       return transpose_floats(reinterpret_cast<const float*>(in), in_stride, reinterpret_cast<float*>(out), out_stride,
@@ -88,7 +93,8 @@ std::vector<Dim> simplify(const std::vector<Dim>& dims) {
   std::vector<Dim> out;
   for (const Dim& d : dims) {
     if (d.size == 1) continue;
-    if (!out.empty() && out.back().in_stride == d.size * d.in_stride && out.back().out_stride == d.size * d.out_stride) {
+    if (!out.empty() && out.back().in_stride == d.size * d.in_stride &&
+        out.back().out_stride == d.size * d.out_stride) {
       out.back() = {out.back().size * d.size, d.in_stride, d.out_stride};
     } else {
       out.push_back(d);
@@ -179,7 +185,8 @@ void PermutePlan::run(const void* in, void* out, int64_t begin, int64_t end) con
       out_at += index * out_stride[i];
     }
     if (copies_runs) {
-      std::memcpy(to + out_at * element_bytes, from + in_at * element_bytes, static_cast<size_t>(size[last] * element_bytes));
+      std::memcpy(to + out_at * element_bytes, from + in_at * element_bytes,
+                  static_cast<size_t>(size[last] * element_bytes));
     } else if (column >= 0) {
       const int64_t part = unit % row_parts;
       const int64_t row = part * size[column] / row_parts, row_end = (part + 1) * size[column] / row_parts;

@@ -1,4 +1,5 @@
-// Moving elements without computing: permuted dimensions (NCHW to NHWC and any other), and strided copies (concat, split).
+// Moving elements without computing: permuted dimensions (NCHW to NHWC and any other), and strided copies (concat,
+// split).
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,8 @@ struct PermutePlan {
 
 // The output's dimension i is the input's dimension order[i]; `shape` is the input's. Strides are in elements per input
 // dimension (empty: dense); the output is dense unless `out_strides` (per output dimension) is given.
-// A reason where the rank is above kMaxPermuteRank, the order is no permutation, or the element size is not 1, 2, 4 or 8.
+// A reason where the rank is above kMaxPermuteRank, the order is no permutation, or the element size is not 1, 2, 4
+// or 8.
 std::variant<PermutePlan, std::string> plan_permute(std::span<const int64_t> shape, std::span<const int64_t> order,
                                                     int64_t element_bytes, int threads = 1,
                                                     std::span<const int64_t> in_strides = {},

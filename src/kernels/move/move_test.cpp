@@ -33,7 +33,8 @@ void check(int seed) {
   }
   std::vector<T> in(static_cast<size_t>(in_size)), out(static_cast<size_t>(out_size), T(77));
   for (T& x : in) x = static_cast<T>(random());
-  const auto planned = plan_permute(shape, order, sizeof(T), static_cast<int>(pick(random, 1, 4)), in_strides, out_strides);
+  const auto planned =
+      plan_permute(shape, order, sizeof(T), static_cast<int>(pick(random, 1, 4)), in_strides, out_strides);
   ASSERT_NE(std::get_if<PermutePlan>(&planned), nullptr) << std::get<std::string>(planned);
   const PermutePlan& plan = std::get<PermutePlan>(planned);
   for (int64_t begin = 0; begin < plan.units;) {

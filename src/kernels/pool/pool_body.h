@@ -47,7 +47,7 @@ void pool_row(const PoolRow& t) {
   for (int64_t x = 0; x < t.out_w; ++x) {
     const int64_t left = x * t.stride_w - t.pad_left;
     const int64_t skip = left < 0 ? (-left + t.dilation_w - 1) / t.dilation_w : 0;  // taps before column 0
-    const auto taps_before = [&](int64_t end) {                                    // taps at columns below `end`
+    const auto taps_before = [&](int64_t end) {                                     // taps at columns below `end`
       return end <= left ? 0 : min_of(t.kernel_w, (min_of(end - left, span) + t.dilation_w - 1) / t.dilation_w);
     };
     const int64_t taps = max_of(0, taps_before(t.in_w) - skip);

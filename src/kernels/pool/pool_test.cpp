@@ -16,7 +16,8 @@ double reference(const PoolParams& p, const Guarded& in, int64_t n, int64_t oy, 
   double best = -INFINITY, sum = 0, count = 0;
   for (int64_t i = 0; i < p.kernel_h; ++i) {
     for (int64_t j = 0; j < p.kernel_w; ++j) {
-      const int64_t y = oy * p.stride_h - p.pad_top + i * p.dilation_h, x = ox * p.stride_w - p.pad_left + j * p.dilation_w;
+      const int64_t y = oy * p.stride_h - p.pad_top + i * p.dilation_h,
+                    x = ox * p.stride_w - p.pad_left + j * p.dilation_w;
       const bool inside = y >= 0 && y < p.in_h && x >= 0 && x < p.in_w;
       const bool padded = y >= -p.pad_top && y < p.in_h + p.pad_bottom && x >= -p.pad_left && x < p.in_w + p.pad_right;
       if (inside || (padded && p.kind == PoolKind::kAverageCountPadding)) ++count;

@@ -29,8 +29,8 @@ struct NormalizeArgs {
   bool center;
 };
 
-// Local response normalisation across channels (the columns): y[c] = x[c] / (bias + alpha / size * s)^beta, s the sum of
-// squares over channels c - floor((size - 1) / 2) to c + ceil((size - 1) / 2) that exist.
+// Local response normalisation across channels (the columns): y[c] = x[c] / (bias + alpha / size * s)^beta, s the sum
+// of squares over channels c - floor((size - 1) / 2) to c + ceil((size - 1) / 2) that exist.
 struct LrnArgs {
   const float* x;
   int64_t x_stride;

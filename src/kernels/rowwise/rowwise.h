@@ -1,7 +1,7 @@
 // Softmax, layer normalisation, local response normalisation and reductions of float32 rows.
 //
-// A kernel is a function pointer, chosen once at plan time; it computes the rows (or, for reduce_columns, the columns) it
-// is given, so work is split by passing parts.
+// A kernel is a function pointer, chosen once at plan time; it computes the rows (or, for reduce_columns, the columns)
+// it is given, so work is split by passing parts.
 #pragma once
 
 #include <cstdint>

@@ -123,11 +123,11 @@ void lrn_rows(const LrnArgs& t) {
 
 template <ReduceKind kKind>
 struct Reduce;
-#define CYCLOID_REDUCE(kind, name, join_, map_, finish_, reference)                     \
-  template <>                                                                           \
-  struct Reduce<ReduceKind::kind> {                                                     \
-    using Join = Reduce##join_;                                                         \
-    static CYCLOID_INLINE Vec map(Vec x) { return map_; }                               \
+#define CYCLOID_REDUCE(kind, name, join_, map_, finish_, reference)                           \
+  template <>                                                                                 \
+  struct Reduce<ReduceKind::kind> {                                                           \
+    using Join = Reduce##join_;                                                               \
+    static CYCLOID_INLINE Vec map(Vec x) { return map_; }                                     \
     static CYCLOID_INLINE float finish(float s, [[maybe_unused]] float n) { return finish_; } \
   };
 #include "kernels/rowwise/manifest.inc"
@@ -152,7 +152,8 @@ CYCLOID_INLINE void reduce_panel(const ReduceArgs& t, int64_t j, Mask last) {
     const float* x = t.x + r * t.x_stride + j;
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      s[v] = Op::Join::join(s[v], Op::map(v + 1 < kVectors ? load(x + v * kLanes) : load_part<kFull>(x + v * kLanes, last)));
+      s[v] = Op::Join::join(s[v],
+                            Op::map(v + 1 < kVectors ? load(x + v * kLanes) : load_part<kFull>(x + v * kLanes, last)));
     }
   }
   for (int v = 0; v < kVectors; ++v) {

@@ -24,8 +24,10 @@ class Rowwise : public ::testing::TestWithParam<Isa> {
     columns = pick(random, 1, max_columns);
     x_stride = columns + pick(random, 0, 3);
     y_stride = columns + pick(random, 0, 3);
-    x = std::make_unique<Guarded>(static_cast<size_t>((rows - 1) * x_stride + columns), static_cast<size_t>(pick(random, 0, 2)));
-    y = std::make_unique<Guarded>(static_cast<size_t>((rows - 1) * y_stride + columns), static_cast<size_t>(pick(random, 0, 2)));
+    x = std::make_unique<Guarded>(static_cast<size_t>((rows - 1) * x_stride + columns),
+                                  static_cast<size_t>(pick(random, 0, 2)));
+    y = std::make_unique<Guarded>(static_cast<size_t>((rows - 1) * y_stride + columns),
+                                  static_cast<size_t>(pick(random, 0, 2)));
     testing::fill_random(*x, random, lo, hi);
   }
   double in(int64_t r, int64_t j) const { return (*x)[static_cast<size_t>(r * x_stride + j)]; }
@@ -49,9 +51,11 @@ TEST_P(Rowwise, Softmax) {
       for (int64_t j = 0; j < columns; ++j) sum += std::exp(in(r, j) - top);
       for (int64_t j = 0; j < columns; ++j) {
         const double want = log ? in(r, j) - top - std::log(sum) : std::exp(in(r, j) - top) / sum;
-        // Relative: x - top is rounded (2^-24 * 40 in the exponent), exp 3 ulp, the sum columns * 2^-24, the rest 4 ulp.
+        // Relative: x - top is rounded (2^-24 * 40 in the exponent), exp 3 ulp, the sum columns * 2^-24, the rest 4
+        // ulp.
         const double relative = 0x1p-24 * (40 + 14 + static_cast<double>(columns));
-        ASSERT_NEAR(out(r, j), want, log ? relative + 0x1p-23 * std::fabs(want) + 0x1p-24 * 40 : relative * want + 1e-30);
+        ASSERT_NEAR(out(r, j), want,
+                    log ? relative + 0x1p-23 * std::fabs(want) + 0x1p-24 * 40 : relative * want + 1e-30);
       }
     }
     ASSERT_TRUE(x->intact() && y->intact());
@@ -74,8 +78,8 @@ TEST_P(Rowwise, Normalize) {
     testing::fill_random(scale, random);
     testing::fill_random(shift, random);
     const bool center = round % 2 == 0, affine = round % 3 != 0;
-    normalize_kernel(GetParam())({x->data(), x_stride, y->data(), y_stride, rows, columns, affine ? scale.data() : nullptr,
-                                  affine ? shift.data() : nullptr, 1e-3f, center});
+    normalize_kernel(GetParam())({x->data(), x_stride, y->data(), y_stride, rows, columns,
+                                  affine ? scale.data() : nullptr, affine ? shift.data() : nullptr, 1e-3f, center});
     const double n = static_cast<double>(columns);
     for (int64_t r = 0; r < rows; ++r) {
       double mean = 0, square = 0;
@@ -101,7 +105,8 @@ TEST_P(Rowwise, Lrn) {
     const int64_t size = pick(random, 1, 7);
     const float alpha = 0.5f, bias = 1.5f, beta = round % 2 == 0 ? 0.75f : 0.6f;
     Guarded scratch(static_cast<size_t>(lrn_scratch_floats(columns, size)));
-    lrn_kernel(GetParam())({x->data(), x_stride, y->data(), y_stride, rows, columns, size, alpha, beta, bias, scratch.data()});
+    lrn_kernel(GetParam())(
+        {x->data(), x_stride, y->data(), y_stride, rows, columns, size, alpha, beta, bias, scratch.data()});
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t j = 0; j < columns; ++j) {
         double sum = 0;
@@ -123,11 +128,14 @@ TEST_P(Rowwise, Reductions) {
       for (const bool by_row : {true, false}) {
         const int64_t results = by_row ? rows : columns, terms = by_row ? columns : rows;
         Guarded got(static_cast<size_t>(results));
-        const ReduceFn fn = by_row ? reduce_rows_kernel(kernel.kind, GetParam()) : reduce_columns_kernel(kernel.kind, GetParam());
+        const ReduceFn fn =
+            by_row ? reduce_rows_kernel(kernel.kind, GetParam()) : reduce_columns_kernel(kernel.kind, GetParam());
         fn({x->data(), x_stride, got.data(), rows, columns});
         for (int64_t i = 0; i < results; ++i) {
-          double s = kernel.kind == ReduceKind::kMax ? -INFINITY : kernel.kind == ReduceKind::kMin ? INFINITY
-                     : kernel.kind == ReduceKind::kProd ? 1 : 0;
+          double s = kernel.kind == ReduceKind::kMax    ? -INFINITY
+                     : kernel.kind == ReduceKind::kMin  ? INFINITY
+                     : kernel.kind == ReduceKind::kProd ? 1
+                                                        : 0;
           for (int64_t j = 0; j < terms; ++j) s = kernel.reference(s, by_row ? in(i, j) : in(j, i));
           if (kernel.kind == ReduceKind::kMean) s /= static_cast<double>(terms);
           if (kernel.kind == ReduceKind::kL2) s = std::sqrt(s);
