@@ -160,6 +160,15 @@ def test_inspect_shows_an_unknown_operator_without_a_cost(cycloid, tmp_path):
     assert report["nodes"][0]["flops"] is None and report["total"]["nodes_of_unknown_cost"] == 1
 
 
+def test_an_operator_that_onnx_does_not_have_is_named_with_its_node(cycloid, tmp_path):
+    node = onnx.helper.make_node("Erfc", ["x"], ["y"], name="c")
+    onnx.save(make_model([node], [tensor_info("x", [2])], [tensor_info("y", None)]), tmp_path / "m.onnx")
+    assert_one_clear_line(cycloid("inspect", tmp_path / "m.onnx"), "m.onnx", "'Erfc'", "node 'c'", code=1)
+    numpy.save(tmp_path / "x.npy", numpy.ones(2, numpy.float32))
+    done = run_native(cycloid, tmp_path / "m.onnx", tmp_path, "--input-data", f"x={tmp_path}/x.npy")
+    assert_one_clear_line(done, "m.onnx", "'Erfc'", "node 'c'", code=1)
+
+
 @pytest.mark.parametrize(
     "spec, words",
     [
@@ -212,7 +221,10 @@ def wrong_type():
 def wrong_shape():
     node = onnx.helper.make_node("MatMul", ["x", "w"], ["y"], name="mm")
     return make_model(
-        [node], [tensor_info("x", [2, 3])], [tensor_info("y", [2, 2])], [constant("w", numpy.ones((4, 2), numpy.float32))]
+        [node],
+        [tensor_info("x", [2, 3])],
+        [tensor_info("y", [2, 2])],
+        [constant("w", numpy.ones((4, 2), numpy.float32))],
     )
 
 
@@ -274,7 +286,9 @@ def test_a_bad_model_is_one_clear_line(cycloid, tmp_path, kind):
     path = save(make(), tmp_path / "bad.onnx")
     assert_one_clear_line(cycloid("inspect", path), "bad.onnx", *words, code=1)
     numpy.save(tmp_path / "x.npy", numpy.ones((2, 3), numpy.float32))
-    done = run_native(cycloid, path, tmp_path, *([] if b"nowhere" in path.read_bytes() else ["--input-data", f"x={tmp_path}/x.npy"]))
+    done = run_native(
+        cycloid, path, tmp_path, *([] if b"nowhere" in path.read_bytes() else ["--input-data", f"x={tmp_path}/x.npy"])
+    )
     assert_one_clear_line(done, code=None)
     assert not (tmp_path / "out").exists()
 
@@ -382,7 +396,14 @@ def test_a_folder_that_cannot_be_written_to_leaves_nothing(cycloid, gemm, tmp_pa
     numpy.save(tmp_path / "x.npy", numpy.ones((5, 64), numpy.float32))
     (tmp_path / "file").write_text("in the way")
     done = cycloid(
-        "run", gemm, "--backend", "cycloid", "--input-data", f"x={tmp_path}/x.npy", "--output-dir", tmp_path / "file" / "out"
+        "run",
+        gemm,
+        "--backend",
+        "cycloid",
+        "--input-data",
+        f"x={tmp_path}/x.npy",
+        "--output-dir",
+        tmp_path / "file" / "out",
     )
     assert_one_clear_line(done, "file")
     assert (tmp_path / "file").read_text() == "in the way"
