@@ -4,9 +4,10 @@
 
 namespace cycloid {
 
-Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel, Window& window) {
+Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel, Window& window, bool same) {
   if ((in.size() != 3 && in.size() != 4) || out.size() != in.size()) return "only one and two spatial dimensions are native";
   const std::size_t rank = in.size() - 2, skip = 2 - rank;
+  window.rank = rank;
   const Result<std::vector<std::int64_t>> kernel_shape = get_ints(node, "kernel_shape", {kernel.begin(), kernel.end()});
   const Result<std::vector<std::int64_t>> strides = get_ints(node, "strides", std::vector<std::int64_t>(rank, 1));
   const Result<std::vector<std::int64_t>> dilations = get_ints(node, "dilations", std::vector<std::int64_t>(rank, 1));
@@ -24,6 +25,7 @@ Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::sp
     window.in[to] = in[i + 2];
     window.out[to] = out[i + 2];
     if (*auto_pad == "SAME_UPPER" || *auto_pad == "SAME_LOWER") {
+      if (!same) continue;
       const std::int64_t reach = (window.kernel[to] - 1) * window.dilation[to] + 1;
       const std::int64_t total = std::max<std::int64_t>(0, (window.out[to] - 1) * window.stride[to] + reach - window.in[to]);
       window.pad_begin[to] = *auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;

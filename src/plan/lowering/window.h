@@ -9,13 +9,14 @@ namespace cycloid {
 
 // One- or two-dimensional; the first of one dimension is 1 with stride 1.
 struct Window {
+  std::size_t rank = 2;
   std::int64_t kernel[2] = {1, 1}, stride[2] = {1, 1}, dilation[2] = {1, 1};
   std::int64_t pad_begin[2] = {0, 0}, pad_end[2] = {0, 0};
   std::int64_t in[2] = {1, 1}, out[2] = {1, 1};
 };
 
 // Fills `window` from the node's attributes, its input's and output's dims (rank 3 or 4), and the kernel's sizes where
-// they are no attribute. A reason where that cannot be.
-Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel, Window& window);
+// they are no attribute. A reason where that cannot be. Without `same`, padding that auto_pad asks to be computed is left 0.
+Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel, Window& window, bool same = true);
 
 }  // namespace cycloid
