@@ -2,12 +2,12 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
 
 import pytest
-
 from conftest import CLI, SOURCE_DIR
 
 QUICK = ["--loops", "40", "--rounds", "8", "--warmup", "2", "--threads", "1"]
@@ -43,14 +43,36 @@ def one_line_error(process, code=2):
 
 
 def test_writes_the_table_and_both_reports(cycloid, mnist, runner, tmp_path):
-    process = cycloid("bench", mnist, "--backends", runner, *QUICK, "--json", tmp_path / "b.json", "--html", tmp_path / "b.html", "--seed", "5")
+    process = cycloid(
+        "bench",
+        mnist,
+        "--backends",
+        runner,
+        *QUICK,
+        "--json",
+        tmp_path / "b.json",
+        "--html",
+        tmp_path / "b.html",
+        "--seed",
+        "5",
+    )
     assert process.returncode == 0, process.stderr
     assert runner in process.stdout and "p99/p50" in process.stdout and "(machine's noise)" in process.stdout
     report = json.loads((tmp_path / "b.json").read_text())
     assert report["schema"] == "cycloid.bench/1"
     assert report["seed"] == 5 and report["command"][:2] == ["cycloid", "bench"]
     environment = report["environment"]
-    for key in ("cpu", "isa", "governor", "allowed_cpus", "cgroup_quota_cpus", "load_average_before", "load_average_after", "kernel", "pinned"):
+    for key in (
+        "cpu",
+        "isa",
+        "governor",
+        "allowed_cpus",
+        "cgroup_quota_cpus",
+        "load_average_before",
+        "load_average_after",
+        "kernel",
+        "pinned",
+    ):
         assert key in environment
     (comparison,) = report["comparisons"]
     assert comparison["model"]["name"] == "mnist_8.onnx" and len(comparison["model"]["sha256"]) == 64
@@ -106,7 +128,15 @@ def test_a_gate_on_a_backend_that_failed_does_not_pass(cycloid, mnist, runner):
 def test_given_inputs_and_random_ones(cycloid, models_dir, runner, tmp_path):
     numpy = pytest.importorskip("numpy")
     numpy.save(tmp_path / "x.npy", numpy.zeros((1, 1, 28, 28), "float32"))
-    process = cycloid("bench", models_dir / "mnist_8.onnx", "--backends", runner, *QUICK, "--input-data", f"Input3={tmp_path / 'x.npy'}")
+    process = cycloid(
+        "bench",
+        models_dir / "mnist_8.onnx",
+        "--backends",
+        runner,
+        *QUICK,
+        "--input-data",
+        f"Input3={tmp_path / 'x.npy'}",
+    )
     assert process.returncode == 0, process.stderr
 
 
@@ -170,7 +200,21 @@ def test_options_before_the_model_do_not_swallow_it(cycloid, mnist, runner):
 def test_an_interrupt_ends_it_and_its_workers(mnist, runner, tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
     (tmp_path / "tmp").mkdir()
-    command = [str(CLI), "bench", str(mnist), "--backends", runner, "--loops", "100000000", "--rounds", "1000", "--threads", "1", "--json", str(tmp_path / "b.json")]
+    command = [
+        str(CLI),
+        "bench",
+        str(mnist),
+        "--backends",
+        runner,
+        "--loops",
+        "100000000",
+        "--rounds",
+        "1000",
+        "--threads",
+        "1",
+        "--json",
+        str(tmp_path / "b.json"),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     deadline = time.time() + 60
     while time.time() < deadline and not any((tmp_path / "tmp").glob("cycloid-*")):
@@ -185,8 +229,15 @@ def test_an_interrupt_ends_it_and_its_workers(mnist, runner, tmp_path):
     assert "interrupted" in stderr
     assert list((tmp_path / "tmp").glob("cycloid-*")) == []
     assert not (tmp_path / "b.json").exists()
-    workers = subprocess.run(["pgrep", "-f", f"{CLI} worker"], capture_output=True, text=True).stdout.split()
-    mine = [pid for pid in workers if os.path.exists(f"/proc/{pid}/environ") and str(tmp_path) in open(f"/proc/{pid}/environ", errors="replace").read()]
+    listed = subprocess.run(["pgrep", "-f", f"{CLI} worker"], capture_output=True, text=True).stdout.split()
+    mine = []
+    for pid in listed:
+        try:
+            environ = pathlib.Path(f"/proc/{pid}/environ").read_text(errors="replace")
+        except OSError:  # it ended meanwhile
+            continue
+        if str(tmp_path) in environ:
+            mine.append(pid)
     assert mine == []
 
 
@@ -199,11 +250,24 @@ def test_a_callable_is_compared_across_its_forms(cycloid, backends, tmp_path):
         "    return torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))\n"
     )
     there = [name for name in ("pytorch", "torchscript", "onnxruntime") if backends[name]["available"]]
-    process = cycloid("bench", f"{tmp_path / 'tiny.py'}:model", "--input", "x=3x8", "--backends", ",".join(there), *QUICK, "--json", tmp_path / "b.json", timeout=600)
+    process = cycloid(
+        "bench",
+        f"{tmp_path / 'tiny.py'}:model",
+        "--input",
+        "x=3x8",
+        "--backends",
+        ",".join(there),
+        *QUICK,
+        "--json",
+        tmp_path / "b.json",
+        timeout=600,
+    )
     assert process.returncode == 0, process.stderr
     comparison = json.loads((tmp_path / "b.json").read_text())["comparisons"][0]
     assert comparison["reference"] == "pytorch"
-    assert [run["status"] for run in comparison["runs"]] == ["ok"] * len(there), [run["reason"] for run in comparison["runs"]]
+    assert [run["status"] for run in comparison["runs"]] == ["ok"] * len(there), [
+        run["reason"] for run in comparison["runs"]
+    ]
     assert {run["form"] for run in comparison["runs"]} <= {"python", "torchscript", "onnx"}
 
 

@@ -19,9 +19,11 @@ import time
 
 
 def npy(shape, values):
-    header = "{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }" % ", ".join(map(str, shape))
+    dims = ", ".join(map(str, shape))
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({dims}), }}"
     header += " " * (-(10 + len(header) + 1) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<%df" % len(values), *values)
+    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    return head + struct.pack(f"<{len(values)}f", *values)
 
 
 def misbehave(how):
@@ -63,7 +65,9 @@ def main():
         counts[op] = counts.get(op, 0) + 1
         reply = {"ok": True}
         if op == "load":
-            reply.update(version="1.2.3", settings={"threads": str(request["threads"]), **request["options"]}, load_ms=12.5)
+            reply.update(
+                version="1.2.3", settings={"threads": str(request["threads"]), **request["options"]}, load_ms=12.5
+            )
         elif op == "run":
             n = counts[op]
             span = int(latency * (1 + float(settings.get("slower_by", 0)) * n))

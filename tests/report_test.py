@@ -44,7 +44,12 @@ def pages(tmp_path_factory, binary_dir):
         pytest.skip(f"{tests} is not built")
     folder = tmp_path_factory.mktemp("pages")
     environment = {**os.environ, "CYCLOID_SAMPLE_PAGES": str(folder)}
-    subprocess.run([str(tests), "--gtest_filter=HtmlReport.WritesSamplePagesWhereAsked"], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [str(tests), "--gtest_filter=HtmlReport.WritesSamplePagesWhereAsked"],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     return folder
 
 
@@ -64,11 +69,16 @@ def browser():
 
 def open_page(browser, path, size=DESKTOP, dark=False):
     width, height = size
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE},
+    )
     set_scheme(browser, dark)
     browser.get_log("browser")
     browser.get(path.as_uri())
-    WebDriverWait(browser, 30).until(lambda b: b.execute_script("return document.documentElement.dataset.ready") == "true")
+    WebDriverWait(browser, 30).until(
+        lambda b: b.execute_script("return document.documentElement.dataset.ready") == "true"
+    )
     errors = [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     assert errors == []
 
@@ -112,7 +122,16 @@ def test_every_backend_has_a_row_and_a_reason(browser, pages):
     open_page(browser, pages / "full.html")
     tables = browser.find_elements(By.TAG_NAME, "table")
     assert len(tables) == 4
-    for name in ("pytorch", "torchscript", "torch-compile", "libtorch", "onnxruntime", "openvino", "cycloid", "machine’s noise"):
+    for name in (
+        "pytorch",
+        "torchscript",
+        "torch-compile",
+        "libtorch",
+        "onnxruntime",
+        "openvino",
+        "cycloid",
+        "machine’s noise",
+    ):
         assert name in tables[0].text
     for text in ("failed", "unavailable", "mismatch", "crashed with signal 11"):
         assert text in tables[1].text
@@ -152,7 +171,9 @@ def test_dark_mode_applies_also_while_open(browser, pages):
     WebDriverWait(browser, 5).until(lambda b: body_background(b) > 200)
     # The canvases follow: axis text is dark on light now.
     soft = "getComputedStyle(document.documentElement).getPropertyValue('--soft').trim()"
-    WebDriverWait(browser, 5).until(lambda b: b.execute_script(f"return charts[0].chart.options.scales.x.ticks.color === {soft}"))
+    WebDriverWait(browser, 5).until(
+        lambda b: b.execute_script(f"return charts[0].chart.options.scales.x.ticks.color === {soft}")
+    )
 
 
 def test_legend_and_tail_view_work(browser, pages):

@@ -39,15 +39,16 @@ std::string shape_hint(const Shape& shape) {
 
 Status check_choice(const Declared& declared, DType dtype, const Dims& dims) {
   const auto wrong = [&](std::string_view what) {
-    return invalid_argument("input '{}': {} {} is given where the model takes {}{}", declared.name, to_string(dtype), to_string(dims),
-                            to_string(declared.type), what);
+    return invalid_argument("input '{}': {} {} is given where the model takes {}{}", declared.name, to_string(dtype),
+                            to_string(dims), to_string(declared.type), what);
   };
   if (declared.type.dtype != DType::kUndefined && declared.type.dtype != dtype) return wrong("");
   if (!declared.type.shape) return {};
   const Shape& shape = *declared.type.shape;
   if (shape.size() != dims.size()) return wrong(fmt::format(" (rank {})", shape.size()));
   for (std::size_t axis = 0; axis < dims.size(); ++axis) {
-    if (shape[axis].is_known() && shape[axis].value() != dims[axis]) return wrong(fmt::format(" (axis {} is fixed)", axis));
+    if (shape[axis].is_known() && shape[axis].value() != dims[axis])
+      return wrong(fmt::format(" (axis {} is fixed)", axis));
   }
   return {};
 }
@@ -61,15 +62,16 @@ void bind_symbols(const Declared& declared, const Dims& dims, Bindings& bindings
 
 Result<Dims> resolve_shape(const Declared& declared, const Bindings& bindings) {
   if (!declared.type.shape) {
-    return invalid_argument("input '{}' is {}, of unknown rank: say its shape, as in --input '{}=1x3x224x224'", declared.name,
-                            to_string(declared.type), declared.name);
+    return invalid_argument("input '{}' is {}, of unknown rank: say its shape, as in --input '{}=1x3x224x224'",
+                            declared.name, to_string(declared.type), declared.name);
   }
   Dims dims;
   for (const Dim& dim : *declared.type.shape) {
     const auto value = dim.evaluate(bindings);
     if (!value || *value < 0) {
-      return invalid_argument("input '{}' is {}: the size '{}' is not fixed; say it, as in --input '{}={}' with a number for each ?", declared.name,
-                              to_string(declared.type), dim.to_string(), declared.name, shape_hint(*declared.type.shape));
+      return invalid_argument(
+          "input '{}' is {}: the size '{}' is not fixed; say it, as in --input '{}={}' with a number for each ?",
+          declared.name, to_string(declared.type), dim.to_string(), declared.name, shape_hint(*declared.type.shape));
     }
     dims.push_back(*value);
   }
@@ -127,7 +129,9 @@ Result<std::vector<Given>> read_choices(const std::vector<InputChoice>& choices)
 
 Result<InputValues> inputs_of_callable(const std::string& model, const std::vector<Given>& given, InputMaker& maker) {
   if (given.empty()) {
-    return invalid_argument("{}: its inputs are not known; name each, in the order of forward()'s parameters: --input x=1x3x224x224", model);
+    return invalid_argument(
+        "{}: its inputs are not known; name each, in the order of forward()'s parameters: --input x=1x3x224x224",
+        model);
   }
   for (const Given& input : given) {
     const InputChoice& choice = input.choice;
@@ -147,8 +151,10 @@ Result<InputValues> inputs_of_onnx(const std::string& model, const std::vector<G
   Bindings bindings;
   std::map<std::string, const Given*> by_name;
   for (const Given& input : given) {
-    const auto at = std::find_if(declared.begin(), declared.end(), [&](const Declared& d) { return d.name == input.choice.name; });
-    if (at == declared.end()) return invalid_argument("{} has no input '{}'; {}", model, input.choice.name, joined_names(declared));
+    const auto at =
+        std::find_if(declared.begin(), declared.end(), [&](const Declared& d) { return d.name == input.choice.name; });
+    if (at == declared.end())
+      return invalid_argument("{} has no input '{}'; {}", model, input.choice.name, joined_names(declared));
     CYCLOID_TRY(check_choice(*at, input.choice.dtype.value_or(at->type.dtype), input.choice.dims));
     bind_symbols(*at, input.choice.dims, bindings);
     by_name[input.choice.name] = &input;
@@ -161,7 +167,8 @@ Result<InputValues> inputs_of_onnx(const std::string& model, const std::vector<G
       continue;
     }
     if (!input.type.is_tensor()) {
-      return unsupported("input '{}' is {}; only tensors can be inputs of a measurement", input.name, to_string(input.type));
+      return unsupported("input '{}' is {}; only tensors can be inputs of a measurement", input.name,
+                         to_string(input.type));
     }
     Dims dims;
     if (found != by_name.end()) {
@@ -170,15 +177,17 @@ Result<InputValues> inputs_of_onnx(const std::string& model, const std::vector<G
       CYCLOID_ASSIGN(dims, resolve_shape(input, bindings));
     }
     const auto range = ranges.find(input.name);
-    CYCLOID_TRY(maker.add_random(input.name, input.type.dtype, dims, range == ranges.end() ? std::nullopt : std::optional(range->second)));
+    CYCLOID_TRY(maker.add_random(input.name, input.type.dtype, dims,
+                                 range == ranges.end() ? std::nullopt : std::optional(range->second)));
   }
   return maker.take();
 }
 
 // Operators whose output holds only values of their first input.
 bool keeps_values(const Node& node) {
-  static const std::set<std::string_view> kNames = {"Identity", "Cast",  "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose",
-                                                    "Expand",   "Slice", "Split",   "Tile",    "Gather",    "CastLike"};
+  static const std::set<std::string_view> kNames = {"Identity", "Cast",      "Reshape", "Squeeze", "Unsqueeze",
+                                                    "Flatten",  "Transpose", "Expand",  "Slice",   "Split",
+                                                    "Tile",     "Gather",    "CastLike"};
   return node.domain.empty() && kNames.contains(node.op_type);
 }
 
@@ -227,7 +236,8 @@ class RangeFinder {
     } else if (node.domain.empty() && node.op_type == "OneHot" && input == 0) {
       const Tensor* depth = graph.constant(other(1));
       if (depth != nullptr && depth->element_count() == 1 && is_integer(depth->dtype())) note(to_int64s(*depth)[0]);
-    } else if (node.op_type == "EmbedLayerNormalization" && input < 2) {  // com.microsoft: ids and segments, then their tables
+    } else if (node.op_type == "EmbedLayerNormalization" &&
+               input < 2) {  // com.microsoft: ids and segments, then their tables
       note(dim(graph, other(input == 0 ? 2 : 4), 0));
     }
   }
@@ -278,9 +288,11 @@ std::map<std::string, IndexRange> index_ranges(const Graph& graph) {
   return ranges;
 }
 
-Result<Tensor> random_tensor(DType dtype, const Dims& dims, const std::optional<IndexRange>& range, const std::string& name, std::uint64_t seed) {
+Result<Tensor> random_tensor(DType dtype, const Dims& dims, const std::optional<IndexRange>& range,
+                             const std::string& name, std::uint64_t seed) {
   if (dtype == DType::kString || dtype == DType::kUndefined) {
-    return unsupported("{} elements cannot be drawn at random; give them with --input-data '{}=FILE.npy'", to_string(dtype), name);
+    return unsupported("{} elements cannot be drawn at random; give them with --input-data '{}=FILE.npy'",
+                       to_string(dtype), name);
   }
   CYCLOID_ASSIGN(Tensor tensor, Tensor::empty(dtype, dims));
   std::mt19937_64 random(seed * 0x9E3779B97F4A7C15U ^ hash_of(name));
@@ -291,23 +303,35 @@ Result<Tensor> random_tensor(DType dtype, const Dims& dims, const std::optional<
     for (T& element : tensor.mutable_data<T>()) element = draw();
   };
   const bool done =
-      dispatch<float, double>(dtype, [&]<class T>(T zero) { fill(zero, [&] { return static_cast<T>(uniform(random)); }); }) ||
-      dispatch<Float16>(dtype, [&]<class T>(T zero) { fill(zero, [&] { return to_float16(static_cast<float>(uniform(random)) * 0.999F); }); }) ||
-      dispatch<BFloat16>(dtype, [&]<class T>(T zero) { fill(zero, [&] { return to_bfloat16(static_cast<float>(uniform(random)) * 0.996F); }); }) ||
+      dispatch<float, double>(dtype,
+                              [&]<class T>(T zero) { fill(zero, [&] { return static_cast<T>(uniform(random)); }); }) ||
+      dispatch<Float16>(dtype,
+                        [&]<class T>(T zero) {
+                          fill(zero, [&] { return to_float16(static_cast<float>(uniform(random)) * 0.999F); });
+                        }) ||
+      dispatch<BFloat16>(dtype,
+                         [&]<class T>(T zero) {
+                           fill(zero, [&] { return to_bfloat16(static_cast<float>(uniform(random)) * 0.996F); });
+                         }) ||
       dispatch<std::complex<float>, std::complex<double>>(
-          dtype, [&]<class T>(T zero) { fill(zero, [&] { return T(static_cast<typename T::value_type>(uniform(random)), 0); }); }) ||
+          dtype,
+          [&]<class T>(T zero) {
+            fill(zero, [&] { return T(static_cast<typename T::value_type>(uniform(random)), 0); });
+          }) ||
       dispatch<bool>(dtype, [&]<class T>(T zero) { fill(zero, [&] { return (random() >> 63) != 0; }); }) ||
-      dispatch<std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>(
-          dtype, [&]<class T>(T zero) {
-            const auto span = static_cast<std::uint64_t>(std::max<std::int64_t>(1, high - low));
-            fill(zero, [&] { return static_cast<T>(low + static_cast<std::int64_t>(random() % span)); });
-          });
-  if (!done) return unsupported("{} elements cannot be drawn at random; give them with --input-data '{}=FILE.npy'", to_string(dtype), name);
+      dispatch<std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t,
+               std::uint64_t>(dtype, [&]<class T>(T zero) {
+        const auto span = static_cast<std::uint64_t>(std::max<std::int64_t>(1, high - low));
+        fill(zero, [&] { return static_cast<T>(low + static_cast<std::int64_t>(random() % span)); });
+      });
+  if (!done)
+    return unsupported("{} elements cannot be drawn at random; give them with --input-data '{}=FILE.npy'",
+                       to_string(dtype), name);
   return tensor;
 }
 
-Result<InputValues> make_inputs(const std::string& model, Form form, const std::vector<InputChoice>& choices, std::uint64_t seed,
-                                const std::string& folder) {
+Result<InputValues> make_inputs(const std::string& model, Form form, const std::vector<InputChoice>& choices,
+                                std::uint64_t seed, const std::string& folder) {
   CYCLOID_ASSIGN(const std::vector<Given> given, read_choices(choices));
   InputMaker maker(seed, folder);
   return form == Form::kOnnx ? inputs_of_onnx(model, given, maker) : inputs_of_callable(model, given, maker);

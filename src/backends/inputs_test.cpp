@@ -18,7 +18,8 @@ using testing::HasSubstr;
 
 ValueType int64s_of(Shape shape) { return ValueType::tensor(DType::kInt64, std::move(shape)); }
 
-NodeId add(Graph& graph, const std::string& op, std::vector<ValueId> inputs, const std::string& output, Attributes attributes = {}) {
+NodeId add(Graph& graph, const std::string& op, std::vector<ValueId> inputs, const std::string& output,
+           Attributes attributes = {}) {
   Node node;
   node.op_type = op;
   node.inputs = std::move(inputs);
@@ -61,8 +62,8 @@ TEST(Inputs, RandomValuesAreSaneForEveryDtype) {
   for (int i = 1; i < kDTypeCount; ++i) {
     const auto dtype = static_cast<DType>(i);
     const auto tensor = random_tensor(dtype, {500}, std::nullopt, "x", 3);
-    if (dtype == DType::kString || (!is_integer(dtype) && !is_floating_point(dtype) && dtype != DType::kBool && dtype != DType::kComplex64 &&
-                                    dtype != DType::kComplex128)) {
+    if (dtype == DType::kString || (!is_integer(dtype) && !is_floating_point(dtype) && dtype != DType::kBool &&
+                                    dtype != DType::kComplex64 && dtype != DType::kComplex128)) {
       EXPECT_FALSE(tensor.ok()) << to_string(dtype);
       continue;
     }
@@ -84,9 +85,11 @@ TEST(Inputs, RandomValuesAreSaneForEveryDtype) {
   const Tensor halves = random_tensor(DType::kFloat16, {10'000}, std::nullopt, "x", 3).value();
   for (const Float16 x : halves.data<Float16>()) EXPECT_LT(to_float(x), 1.0F);
   const Tensor wide = random_tensor(DType::kInt64, {1000}, std::nullopt, "x", 3).value();
-  EXPECT_EQ(std::set<std::int64_t>(wide.data<std::int64_t>().begin(), wide.data<std::int64_t>().end()), (std::set<std::int64_t>{0, 1}));
+  EXPECT_EQ(std::set<std::int64_t>(wide.data<std::int64_t>().begin(), wide.data<std::int64_t>().end()),
+            (std::set<std::int64_t>{0, 1}));
   const Tensor ranged = random_tensor(DType::kInt32, {1000}, IndexRange{0, 3}, "x", 3).value();
-  EXPECT_EQ(std::set<std::int32_t>(ranged.data<std::int32_t>().begin(), ranged.data<std::int32_t>().end()), (std::set<std::int32_t>{0, 1, 2}));
+  EXPECT_EQ(std::set<std::int32_t>(ranged.data<std::int32_t>().begin(), ranged.data<std::int32_t>().end()),
+            (std::set<std::int32_t>{0, 1, 2}));
   const Tensor bytes = random_tensor(DType::kUInt8, {10'000}, std::nullopt, "x", 3).value();
   EXPECT_EQ(std::set<std::uint8_t>(bytes.data<std::uint8_t>().begin(), bytes.data<std::uint8_t>().end()).size(), 256U);
 }
@@ -94,8 +97,11 @@ TEST(Inputs, RandomValuesAreSaneForEveryDtype) {
 TEST(Inputs, OfACallableAreThoseGivenInTheirOrder) {
   const TemporaryFolder folder = TemporaryFolder::create().value();
   ASSERT_TRUE(write_npy(folder.path() + "/given.npy", Tensor::of<double>({2}, {1.5, 2.5})).ok());
-  const auto made = make_inputs("m:f", Form::kPython, {{"b", {2, 2}, DType::kInt64, ""}, {"a", {}, std::nullopt, folder.path() + "/given.npy"}, {"../c", {3}, std::nullopt, ""}}, 1,
-                                folder.path());
+  const auto made = make_inputs("m:f", Form::kPython,
+                                {{"b", {2, 2}, DType::kInt64, ""},
+                                 {"a", {}, std::nullopt, folder.path() + "/given.npy"},
+                                 {"../c", {3}, std::nullopt, ""}},
+                                1, folder.path());
   ASSERT_TRUE(made.ok()) << made.error().message();
   ASSERT_EQ(made->inputs.size(), 3U);
   EXPECT_TRUE(made->random);
@@ -106,8 +112,11 @@ TEST(Inputs, OfACallableAreThoseGivenInTheirOrder) {
   EXPECT_EQ(made->inputs[2].dtype, DType::kFloat32);
   EXPECT_EQ(std::filesystem::path(made->inputs[2].path).parent_path(), folder.path());
   EXPECT_THAT(make_inputs("m:f", Form::kPython, {}, 1, folder.path()).error().message(), HasSubstr("name each"));
-  EXPECT_THAT(make_inputs("m:f", Form::kPython, {{"x", {1}, {}, ""}, {"x", {2}, {}, ""}}, 1, folder.path()).error().message(), HasSubstr("'x' is given twice"));
-  EXPECT_EQ(make_inputs("m:f", Form::kPython, {{"x", {}, {}, "/no/such.npy"}}, 1, folder.path()).error().code(), ErrorCode::kNotFound);
+  EXPECT_THAT(
+      make_inputs("m:f", Form::kPython, {{"x", {1}, {}, ""}, {"x", {2}, {}, ""}}, 1, folder.path()).error().message(),
+      HasSubstr("'x' is given twice"));
+  EXPECT_EQ(make_inputs("m:f", Form::kPython, {{"x", {}, {}, "/no/such.npy"}}, 1, folder.path()).error().code(),
+            ErrorCode::kNotFound);
 }
 
 class InputsOfSharedModels : public testing::Test {
@@ -144,10 +153,13 @@ TEST_F(InputsOfSharedModels, OpenSizesAreAskedForAndFollowFromOthers) {
 }
 
 TEST_F(InputsOfSharedModels, ContradictionsAreErrors) {
-  EXPECT_THAT(make("mnist_8.onnx", {{"nope", {1}, {}, ""}}).error().message(), HasSubstr("has no input 'nope'; it has 'Input3'"));
+  EXPECT_THAT(make("mnist_8.onnx", {{"nope", {1}, {}, ""}}).error().message(),
+              HasSubstr("has no input 'nope'; it has 'Input3'"));
   EXPECT_THAT(make("mnist_8.onnx", {{"Input3", {1, 1, 28}, {}, ""}}).error().message(), HasSubstr("rank 4"));
-  EXPECT_THAT(make("mnist_8.onnx", {{"Input3", {1, 1, 28, 29}, {}, ""}}).error().message(), HasSubstr("axis 3 is fixed"));
-  EXPECT_THAT(make("mnist_8.onnx", {{"Input3", {1, 1, 28, 28}, DType::kInt64, ""}}).error().message(), HasSubstr("int64 [1, 1, 28, 28] is given where the model takes"));
+  EXPECT_THAT(make("mnist_8.onnx", {{"Input3", {1, 1, 28, 29}, {}, ""}}).error().message(),
+              HasSubstr("axis 3 is fixed"));
+  EXPECT_THAT(make("mnist_8.onnx", {{"Input3", {1, 1, 28, 28}, DType::kInt64, ""}}).error().message(),
+              HasSubstr("int64 [1, 1, 28, 28] is given where the model takes"));
   EXPECT_FALSE(make("no_such.onnx", {}).ok());
 }
 

@@ -16,8 +16,8 @@ namespace {
 using nlohmann::json;
 
 ErrorCode parse_code(std::string_view name) {
-  for (const ErrorCode code : {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kInvalidModel, ErrorCode::kUnsupported,
-                               ErrorCode::kUnavailable, ErrorCode::kResourceExhausted}) {
+  for (const ErrorCode code : {ErrorCode::kInvalidArgument, ErrorCode::kNotFound, ErrorCode::kInvalidModel,
+                               ErrorCode::kUnsupported, ErrorCode::kUnavailable, ErrorCode::kResourceExhausted}) {
     if (to_string(code) == name) return code;
   }
   return ErrorCode::kFailed;
@@ -51,7 +51,8 @@ class ProcessWorker : public Worker {
   Result<WorkerLoadReply> load(const WorkerLoadRequest& request, Limit limit) override {
     json inputs = json::array();
     for (const WorkerInput& input : request.inputs) {
-      inputs.push_back({{"name", input.name}, {"dtype", to_string(input.dtype)}, {"shape", input.dims}, {"path", input.path}});
+      inputs.push_back(
+          {{"name", input.name}, {"dtype", to_string(input.dtype)}, {"shape", input.dims}, {"path", input.path}});
     }
     CYCLOID_ASSIGN(const json reply, ask({{"op", "load"},
                                           {"model", request.model},
@@ -76,7 +77,8 @@ class ProcessWorker : public Worker {
   Result<std::vector<std::int64_t>> run(std::int64_t loops, Limit limit) override {
     CYCLOID_ASSIGN(const json reply, ask({{"op", "run"}, {"loops", loops}}, "run", limit));
     const auto samples = reply.find("samples_ns");
-    if (samples == reply.end() || !samples->is_array() || samples->size() != static_cast<std::size_t>(loops)) return nonsense("run");
+    if (samples == reply.end() || !samples->is_array() || samples->size() != static_cast<std::size_t>(loops))
+      return nonsense("run");
     std::vector<std::int64_t> result;
     result.reserve(samples->size());
     for (const json& sample : *samples) {
@@ -111,7 +113,8 @@ class ProcessWorker : public Worker {
     const auto count = [&](const char* key) { return static_cast<std::int64_t>(number_of(reply, key).value_or(0)); };
     const auto peak = number_of(reply, "peak_rss_mb");
     if (!peak) return nonsense("status");
-    return WorkerUsage{*peak, count("minor_faults"), count("major_faults"), count("voluntary_switches"), count("involuntary_switches")};
+    return WorkerUsage{*peak, count("minor_faults"), count("major_faults"), count("voluntary_switches"),
+                       count("involuntary_switches")};
   }
 
   Status quit(Limit limit) override {
@@ -135,7 +138,8 @@ class ProcessWorker : public Worker {
     if (ok == reply.end() || !ok->is_boolean()) return nonsense(what);
     if (!ok->get<bool>()) {
       const std::string message = text_of(reply, "message");
-      return Error(parse_code(text_of(reply, "code")), message.empty() ? "the worker failed and did not say why" : one_line(message));
+      return Error(parse_code(text_of(reply, "code")),
+                   message.empty() ? "the worker failed and did not say why" : one_line(message));
     }
     return reply;
   }
@@ -143,7 +147,8 @@ class ProcessWorker : public Worker {
   // What a worker that does not keep to the protocol says cannot be trusted further.
   Error nonsense(std::string_view what) {
     process_.reset();
-    dead_ = make_error(ErrorCode::kFailed, "the worker's answer to '{}' does not keep to the protocol; it was killed", what);
+    dead_ = make_error(ErrorCode::kFailed, "the worker's answer to '{}' does not keep to the protocol; it was killed",
+                       what);
     return *dead_;
   }
 

@@ -1,8 +1,8 @@
 // The driving side of the worker protocol (backends/README.md): starts a worker process, asks, and gives up on it.
 //
-// A worker that crashes, hangs or talks nonsense is an Error that says so, never a stall or a crash of the caller. After
-// such an error the process is gone, and every later request gives the same error. After an error that the worker itself
-// reported ("ok": false) it is still there.
+// A worker that crashes, hangs or talks nonsense is an Error that says so, never a stall or a crash of the caller.
+// After such an error the process is gone, and every later request gives the same error. After an error that the worker
+// itself reported ("ok": false) it is still there.
 #pragma once
 
 #include <chrono>

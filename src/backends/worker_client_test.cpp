@@ -67,7 +67,8 @@ TEST(WorkerClient, ServesEveryRequest) {
 }
 
 TEST(WorkerClient, SaysHowAWorkerDied) {
-  EXPECT_THAT(run_error("segv"), AllOf(HasSubstr("crashed with signal 11 (SIGSEGV"), HasSubstr("during 'run'"), HasSubstr("about to fall over")));
+  EXPECT_THAT(run_error("segv"), AllOf(HasSubstr("crashed with signal 11 (SIGSEGV"), HasSubstr("during 'run'"),
+                                       HasSubstr("about to fall over")));
   EXPECT_THAT(run_error("exit"), AllOf(HasSubstr("exited with status 3"), HasSubstr("MemoryError: no memory left")));
   EXPECT_THAT(run_error("half"), HasSubstr("exited with status 0"));
 }
@@ -76,7 +77,9 @@ TEST(WorkerClient, DoesNotWaitForeverForAWorkerThatHangs) {
   EXPECT_THAT(run_error("hang", Worker::Limit(0.3)), HasSubstr("no answer to 'run' within 0.3 s"));
 }
 
-TEST(WorkerClient, AWorkerThatClosesItsOutputIsKilled) { EXPECT_THAT(run_error("silent"), HasSubstr("closed its output")); }
+TEST(WorkerClient, AWorkerThatClosesItsOutputIsKilled) {
+  EXPECT_THAT(run_error("silent"), HasSubstr("closed its output"));
+}
 
 TEST(WorkerClient, DoesNotTrustNonsense) {
   EXPECT_THAT(run_error("nonsense"), HasSubstr("does not keep to the protocol"));

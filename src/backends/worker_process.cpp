@@ -34,7 +34,8 @@ void close_fd(int& fd) {
 }
 
 // Only async-signal-safe calls: the parent may have threads.
-[[noreturn]] void become_worker(int in, int out, int err, int failed, pid_t parent, char* const* argv, char* const* envp) {
+[[noreturn]] void become_worker(int in, int out, int err, int failed, pid_t parent, char* const* argv,
+                                char* const* envp) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before prctl
@@ -76,7 +77,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const WorkerCommand&
   CYCLOID_CHECK(!command.argv.empty());
   std::unique_ptr<WorkerProcess> process(new WorkerProcess);
   process->interrupt_ = command.interrupt_fd;
-  // A socket for the requests: send() can be told not to raise SIGPIPE when the worker is gone; write() to a pipe cannot.
+  // A socket for the requests: send() can be told not to raise SIGPIPE when the worker is gone; write() to a pipe
+  // cannot.
   int requests[2];
   int replies[2];
   int failed[2];
@@ -107,7 +109,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const WorkerCommand&
   const std::vector<char*> envp = pointers(environment);
   const pid_t parent = ::getpid();
   process->pid_ = ::fork();
-  if (process->pid_ == 0) become_worker(child_in, child_out, process->errors_, failed[1], parent, argv.data(), envp.data());
+  if (process->pid_ == 0)
+    become_worker(child_in, child_out, process->errors_, failed[1], parent, argv.data(), envp.data());
   const int fork_error = errno;
   close_fd(child_in);
   close_fd(child_out);
@@ -124,8 +127,8 @@ Result<std::unique_ptr<WorkerProcess>> WorkerProcess::start(const WorkerCommand&
   }
   ::setpgid(process->pid_, process->pid_);  // the child does so too; whichever comes first
   if (n == sizeof code) {
-    return make_error(code == ENOENT ? ErrorCode::kNotFound : ErrorCode::kFailed, "cannot start '{}': {}", command.argv[0],
-                      std::strerror(code));
+    return make_error(code == ENOENT ? ErrorCode::kNotFound : ErrorCode::kFailed, "cannot start '{}': {}",
+                      command.argv[0], std::strerror(code));
   }
   return process;
 }
@@ -172,9 +175,11 @@ Error WorkerProcess::ended(std::string_view what) {
   ::kill(-pid_, SIGKILL);  // what it may have started
   pid_ = -1;
   if (WIFSIGNALED(status)) {
-    return make_error(ErrorCode::kFailed, "the worker crashed with {} during '{}'{}", signal_text(WTERMSIG(status)), what, last_words());
+    return make_error(ErrorCode::kFailed, "the worker crashed with {} during '{}'{}", signal_text(WTERMSIG(status)),
+                      what, last_words());
   }
-  return make_error(ErrorCode::kFailed, "the worker exited with status {} during '{}'{}", WEXITSTATUS(status), what, last_words());
+  return make_error(ErrorCode::kFailed, "the worker exited with status {} during '{}'{}", WEXITSTATUS(status), what,
+                    last_words());
 }
 
 Status WorkerProcess::wait(int fd, short events, std::string_view what, Deadline deadline, Worker::Limit limit) {
@@ -182,7 +187,8 @@ Status WorkerProcess::wait(int fd, short events, std::string_view what, Deadline
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now()).count();
     if (left <= 0) {
       kill_group();
-      return make_error(ErrorCode::kResourceExhausted, "the worker gave no answer to '{}' within {:g} s (time limit) and was killed{}", what,
+      return make_error(ErrorCode::kResourceExhausted,
+                        "the worker gave no answer to '{}' within {:g} s (time limit) and was killed{}", what,
                         limit.count(), last_words());
     }
     pollfd fds[2] = {{fd, events, 0}, {interrupt_, POLLIN, 0}};
@@ -228,7 +234,9 @@ Result<std::string> WorkerProcess::receive(std::string_view what, Deadline deadl
     searched = received_.size();
     if (searched > kMaxReply) {
       kill_group();
-      return make_error(ErrorCode::kFailed, "the worker's answer to '{}' has no end and was cut at {} bytes; it was killed", what, searched);
+      return make_error(ErrorCode::kFailed,
+                        "the worker's answer to '{}' has no end and was cut at {} bytes; it was killed", what,
+                        searched);
     }
     CYCLOID_TRY(wait(replies_, POLLIN, what, deadline, limit));
     const ssize_t n = ::read(replies_, buffer.data(), buffer.size());
@@ -255,17 +263,20 @@ Status WorkerProcess::finish(std::string_view line, Worker::Limit limit) {
   while ((reaped = ::waitpid(pid_, &status, WNOHANG)) == 0) {
     if (steady_clock::now() >= deadline) {
       kill_group();
-      return make_error(ErrorCode::kResourceExhausted, "the worker did not end within {:g} s of 'quit' and was killed", limit.count());
+      return make_error(ErrorCode::kResourceExhausted, "the worker did not end within {:g} s of 'quit' and was killed",
+                        limit.count());
     }
     ::usleep(500);
   }
   ::kill(-pid_, SIGKILL);
   pid_ = -1;
   if (reaped > 0 && WIFSIGNALED(status)) {
-    return make_error(ErrorCode::kFailed, "the worker crashed with {} during 'quit'{}", signal_text(WTERMSIG(status)), last_words());
+    return make_error(ErrorCode::kFailed, "the worker crashed with {} during 'quit'{}", signal_text(WTERMSIG(status)),
+                      last_words());
   }
   if (reaped > 0 && WEXITSTATUS(status) != 0) {
-    return make_error(ErrorCode::kFailed, "the worker exited with status {} after 'quit'{}", WEXITSTATUS(status), last_words());
+    return make_error(ErrorCode::kFailed, "the worker exited with status {} after 'quit'{}", WEXITSTATUS(status),
+                      last_words());
   }
   return {};
 }

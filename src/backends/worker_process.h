@@ -25,7 +25,8 @@ class WorkerProcess {
   // fails the process is dead.
   Result<std::string> ask(std::string_view line, std::string_view what, Worker::Limit limit);
 
-  // Sends a line and waits for the process to end by itself. An error (and a killed process) when it does not end with 0.
+  // Sends a line and waits for the process to end by itself. An error (and a killed process) when it does not end with
+  // 0.
   Status finish(std::string_view line, Worker::Limit limit);
 
  private:

@@ -15,8 +15,8 @@ namespace {
 
 Error system_error(std::string_view what, const std::string& path) {
   const int code = errno;
-  return make_error(code == ENOENT ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument, "cannot {} '{}': {}", what, path,
-                    std::strerror(code));
+  return make_error(code == ENOENT ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument, "cannot {} '{}': {}", what,
+                    path, std::strerror(code));
 }
 
 bool write_all(int fd, std::string_view bytes) {
@@ -32,7 +32,7 @@ bool write_all(int fd, std::string_view bytes) {
 }  // namespace
 
 Status write_file_atomically(const std::string& path, std::string_view bytes) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     if (S_ISDIR(info.st_mode)) return invalid_argument("cannot write '{}': it is a folder", path);
     // A device or a pipe (/dev/stdout, a process substitution) cannot be renamed over: write into it.

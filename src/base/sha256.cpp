@@ -17,8 +17,9 @@ namespace {
 
 using Words = std::array<std::uint32_t, 8>;
 
-// The first 32 bits of the fractional parts of the square (cube) roots of the first primes, which is how FIPS 180-4 defines
-// its constants (sections 4.2.2 and 5.3.3). The roots have at most 5 bits before the point: long double holds 37 bits exactly.
+// The first 32 bits of the fractional parts of the square (cube) roots of the first primes, which is how FIPS 180-4
+// defines its constants (sections 4.2.2 and 5.3.3). The roots have at most 5 bits before the point: long double holds
+// 37 bits exactly.
 struct Constants {
   std::array<std::uint32_t, 64> round{};
   Words initial{};
@@ -33,7 +34,9 @@ struct Constants {
       round[count++] = fraction(std::cbrt(static_cast<long double>(candidate)));
     }
   }
-  static std::uint32_t fraction(long double root) { return static_cast<std::uint32_t>((root - std::floor(root)) * 4294967296.0L); }
+  static std::uint32_t fraction(long double root) {
+    return static_cast<std::uint32_t>((root - std::floor(root)) * 4294967296.0L);
+  }
 };
 
 class Hash {

@@ -14,7 +14,8 @@ Result<TemporaryFolder> TemporaryFolder::create() {
   const std::filesystem::path parent = std::filesystem::temp_directory_path(failed);
   std::string path = (failed ? std::filesystem::path("/tmp") : parent) / "cycloid-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) {
-    return make_error(ErrorCode::kFailed, "cannot make a temporary folder '{}': {}; set TMPDIR to a folder that can be written", path,
+    return make_error(ErrorCode::kFailed,
+                      "cannot make a temporary folder '{}': {}; set TMPDIR to a folder that can be written", path,
                       std::strerror(errno));
   }
   return TemporaryFolder(std::move(path));

@@ -56,7 +56,9 @@ std::string now_text() {
   return text;
 }
 
-double steady_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 Result<std::vector<Chosen>> probe_backends(const BenchOptions& options) {
   std::vector<Chosen> all;
@@ -83,8 +85,9 @@ struct PreparedModel {
   std::map<Form, ModelForm> forms;
 };
 
-Result<PreparedModel> prepare_model(const BenchModel& model, const BenchOptions& options, const std::vector<Chosen>& backends,
-                                    const std::string& folder, const BenchHooks& hooks) {
+Result<PreparedModel> prepare_model(const BenchModel& model, const BenchOptions& options,
+                                    const std::vector<Chosen>& backends, const std::string& folder,
+                                    const BenchHooks& hooks) {
   CYCLOID_ASSIGN(const Form form, form_of_model(model.model));
   auto made = make_inputs(model.model, form, options.inputs, options.seed, folder);
   if (!made) return made.error();
@@ -96,9 +99,13 @@ Result<PreparedModel> prepare_model(const BenchModel& model, const BenchOptions&
       if (taken != Form::kNone) wanted.insert(taken);
     }
   }
-  if (hooks.stage) hooks.stage(form == Form::kOnnx ? "reading " + model.model : "exporting " + model.model + " (and checking each form against eager)");
+  if (hooks.stage)
+    hooks.stage(form == Form::kOnnx ? "reading " + model.model
+                                    : "exporting " + model.model + " (and checking each form against eager)");
   CYCLOID_ASSIGN(prepared.forms, prepare_forms(model.model, made->inputs, wanted));
-  prepared.info.name = !model.name.empty() ? model.name : form == Form::kPython ? model.model : std::filesystem::path(model.model).filename().string();
+  prepared.info.name = !model.name.empty()     ? model.name
+                       : form == Form::kPython ? model.model
+                                               : std::filesystem::path(model.model).filename().string();
   prepared.info.inputs = made->inputs;
   prepared.info.input_source = made->random ? fmt::format("random, seed {}", options.seed) : std::string("given");
   // A callable has no bytes of its own; what was exported from it has.
@@ -159,8 +166,8 @@ MeasurePlan plan_of(const BenchOptions& options, const std::vector<WorkerSpec>& 
   return plan;
 }
 
-Result<GroupResult> measure(const std::vector<Chosen>& backends, const PreparedModel& model, int threads, const BenchOptions& options,
-                            const BenchHooks& hooks) {
+Result<GroupResult> measure(const std::vector<Chosen>& backends, const PreparedModel& model, int threads,
+                            const BenchOptions& options, const BenchHooks& hooks) {
   InterruptScope interrupt;
   std::vector<WorkerSpec> specs;
   for (const Chosen& chosen : backends) specs.push_back(spec_of(chosen, model, threads, interrupt.fd()));
@@ -178,7 +185,8 @@ bool is_number(const std::optional<double>& value) { return !value || (std::isfi
 }  // namespace
 
 void use_founding_comparison(BenchOptions& options) {
-  options.models = {{"cycloid.zoo.squeezenet:squeezenet1_0", "SqueezeNet 1.0"}, {"cycloid.zoo.squeezenet:squeezenet1_1", "SqueezeNet 1.1"}};
+  options.models = {{"cycloid.zoo.squeezenet:squeezenet1_0", "SqueezeNet 1.0"},
+                    {"cycloid.zoo.squeezenet:squeezenet1_1", "SqueezeNet 1.1"}};
   if (options.inputs.empty()) options.inputs = {{"x", {5, 3, 64, 64}, DType::kFloat32, ""}};
 }
 
@@ -191,15 +199,19 @@ std::vector<std::string> participants(const BenchOptions& options) {
 Status check_options(const BenchOptions& options) {
   constexpr std::int64_t kMaxLoops = 100'000'000;  // 800 MB of samples for each participant
   if (options.models.empty()) return invalid_argument("no model to measure");
-  if (options.loops < 1 || options.loops > kMaxLoops) return invalid_argument("--loops {}: must be 1 to {}", options.loops, kMaxLoops);
+  if (options.loops < 1 || options.loops > kMaxLoops)
+    return invalid_argument("--loops {}: must be 1 to {}", options.loops, kMaxLoops);
   if (options.rounds && (*options.rounds < 1 || *options.rounds > options.loops)) {
     return invalid_argument("--rounds {}: must be 1 to the number of loops ({})", *options.rounds, options.loops);
   }
   if (options.warmup.runs && (*options.warmup.runs < 1 || *options.warmup.runs > kMaxLoops)) {
-    return invalid_argument("--warmup {}: must be 1 to {}; the first run is always one", *options.warmup.runs, kMaxLoops);
+    return invalid_argument("--warmup {}: must be 1 to {}; the first run is always one", *options.warmup.runs,
+                            kMaxLoops);
   }
-  if (!is_number(options.tolerance.rtol)) return invalid_argument("--rtol {}: must be a number, 0 or more", *options.tolerance.rtol);
-  if (!is_number(options.tolerance.atol)) return invalid_argument("--atol {}: must be a number, 0 or more", *options.tolerance.atol);
+  if (!is_number(options.tolerance.rtol))
+    return invalid_argument("--rtol {}: must be a number, 0 or more", *options.tolerance.rtol);
+  if (!is_number(options.tolerance.atol))
+    return invalid_argument("--atol {}: must be a number, 0 or more", *options.tolerance.atol);
   if (!(options.time_limit_s > 0) || options.time_limit_s > 1e6) {
     return invalid_argument("--time-limit {}: must be seconds above 0, at most 1000000", options.time_limit_s);
   }
@@ -213,14 +225,18 @@ Status check_options(const BenchOptions& options) {
     if (!seen.insert(name).second) return invalid_argument("--backends: '{}' is named twice", name);
   }
   const std::vector<std::string> names = participants(options);
-  const auto takes_part = [&](const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto takes_part = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   if (!options.reference.empty() && (!takes_part(options.reference) || options.reference == kNoise)) {
     CYCLOID_TRY(find_backend(options.reference));
     return invalid_argument("--reference {}: it does not take part; add it to --backends", options.reference);
   }
   for (const auto& [name, values] : options.backend_options) {
     CYCLOID_TRY(find_backend(name));
-    if (!takes_part(name)) return invalid_argument("--option {}.{}: it does not take part; add it to --backends", name, values.begin()->first);
+    if (!takes_part(name))
+      return invalid_argument("--option {}.{}: it does not take part; add it to --backends", name,
+                              values.begin()->first);
   }
   return {};
 }

@@ -46,14 +46,14 @@ std::vector<std::string> participants(const BenchOptions& options);
 Status check_options(const BenchOptions& options);
 
 struct BenchHooks {
-  std::function<void(const std::string& what)> stage;         // "exporting squeezenet ..."; may be empty
-  std::function<void(const RunProgress&)> progress;           // may be empty
-  std::function<void(const RunResult&)> lost;                 // may be empty
-  std::function<void(const ComparisonResult&)> comparison;    // each as it is complete; may be empty
+  std::function<void(const std::string& what)> stage;       // "exporting squeezenet ..."; may be empty
+  std::function<void(const RunProgress&)> progress;         // may be empty
+  std::function<void(const RunResult&)> lost;               // may be empty
+  std::function<void(const ComparisonResult&)> comparison;  // each as it is complete; may be empty
 };
 
-// Measures all. An error ends it: bad options, a model or input that cannot be used, a required reference that is missing,
-// an interrupt. A backend that fails is a row, not an error.
+// Measures all. An error ends it: bad options, a model or input that cannot be used, a required reference that is
+// missing, an interrupt. A backend that fails is a row, not an error.
 Result<BenchResult> run_bench(const BenchOptions& options, const BenchHooks& hooks);
 
 }  // namespace cycloid

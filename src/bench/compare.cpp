@@ -28,8 +28,8 @@ std::vector<double> as_doubles(const Tensor& tensor) {
     }
   };
   const DType dtype = tensor.dtype();
-  dispatch<float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t,
-           bool>(dtype, widen) ||
+  dispatch<float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t,
+           std::uint32_t, std::uint64_t, bool>(dtype, widen) ||
       dispatch<Float16, BFloat16>(dtype, widen16) || dispatch<std::complex<float>, std::complex<double>>(dtype, split);
   return values;
 }
@@ -44,9 +44,12 @@ std::string place(std::size_t flat, const Dims& dims) {
   return fmt::format("[{}]", fmt::join(at, ", "));
 }
 
-std::string describe(const Tensor& tensor) { return fmt::format("{} {}", to_string(tensor.dtype()), to_string(tensor.dims())); }
+std::string describe(const Tensor& tensor) {
+  return fmt::format("{} {}", to_string(tensor.dtype()), to_string(tensor.dims()));
+}
 
-void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolerance& tolerance, std::string_view name, Difference& result) {
+void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolerance& tolerance, std::string_view name,
+                     Difference& result) {
   const std::vector<double> x = as_doubles(reference);
   const std::vector<double> y = as_doubles(actual);
   double largest = 0;
@@ -76,9 +79,10 @@ void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolera
   if (max_error > 0) result.max_rel = std::max(result.max_rel, max_error / largest);
   if (beyond == 0 || !result.reason.empty()) return;
   const std::size_t parts = x.size() / std::max<std::size_t>(1, static_cast<std::size_t>(reference.element_count()));
-  result.reason = fmt::format("output '{}' is {:g} at {} where the reference has {:g}; {} of {} elements are outside atol {:.3g} + rtol {:.3g}", name,
-                              y[worst_at], place(worst_at / std::max<std::size_t>(1, parts), reference.dims()), x[worst_at], beyond, x.size(),
-                              atol, rtol);
+  result.reason = fmt::format(
+      "output '{}' is {:g} at {} where the reference has {:g}; {} of {} elements are outside atol {:.3g} + rtol {:.3g}",
+      name, y[worst_at], place(worst_at / std::max<std::size_t>(1, parts), reference.dims()), x[worst_at], beyond,
+      x.size(), atol, rtol);
 }
 
 }  // namespace
@@ -86,16 +90,22 @@ void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolera
 double default_relative_tolerance(DType dtype) {
   switch (dtype) {
     case DType::kFloat64:
-    case DType::kComplex128: return 0x1p10 * 0x1p-52;
+    case DType::kComplex128:
+      return 0x1p10 * 0x1p-52;
     case DType::kFloat32:
-    case DType::kComplex64: return 0x1p10 * 0x1p-23;
-    case DType::kFloat16: return 0x1p4 * 0x1p-10;
-    case DType::kBFloat16: return 0x1p4 * 0x1p-7;
-    default: return 0;
+    case DType::kComplex64:
+      return 0x1p10 * 0x1p-23;
+    case DType::kFloat16:
+      return 0x1p4 * 0x1p-10;
+    case DType::kBFloat16:
+      return 0x1p4 * 0x1p-7;
+    default:
+      return 0;
   }
 }
 
-Difference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual, const Tolerance& tolerance) {
+Difference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual,
+                           const Tolerance& tolerance) {
   Difference result;
   if (reference.size() != actual.size()) {
     result.reason = fmt::format("it gives {} outputs where the reference gives {}", actual.size(), reference.size());
@@ -106,20 +116,25 @@ Difference compare_outputs(const std::vector<WorkerOutput>& reference, const std
     const Tensor& y = actual[i].tensor;
     if (x.dtype() != y.dtype() || x.dims() != y.dims()) {
       if (result.reason.empty()) {
-        result.reason = fmt::format("output '{}' is {} where the reference gives {}", actual[i].name, describe(y), describe(x));
+        result.reason =
+            fmt::format("output '{}' is {} where the reference gives {}", actual[i].name, describe(y), describe(x));
       }
       continue;
     }
     if (identical(x, y)) continue;
-    const bool numeric = x.dtype() != DType::kString && (size_of(x.dtype()) > 1 || is_integer(x.dtype()) || x.dtype() == DType::kBool) &&
-                         x.dtype() != DType::kInt4 && x.dtype() != DType::kUInt4 && x.dtype() != DType::kInt2 && x.dtype() != DType::kUInt2;
+    const bool numeric = x.dtype() != DType::kString &&
+                         (size_of(x.dtype()) > 1 || is_integer(x.dtype()) || x.dtype() == DType::kBool) &&
+                         x.dtype() != DType::kInt4 && x.dtype() != DType::kUInt4 && x.dtype() != DType::kInt2 &&
+                         x.dtype() != DType::kUInt2;
     if (numeric) {
       compare_numbers(x, y, tolerance, actual[i].name, result);
-      if (result.reason.empty() && is_integer(x.dtype()) && !tolerance.rtol && !tolerance.atol) {  // beyond 2^53 doubles cannot tell
+      if (result.reason.empty() && is_integer(x.dtype()) && !tolerance.rtol &&
+          !tolerance.atol) {  // beyond 2^53 doubles cannot tell
         result.reason = fmt::format("output '{}' has other integers than the reference", actual[i].name);
       }
     } else if (result.reason.empty()) {
-      result.reason = fmt::format("output '{}' ({}) has other elements than the reference", actual[i].name, describe(y));
+      result.reason =
+          fmt::format("output '{}' ({}) has other elements than the reference", actual[i].name, describe(y));
     }
   }
   return result;

@@ -11,7 +11,8 @@
 namespace cycloid {
 
 // |actual - reference| <= atol + rtol * |reference| must hold for every element. What is not given is derived from the
-// reference's dtype and its largest magnitude: rtol = k*eps and atol = k*eps*max|reference| (default_relative_tolerance).
+// reference's dtype and its largest magnitude: rtol = k*eps and atol = k*eps*max|reference|
+// (default_relative_tolerance).
 struct Tolerance {
   std::optional<double> rtol;
   std::optional<double> atol;
@@ -19,10 +20,11 @@ struct Tolerance {
 
 // k*eps of a floating dtype; 0 for others, which must be equal.
 //
-// float32 and float64, k = 2^10: the rounding errors of a dot product of K terms add up like a random walk to about sqrt(K)*eps of
-// its magnitude, those of L layers by another sqrt(L): sqrt(4608)*sqrt(26) = 346 for SqueezeNet, and Winograd F(4,3) has about
-// 60 eps (7e-6) per layer, times sqrt(26) = 306; so 2^10 is about three standard deviations and still 1e-4, far from a wrong result.
-// float16, bfloat16 and float8, k = 2^4: sums are kept in float32, so that each layer rounds once: sqrt(26) = 5, times three.
+// float32 and float64, k = 2^10: the rounding errors of a dot product of K terms add up like a random walk to about
+// sqrt(K)*eps of its magnitude, those of L layers by another sqrt(L): sqrt(4608)*sqrt(26) = 346 for SqueezeNet, and
+// Winograd F(4,3) has about 60 eps (7e-6) per layer, times sqrt(26) = 306; so 2^10 is about three standard deviations
+// and still 1e-4, far from a wrong result. float16, bfloat16 and float8, k = 2^4: sums are kept in float32, so that
+// each layer rounds once: sqrt(26) = 5, times three.
 double default_relative_tolerance(DType dtype);
 
 struct Difference {
@@ -33,8 +35,9 @@ struct Difference {
   bool agrees() const { return reason.empty(); }
 };
 
-// Outputs are matched by position, because forms of one model may name them differently. NaN agrees with NaN, an infinity
-// with the same infinity. Where the number, shape or dtype of outputs differs, the errors stay 0.
-Difference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual, const Tolerance& tolerance);
+// Outputs are matched by position, because forms of one model may name them differently. NaN agrees with NaN, an
+// infinity with the same infinity. Where the number, shape or dtype of outputs differs, the errors stay 0.
+Difference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual,
+                           const Tolerance& tolerance);
 
 }  // namespace cycloid

@@ -24,7 +24,8 @@ TEST(CompareOutputs, ReportsTheLargestErrors) {
   const Difference d = compare_outputs(one<float>({1, -4, 2}), one<float>({1, -4.5F, 2.25F}), {});
   EXPECT_DOUBLE_EQ(d.max_abs, 0.5);
   EXPECT_DOUBLE_EQ(d.max_rel, 0.125);
-  EXPECT_THAT(d.reason, AllOf(HasSubstr("output 'y' is -4.5 at [1] where the reference has -4"), HasSubstr("2 of 3 elements")));
+  EXPECT_THAT(d.reason,
+              AllOf(HasSubstr("output 'y' is -4.5 at [1] where the reference has -4"), HasSubstr("2 of 3 elements")));
 }
 
 TEST(CompareOutputs, DefaultToleranceIsScaledByEpsilonAndTheLargestElement) {
@@ -64,7 +65,8 @@ TEST(CompareOutputs, SpecialValuesAgreeOnlyWithThemselves) {
 
 TEST(CompareOutputs, NumberShapeAndDtypeMustBeTheSame) {
   EXPECT_THAT(compare_outputs(one<float>({1}), {}, {}).reason, HasSubstr("0 outputs where the reference gives 1"));
-  EXPECT_THAT(compare_outputs(one<float>({1}), one<float>({1, 1}), {}).reason, HasSubstr("float32 [2] where the reference gives float32 [1]"));
+  EXPECT_THAT(compare_outputs(one<float>({1}), one<float>({1, 1}), {}).reason,
+              HasSubstr("float32 [2] where the reference gives float32 [1]"));
   EXPECT_THAT(compare_outputs(one<float>({1}), one<double>({1}), {}).reason, HasSubstr("float64 [1]"));
 }
 

@@ -53,9 +53,10 @@ std::vector<int> cpu_list(const std::string& text) {
 // Of the processor's flags, the instruction sets that numeric kernels are written for.
 const std::set<std::string_view>& numeric_isa() {
   static const std::set<std::string_view> kNames = {
-      "sse4_2",      "avx",         "f16c",     "fma",         "avx2",        "avx_vnni",         "avx512f",     "avx512bw",     "avx512vl", "avx512dq",
-      "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8",    "amx_bf16",    "avx512_fp16",      "avx512vbmi",  "avx_vnni_int8", "avx10",    "asimd",
-      "asimddp",     "asimdhp",     "sve",      "sve2",        "bf16",        "i8mm"};
+      "sse4_2",   "avx",         "f16c",       "fma",           "avx2",        "avx_vnni", "avx512f",
+      "avx512bw", "avx512vl",    "avx512dq",   "avx512_vnni",   "avx512_bf16", "amx_tile", "amx_int8",
+      "amx_bf16", "avx512_fp16", "avx512vbmi", "avx_vnni_int8", "avx10",       "asimd",    "asimddp",
+      "asimdhp",  "sve",         "sve2",       "bf16",          "i8mm"};
   return kNames;
 }
 
@@ -95,7 +96,10 @@ void read_topology(const fs::path& root, Environment& environment) {
     const std::string level = first_line(cache / "level");
     const std::string type = first_line(cache / "type");
     if (level.empty()) break;
-    environment.caches["L" + level + (type == "Data" ? "d" : type == "Instruction" ? "i" : "")] = first_line(cache / "size");
+    environment.caches["L" + level +
+                       (type == "Data"          ? "d"
+                        : type == "Instruction" ? "i"
+                                                : "")] = first_line(cache / "size");
   }
   environment.governor = first_line(first / "cpufreq/scaling_governor");
   if (const std::string boost = first_line(cpus / "cpufreq/boost"); !boost.empty()) environment.turbo = boost == "1";
@@ -104,14 +108,16 @@ void read_topology(const fs::path& root, Environment& environment) {
 
 // Names that frameworks and their libraries read. Never all of the environment: it holds secrets.
 std::map<std::string, std::string> framework_variables() {
-  static constexpr std::string_view kPrefixes[] = {"OMP_",  "GOMP_", "KMP_",   "MKL_",          "OPENBLAS_NUM_THREADS", "ONEDNN_", "DNNL_",
-                                                   "ATEN_", "TORCHINDUCTOR_", "ORT_", "OV_", "TBB_", "CYCLOID_ISA", "MALLOC_", "LD_PRELOAD", "PYTORCH_"};
+  static constexpr std::string_view kPrefixes[] = {
+      "OMP_",           "GOMP_", "KMP_", "MKL_", "OPENBLAS_NUM_THREADS", "ONEDNN_", "DNNL_",      "ATEN_",
+      "TORCHINDUCTOR_", "ORT_",  "OV_",  "TBB_", "CYCLOID_ISA",          "MALLOC_", "LD_PRELOAD", "PYTORCH_"};
   std::map<std::string, std::string> found;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::size_t equals = text.find('=');
     if (equals == std::string_view::npos) continue;
-    const bool known = std::any_of(std::begin(kPrefixes), std::end(kPrefixes), [&](std::string_view p) { return text.starts_with(p); });
+    const bool known = std::any_of(std::begin(kPrefixes), std::end(kPrefixes),
+                                   [&](std::string_view p) { return text.starts_with(p); });
     if (known) found[std::string(text.substr(0, equals))] = std::string(text.substr(equals + 1, 200));
   }
   return found;

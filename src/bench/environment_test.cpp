@@ -25,12 +25,14 @@ class EnvironmentFiles : public testing::Test {
 
 TEST_F(EnvironmentFiles, ReadsAMachineWithHyperThreadsAndAGovernor) {
   write("proc/cpuinfo",
-        "processor\t: 0\nmodel name\t: Fast CPU @ 9 GHz\nflags\t\t: fpu sse4_2 avx2 fma secret avx512f\n\nprocessor : 1\nmodel name : other\n");
+        "processor\t: 0\nmodel name\t: Fast CPU @ 9 GHz\nflags\t\t: fpu sse4_2 avx2 fma secret avx512f\n\nprocessor : "
+        "1\nmodel name : other\n");
   write("proc/meminfo", "MemTotal:       2097152 kB\nMemFree: 1 kB\n");
   write("etc/os-release", "NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n");
   const std::string cpus = "sys/devices/system/cpu/";
   write(cpus + "online", "0-3\n");
-  for (int i = 0; i < 4; ++i) write(cpus + "cpu" + std::to_string(i) + "/topology/core_cpus_list", i < 2 ? "0-1\n" : "2-3\n");
+  for (int i = 0; i < 4; ++i)
+    write(cpus + "cpu" + std::to_string(i) + "/topology/core_cpus_list", i < 2 ? "0-1\n" : "2-3\n");
   write(cpus + "cpu0/cache/index0/level", "1\n");
   write(cpus + "cpu0/cache/index0/type", "Data\n");
   write(cpus + "cpu0/cache/index0/size", "32K\n");

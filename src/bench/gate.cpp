@@ -8,7 +8,24 @@
 
 namespace cycloid {
 
-enum class GateOp { kNumber, kMetric, kNegate, kAdd, kSubtract, kMultiply, kDivide, kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual, kNot, kAnd, kOr };
+enum class GateOp {
+  kNumber,
+  kMetric,
+  kNegate,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kEqual,
+  kNotEqual,
+  kNot,
+  kAnd,
+  kOr
+};
 
 class GateNode {
  public:
@@ -33,8 +50,9 @@ struct Operator {
   GateOp op;
 };
 // Longer texts first: "<=" before "<".
-constexpr Operator kComparisons[] = {{"<=", GateOp::kLessEqual}, {">=", GateOp::kGreaterEqual}, {"==", GateOp::kEqual},
-                                     {"!=", GateOp::kNotEqual},  {"<", GateOp::kLess},          {">", GateOp::kGreater}};
+constexpr Operator kComparisons[] = {{"<=", GateOp::kLessEqual}, {">=", GateOp::kGreaterEqual},
+                                     {"==", GateOp::kEqual},     {"!=", GateOp::kNotEqual},
+                                     {"<", GateOp::kLess},       {">", GateOp::kGreater}};
 
 bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 
@@ -57,7 +75,8 @@ class Parser {
     CYCLOID_ASSIGN(NodePointer root, any());
     skip_space();
     if (at_ < text_.size()) return wrong("an operator or the end");
-    if (!root->is_condition()) return fail("it is a number, not a condition; compare it with something, as in 'cycloid.p50 > onnxruntime.p50'");
+    if (!root->is_condition())
+      return fail("it is a number, not a condition; compare it with something, as in 'cycloid.p50 > onnxruntime.p50'");
     return root;
   }
 
@@ -79,13 +98,16 @@ class Parser {
   bool eat_keyword(std::string_view word) {
     skip_space();
     const std::string_view left = text_.substr(at_);
-    if (!left.starts_with(word) || (left.size() > word.size() && (is_word(left[word.size()]) || left[word.size()] == '.'))) return false;
+    if (!left.starts_with(word) ||
+        (left.size() > word.size() && (is_word(left[word.size()]) || left[word.size()] == '.')))
+      return false;
     at_ += word.size();
     return true;
   }
 
   Result<NodePointer> condition(Result<NodePointer> node, std::string_view op) const {
-    if (node && !(*node)->is_condition()) return fail(fmt::format("'{}' needs conditions (comparisons) on both sides, not a number", op));
+    if (node && !(*node)->is_condition())
+      return fail(fmt::format("'{}' needs conditions (comparisons) on both sides, not a number", op));
     return node;
   }
   Result<NodePointer> number(Result<NodePointer> node, std::string_view op) const {
@@ -179,7 +201,8 @@ class Parser {
     const auto [end, error] = std::from_chars(begin, text_.data() + text_.size(), node->number);
     if (error != std::errc() || !std::isfinite(node->number)) return wrong("a number");
     at_ += static_cast<std::size_t>(end - begin);
-    if (at_ < text_.size() && is_word(text_[at_])) return wrong("an operator (numbers carry no unit; latencies are in microseconds)");
+    if (at_ < text_.size() && is_word(text_[at_]))
+      return wrong("an operator (numbers carry no unit; latencies are in microseconds)");
     return NodePointer(node);
   }
   Result<NodePointer> metric() {
@@ -194,7 +217,8 @@ class Parser {
       while (end < text_.size() && is_word(text_[end])) ++end;
       node->metric = text_.substr(at_, end - at_);
       if (std::find(gate_metrics().begin(), gate_metrics().end(), node->metric) == gate_metrics().end()) {
-        return fail(fmt::format("there is no metric '{}' at position {}; there are {}", node->metric, at_ + 1, fmt::join(gate_metrics(), ", ")));
+        return fail(fmt::format("there is no metric '{}' at position {}; there are {}", node->metric, at_ + 1,
+                                fmt::join(gate_metrics(), ", ")));
       }
       at_ = end;
       return NodePointer(node);
@@ -236,12 +260,18 @@ class Evaluation {
     const Number right = number(*node.right);
     if (!left || !right) return std::nullopt;
     switch (node.op) {
-      case GateOp::kLess: return *left < *right;
-      case GateOp::kLessEqual: return *left <= *right;
-      case GateOp::kGreater: return *left > *right;
-      case GateOp::kGreaterEqual: return *left >= *right;
-      case GateOp::kEqual: return *left == *right;
-      default: return *left != *right;
+      case GateOp::kLess:
+        return *left < *right;
+      case GateOp::kLessEqual:
+        return *left <= *right;
+      case GateOp::kGreater:
+        return *left > *right;
+      case GateOp::kGreaterEqual:
+        return *left >= *right;
+      case GateOp::kEqual:
+        return *left == *right;
+      default:
+        return *left != *right;
     }
   }
 
@@ -250,22 +280,29 @@ class Evaluation {
  private:
   Number number(const GateNode& node) {
     switch (node.op) {
-      case GateOp::kNumber: return node.number;
-      case GateOp::kMetric: return metric(node);
+      case GateOp::kNumber:
+        return node.number;
+      case GateOp::kMetric:
+        return metric(node);
       case GateOp::kNegate: {
         const Number operand = number(*node.left);
         return operand ? Number(-*operand) : Number();
       }
-      default: break;
+      default:
+        break;
     }
     const Number left = number(*node.left);
     const Number right = number(*node.right);
     if (!left || !right) return std::nullopt;
     switch (node.op) {
-      case GateOp::kAdd: return *left + *right;
-      case GateOp::kSubtract: return *left - *right;
-      case GateOp::kMultiply: return *left * *right;
-      default: break;
+      case GateOp::kAdd:
+        return *left + *right;
+      case GateOp::kSubtract:
+        return *left - *right;
+      case GateOp::kMultiply:
+        return *left * *right;
+      default:
+        break;
     }
     if (*right == 0) {
       say("it divides by 0");
@@ -277,7 +314,8 @@ class Evaluation {
   Number metric(const GateNode& node) {
     const MetricValue found = metric_of(group_, node.backend, node.metric);
     const std::string name = node.backend + "." + node.metric;
-    say(found.value ? fmt::format("{} = {:.6g}", name, *found.value) : fmt::format("{} has no value ({})", name, found.reason));
+    say(found.value ? fmt::format("{} = {:.6g}", name, *found.value)
+                    : fmt::format("{} has no value ({})", name, found.reason));
     return found.value;
   }
 
@@ -295,20 +333,7 @@ void collect(const GateNode& node, std::vector<std::pair<std::string, std::strin
   if (node.right) collect(*node.right, to);
 }
 
-int permille_of(const std::string& metric) {
-  if (metric == "p90") return 900;
-  if (metric == "p99" || metric == "steadiness") return 990;
-  if (metric == "p999") return 999;
-  return 0;
-}
-
 }  // namespace
-
-const std::vector<std::string>& gate_metrics() {
-  static const std::vector<std::string> kMetrics = {"min",     "p50",     "mean",         "p90",         "p99",           "p999",         "max", "stddev", "steadiness",
-                                                    "speedup", "load_ms", "first_run_ms", "peak_rss_mb", "max_abs_error", "max_rel_error"};
-  return kMetrics;
-}
 
 Result<Gate> Gate::parse(std::string_view text, const std::vector<std::string>& backends) {
   CYCLOID_ASSIGN(NodePointer root, Parser(text, backends).parse());
@@ -327,40 +352,6 @@ Gate::Outcome Gate::evaluate(const GroupResult& group) const {
   outcome.holds = evaluation.condition(*root_);
   outcome.explanation = evaluation.explanation();
   return outcome;
-}
-
-MetricValue metric_of(const GroupResult& group, const std::string& backend, const std::string& metric) {
-  const RunResult* run = group.noise && group.noise->backend == backend ? &*group.noise : nullptr;
-  for (const RunResult& candidate : group.runs) {
-    if (candidate.backend == backend) run = &candidate;
-  }
-  if (run == nullptr) return {std::nullopt, "it took no part"};
-  if (run->status != RunStatus::kOk) return {std::nullopt, std::string(to_string(run->status)) + ": " + run->reason};
-  const auto given = [](std::optional<double> value, std::string_view otherwise) { return MetricValue{value, value ? "" : std::string(otherwise)}; };
-  if (metric == "speedup") return given(run->speedup ? std::optional(run->speedup->ratio) : std::nullopt, "the reference has no p50");
-  if (metric == "load_ms") return given(run->load_ms, "it was not measured");
-  if (metric == "first_run_ms") return given(run->first_run_ms, "it was not measured");
-  if (metric == "peak_rss_mb") return given(run->peak_rss_mb, "it was not measured");
-  if (metric == "max_abs_error") return given(run->max_abs_error, "it has no outputs");
-  if (metric == "max_rel_error") return given(run->max_rel_error, "it has no outputs");
-  if (!run->latency_us) return {std::nullopt, "it has no samples"};
-  const LatencySummary& latency = *run->latency_us;
-  if (metric == "min") return {latency.min, ""};
-  if (metric == "p50") return {latency.p50, ""};
-  if (metric == "mean") return {latency.mean, ""};
-  if (metric == "max") return {latency.max, ""};
-  const std::string few = fmt::format("needs {} samples, has {}", metric == "stddev" ? 2 : samples_needed(permille_of(metric)), latency.count);
-  if (metric == "stddev") return given(latency.stddev, few);
-  if (metric == "p90") return given(latency.p90, few);
-  if (metric == "p99") return given(latency.p99, few);
-  if (metric == "p999") return given(latency.p999, few);
-  return given(latency.steadiness, few);
-}
-
-Status check_metric_has_samples(const std::string& metric, std::int64_t loops) {
-  const std::int64_t needed = metric == "stddev" ? 2 : samples_needed(permille_of(metric));
-  if (loops >= needed) return {};
-  return invalid_argument("{} needs {} samples; use --loops {} or more", metric, needed, needed);
 }
 
 }  // namespace cycloid

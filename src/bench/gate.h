@@ -6,8 +6,9 @@
 //   primary := NUMBER | BACKEND "." METRIC | "(" expression ")"
 //
 // "&&", "||" and "!" mean "and", "or" and "not". Latencies are in microseconds.
-// A metric may have no value (the backend failed, or has too few samples). "and" and "or" are then three-valued, as in SQL; an
-// expression that comes out as "unknown" counts as true, because a gate that cannot be checked has not been passed.
+// A metric may have no value (the backend failed, or has too few samples). "and" and "or" are then three-valued, as in
+// SQL; an expression that comes out as "unknown" counts as true, because a gate that cannot be checked has not been
+// passed.
 #pragma once
 
 #include <functional>
@@ -18,13 +19,11 @@
 #include <utility>
 #include <vector>
 
+#include "bench/metrics.h"
 #include "bench/result.h"
 #include "cycloid/result.h"
 
 namespace cycloid {
-
-// The names that may stand after "BACKEND.".
-const std::vector<std::string>& gate_metrics();
 
 class GateNode;
 
@@ -39,8 +38,8 @@ class Gate {
   std::vector<std::pair<std::string, std::string>> metrics() const;
 
   struct Outcome {
-    std::optional<bool> holds;         // nullopt: unknown
-    std::string explanation;           // "cycloid.p99 = 812.5, cycloid.p50 = 401", and why a value is missing
+    std::optional<bool> holds;  // nullopt: unknown
+    std::string explanation;    // "cycloid.p99 = 812.5, cycloid.p50 = 401", and why a value is missing
     bool trips() const { return holds.value_or(true); }
   };
   Outcome evaluate(const GroupResult& group) const;
@@ -51,15 +50,5 @@ class Gate {
   std::string text_;
   std::shared_ptr<const GateNode> root_;
 };
-
-// The value of a metric, or why there is none.
-struct MetricValue {
-  std::optional<double> value;
-  std::string reason;
-};
-MetricValue metric_of(const GroupResult& group, const std::string& backend, const std::string& metric);
-
-// An error when `metric` can have no value with so few samples: "p99 needs 1000 samples".
-Status check_metric_has_samples(const std::string& metric, std::int64_t loops);
 
 }  // namespace cycloid

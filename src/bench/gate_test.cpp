@@ -25,7 +25,8 @@ RunResult run(const std::string& backend, double p50, std::optional<double> p99)
 
 GroupResult group() {
   GroupResult result;
-  result.runs = {run("torch", 3, 9), run("torch-compile", 5, 10), run("cycloid", 10, 40), run("onnxruntime", 20, std::nullopt)};
+  result.runs = {run("torch", 3, 9), run("torch-compile", 5, 10), run("cycloid", 10, 40),
+                 run("onnxruntime", 20, std::nullopt)};
   result.runs[2].speedup = Ratio{2.5, 2.4, 2.6};
   RunResult failed;
   failed.backend = "openvino";
@@ -92,7 +93,8 @@ TEST(Gate, MissingValuesAreUnknownUnlessTheyDoNotMatter) {
 
 TEST(Gate, ExplainsItsValues) {
   const auto gate = Gate::parse("cycloid.p50 > 1 and onnxruntime.p99 > 2 and cycloid.p50 > 3", kBackends);
-  EXPECT_EQ(gate->evaluate(group()).explanation, "cycloid.p50 = 10, onnxruntime.p99 has no value (needs 1000 samples, has 10)");
+  EXPECT_EQ(gate->evaluate(group()).explanation,
+            "cycloid.p50 = 10, onnxruntime.p99 has no value (needs 1000 samples, has 10)");
   const auto failed = Gate::parse("openvino.p50 > 1", {"openvino"});
   EXPECT_EQ(failed->evaluate(group()).explanation, "openvino.p50 has no value (failed: crashed)");
 }
@@ -103,7 +105,8 @@ TEST(Gate, ErrorsPointAtThePlace) {
   EXPECT_THAT(error_of("cycloid.p50 > 3 4"), HasSubstr("expected an operator or the end at position 17, found '4'"));
   EXPECT_THAT(error_of("(cycloid.p50 > 3"), HasSubstr("expected ')'"));
   EXPECT_THAT(error_of("cycloid.p95 > 3"), AllOf(HasSubstr("no metric 'p95' at position 9"), HasSubstr("p90, p99")));
-  EXPECT_THAT(error_of("tensorrt.p50 > 3"), AllOf(HasSubstr("'tensorrt' at position 1 is not a backend"), HasSubstr("onnxruntime")));
+  EXPECT_THAT(error_of("tensorrt.p50 > 3"),
+              AllOf(HasSubstr("'tensorrt' at position 1 is not a backend"), HasSubstr("onnxruntime")));
   EXPECT_THAT(error_of("cycloid > 3"), HasSubstr("'cycloid' at position 1"));
   EXPECT_THAT(error_of("cycloid.p50"), HasSubstr("a number, not a condition"));
   EXPECT_THAT(error_of("cycloid.p50 > 3ms"), HasSubstr("numbers carry no unit"));

@@ -5,8 +5,8 @@
 
 namespace cycloid {
 
-// Blocks both signals in the calling thread (and in threads and processes it starts meanwhile; workers unblock them). One at
-// a time, used by one thread. A signal that came stays seen until the object goes, which takes it.
+// Blocks both signals in the calling thread (and in threads and processes it starts meanwhile; workers unblock them).
+// One at a time, used by one thread. A signal that came stays seen until the object goes, which takes it.
 class InterruptScope {
  public:
   InterruptScope();

@@ -26,8 +26,10 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr)
 
 Json latency_json(const std::optional<LatencySummary>& latency) {
   if (!latency) return nullptr;
-  return {{"min", latency->min},           {"p50", latency->p50},           {"mean", latency->mean}, {"p90", optional(latency->p90)},
-          {"p99", optional(latency->p99)}, {"p999", optional(latency->p999)}, {"max", latency->max},   {"stddev", optional(latency->stddev)}};
+  return {{"min", latency->min},           {"p50", latency->p50},
+          {"mean", latency->mean},         {"p90", optional(latency->p90)},
+          {"p99", optional(latency->p99)}, {"p999", optional(latency->p999)},
+          {"max", latency->max},           {"stddev", optional(latency->stddev)}};
 }
 
 Json speedup_json(const std::optional<Ratio>& speedup) {
@@ -75,10 +77,12 @@ Json run_json(const RunResult& run, Detail detail) {
   if (detail == Detail::kRaw) {
     json["samples_us"] = samples;
     Json rounds = Json::array();
-    for (const Turn& turn : run.turns) rounds.push_back({{"start_s", turn.start_s}, {"samples", turn.samples_ns.size()}});
+    for (const Turn& turn : run.turns)
+      rounds.push_back({{"start_s", turn.start_s}, {"samples", turn.samples_ns.size()}});
     json["rounds"] = std::move(rounds);
   } else {
-    json["distribution"] = points_json(samples.empty() ? std::vector<Point>() : thin_distribution(samples, kDistributionPoints));
+    json["distribution"] =
+        points_json(samples.empty() ? std::vector<Point>() : thin_distribution(samples, kDistributionPoints));
     json["timeline"] = points_json(thin_timeline(run.turns, kTimelinePoints));
     json["samples"] = samples.size();
   }
@@ -110,17 +114,20 @@ Json comparison_json(const ComparisonResult& comparison, Detail detail) {
     if (group.noise) noise.push_back(run_json(*group.noise, detail));
     for (const RunResult& run : group.runs) runs.push_back(run_json(run, detail));
   }
-  return {{"model",
-           {{"name", comparison.model.name},
-            {"sha256", text_or_null(comparison.model.sha256)},
-            {"inputs", std::move(inputs)},
-            {"input_values", comparison.model.input_source}}},
-          {"reference", comparison.groups.empty() ? Json(nullptr) : text_or_null(comparison.groups.front().reference)},
-          {"loops", comparison.loops},
-          {"tolerance", {{"rtol", optional(comparison.tolerance.rtol)}, {"atol", optional(comparison.tolerance.atol)}}},
-          {"groups", std::move(groups)},
-          {"noise", {{"meaning", "a fixed amount of arithmetic, measured as one more participant: its spread is the machine's own"}, {"runs", std::move(noise)}}},
-          {"runs", std::move(runs)}};
+  return {
+      {"model",
+       {{"name", comparison.model.name},
+        {"sha256", text_or_null(comparison.model.sha256)},
+        {"inputs", std::move(inputs)},
+        {"input_values", comparison.model.input_source}}},
+      {"reference", comparison.groups.empty() ? Json(nullptr) : text_or_null(comparison.groups.front().reference)},
+      {"loops", comparison.loops},
+      {"tolerance", {{"rtol", optional(comparison.tolerance.rtol)}, {"atol", optional(comparison.tolerance.atol)}}},
+      {"groups", std::move(groups)},
+      {"noise",
+       {{"meaning", "a fixed amount of arithmetic, measured as one more participant: its spread is the machine's own"},
+        {"runs", std::move(noise)}}},
+      {"runs", std::move(runs)}};
 }
 
 Json environment_json(const ReportContext& context) {
@@ -149,7 +156,8 @@ Json environment_json(const ReportContext& context) {
 
 Json bench_json(const BenchResult& result, const ReportContext& context, Detail detail) {
   Json comparisons = Json::array();
-  for (const ComparisonResult& comparison : result.comparisons) comparisons.push_back(comparison_json(comparison, detail));
+  for (const ComparisonResult& comparison : result.comparisons)
+    comparisons.push_back(comparison_json(comparison, detail));
   return {{"schema", "cycloid.bench/1"},
           {"cycloid_version", result.version},
           {"date", result.date},
@@ -163,8 +171,9 @@ std::string scalar(const Json& json) { return json.dump(-1, ' ', false, Json::er
 
 // Objects over lines, arrays of plain values in one line: readable, and a line per row rather than per sample.
 void write_pretty(const Json& json, std::string& to, std::size_t indent) {
-  const bool flat = json.is_primitive() || json.empty() ||
-                    (json.is_array() && std::all_of(json.begin(), json.end(), [](const Json& item) { return item.is_primitive(); }));
+  const bool flat =
+      json.is_primitive() || json.empty() ||
+      (json.is_array() && std::all_of(json.begin(), json.end(), [](const Json& item) { return item.is_primitive(); }));
   if (flat) {
     to += scalar(json);
     return;

@@ -31,10 +31,12 @@ TEST(RunnerWithProcesses, OneOfEachKind) {
   RunnerHooks hooks;
   hooks.start = [](const WorkerSpec& spec) { return start_worker(spec.command); };
   hooks.now = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
-  const auto group = run_group({fake("good", {"latency_ns=2000000"}), fake("fast", {"latency_ns=1000000"}), fake("crash", {"at=run:5", "do=segv"}),
-                                fake("hang", {"at=run:4", "do=hang"}), fake("liar", {"lie_after=6"}), fake("declines", {"at=load", "do=error"}),
-                                fake("absent", {"at=load", "do=unavailable"}), fake("mute", {"at=outputs:2", "do=half"})},
-                               plan, hooks);
+  const auto group =
+      run_group({fake("good", {"latency_ns=2000000"}), fake("fast", {"latency_ns=1000000"}),
+                 fake("crash", {"at=run:5", "do=segv"}), fake("hang", {"at=run:4", "do=hang"}),
+                 fake("liar", {"lie_after=6"}), fake("declines", {"at=load", "do=error"}),
+                 fake("absent", {"at=load", "do=unavailable"}), fake("mute", {"at=outputs:2", "do=half"})},
+                plan, hooks);
   ASSERT_TRUE(group.ok()) << group.error().message();
   const auto row = [&](const std::string& name) -> const RunResult& {
     for (const RunResult& run : group->runs) {

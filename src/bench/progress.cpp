@@ -9,7 +9,7 @@
 namespace cycloid {
 namespace {
 
-constexpr std::size_t kColumns = 79;     // a narrow terminal; a longer line would wrap and could not be rewritten
+constexpr std::size_t kColumns = 79;       // a narrow terminal; a longer line would wrap and could not be rewritten
 constexpr double kShortestInterval = 0.1;  // seconds between rewrites: printing must not become the machine's noise
 
 std::string minutes(double seconds) {
@@ -52,9 +52,12 @@ void ProgressPrinter::progress(const RunProgress& progress) {
   if (progress.phase != RunProgress::Phase::kMeasure) {
     quarter_ = 0;
     rounds_started_ = -1;
-    const std::string text = fmt::format("{}: warming up {} ({} of {})", plural_threads(progress.threads), progress.backend, progress.done, progress.total);
-    if (tty_) rewrite(text);
-    else if (progress.done == 1) line(fmt::format("{}: loading and warming up {} workers", plural_threads(progress.threads), progress.total));
+    const std::string text = fmt::format("{}: warming up {} ({} of {})", plural_threads(progress.threads),
+                                         progress.backend, progress.done, progress.total);
+    if (tty_)
+      rewrite(text);
+    else if (progress.done == 1)
+      line(fmt::format("{}: loading and warming up {} workers", plural_threads(progress.threads), progress.total));
     return;
   }
   if (rounds_started_ < 0) rounds_started_ = now_();
@@ -64,7 +67,8 @@ void ProgressPrinter::progress(const RunProgress& progress) {
   if (tty_) {
     if (now_() - last_shown_ < kShortestInterval) return;
     const int bar = static_cast<int>(share * 20);
-    rewrite(fmt::format("{}: [{}{}] {:3.0f} %{}  {}", plural_threads(progress.threads), std::string(static_cast<std::size_t>(bar), '#'),
+    rewrite(fmt::format("{}: [{}{}] {:3.0f} %{}  {}", plural_threads(progress.threads),
+                        std::string(static_cast<std::size_t>(bar), '#'),
                         std::string(static_cast<std::size_t>(20 - bar), '.'), share * 100, left, progress.backend));
   } else if (static_cast<int>(share * 4) > quarter_) {
     quarter_ = static_cast<int>(share * 4);

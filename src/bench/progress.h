@@ -12,7 +12,8 @@ namespace cycloid {
 class ProgressPrinter {
  public:
   // Prints to `file`; `tty` says whether a line can be rewritten; `now` gives seconds.
-  ProgressPrinter(std::FILE* file, bool tty, std::function<double()> now) : file_(file), tty_(tty), now_(std::move(now)) {}
+  ProgressPrinter(std::FILE* file, bool tty, std::function<double()> now)
+      : file_(file), tty_(tty), now_(std::move(now)) {}
   ~ProgressPrinter() { clear(); }
   ProgressPrinter(const ProgressPrinter&) = delete;
   ProgressPrinter& operator=(const ProgressPrinter&) = delete;

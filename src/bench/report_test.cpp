@@ -34,8 +34,9 @@ TEST(JsonReport, HoldsTheSchemaAndEverySample) {
   EXPECT_EQ(comparison["noise"]["runs"].size(), 2U);
   ASSERT_EQ(comparison["runs"].size(), 14U);
   for (const json& run : comparison["runs"]) {
-    for (const char* key : {"backend", "version", "threads", "status", "reason", "options", "latency_us", "steadiness", "samples_us", "max_abs_error",
-                            "max_rel_error", "load_ms", "first_run_ms", "peak_rss_mb", "speedup"}) {
+    for (const char* key :
+         {"backend", "version", "threads", "status", "reason", "options", "latency_us", "steadiness", "samples_us",
+          "max_abs_error", "max_rel_error", "load_ms", "first_run_ms", "peak_rss_mb", "speedup"}) {
       EXPECT_TRUE(run.contains(key)) << key;
     }
   }
@@ -43,10 +44,13 @@ TEST(JsonReport, HoldsTheSchemaAndEverySample) {
   EXPECT_EQ(run["backend"], "cycloid");
   EXPECT_EQ(run["status"], "ok");
   EXPECT_EQ(run["samples_us"].size(), 1024U);
-  EXPECT_EQ(run["samples_us"][3].get<double>(), static_cast<double>(result.comparisons[0].groups[0].runs[6].turns[0].samples_ns[3]) / 1e3);
-  for (const char* key : {"min", "p50", "mean", "p90", "p99", "max", "stddev"}) EXPECT_TRUE(run["latency_us"][key].is_number()) << key;
+  EXPECT_EQ(run["samples_us"][3].get<double>(),
+            static_cast<double>(result.comparisons[0].groups[0].runs[6].turns[0].samples_ns[3]) / 1e3);
+  for (const char* key : {"min", "p50", "mean", "p90", "p99", "max", "stddev"})
+    EXPECT_TRUE(run["latency_us"][key].is_number()) << key;
   EXPECT_TRUE(run["latency_us"]["p999"].is_null());
-  EXPECT_NEAR(run["steadiness"].get<double>(), run["latency_us"]["p99"].get<double>() / run["latency_us"]["p50"].get<double>(), 1e-12);
+  EXPECT_NEAR(run["steadiness"].get<double>(),
+              run["latency_us"]["p99"].get<double>() / run["latency_us"]["p50"].get<double>(), 1e-12);
   EXPECT_GT(run["speedup"]["ratio"], 2);
   EXPECT_LE(run["speedup"]["low"], run["speedup"]["ratio"]);
   EXPECT_EQ(comparison["runs"][9]["status"], "failed");
@@ -83,7 +87,8 @@ TEST(HtmlReport, HostileNamesStayData) {
 }
 
 TEST(HtmlReport, ScriptsCannotEndTheirElement) {
-  for (const char* name : {"format.js", "charts.js", "report.js", "chart.js"}) EXPECT_EQ(asset(name).find("</script"), std::string_view::npos) << name;
+  for (const char* name : {"format.js", "charts.js", "report.js", "chart.js"})
+    EXPECT_EQ(asset(name).find("</script"), std::string_view::npos) << name;
   EXPECT_GT(asset("report.js").size(), 1000U);
 }
 
@@ -91,7 +96,8 @@ TEST(HtmlReport, ScriptsCannotEndTheirElement) {
 TEST(HtmlReport, WritesSamplePagesWhereAsked) {
   const char* folder = std::getenv("CYCLOID_SAMPLE_PAGES");
   if (folder == nullptr) GTEST_SKIP() << "CYCLOID_SAMPLE_PAGES is not set";
-  EXPECT_TRUE(write_file_atomically(std::string(folder) + "/full.html", html_report(sample_result(), sample_context())).ok());
+  EXPECT_TRUE(
+      write_file_atomically(std::string(folder) + "/full.html", html_report(sample_result(), sample_context())).ok());
   BenchResult few = sample_result(64);
   few.comparisons.resize(1);
   EXPECT_TRUE(write_file_atomically(std::string(folder) + "/few.html", html_report(few, sample_context())).ok());
@@ -115,8 +121,9 @@ TEST(HtmlReport, WritesSamplePagesWhereAsked) {
 TEST(TableReport, HasARowForEachBackendAndReasonsBelow) {
   const BenchResult result = sample_result();
   const std::string table = table_report(result.comparisons[0]);
-  for (const char* text : {"squeezenet1_1", "x float32 [5, 3, 64, 64]", "1024 runs in 32 rounds", "1 thread ", "2 threads ", "p99/p50", "reference",
-                           "(machine's noise)", "crashed with signal 11", "unavailable", "mismatch"}) {
+  for (const char* text :
+       {"squeezenet1_1", "x float32 [5, 3, 64, 64]", "1024 runs in 32 rounds", "1 thread ", "2 threads ", "p99/p50",
+        "reference", "(machine's noise)", "crashed with signal 11", "unavailable", "mismatch"}) {
     EXPECT_THAT(table, HasSubstr(text));
   }
   // Numbers line up: in the first table every line up to the reasons has the "p50" column end at the same place.

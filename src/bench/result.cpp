@@ -4,10 +4,14 @@ namespace cycloid {
 
 std::string_view to_string(RunStatus status) {
   switch (status) {
-    case RunStatus::kOk: return "ok";
-    case RunStatus::kUnavailable: return "unavailable";
-    case RunStatus::kFailed: return "failed";
-    case RunStatus::kMismatch: return "mismatch";
+    case RunStatus::kOk:
+      return "ok";
+    case RunStatus::kUnavailable:
+      return "unavailable";
+    case RunStatus::kFailed:
+      return "failed";
+    case RunStatus::kMismatch:
+      return "mismatch";
   }
   return "unknown";
 }
@@ -41,7 +45,8 @@ void summarize_group(GroupResult& group, std::uint64_t seed) {
       run.speedup = ratio_of_medians(rounds_us(*reference), rounds_us(run), seed);
     }
   }
-  if (group.noise && group.noise->status == RunStatus::kOk) group.noise->latency_us = summarize(samples_us(*group.noise));
+  if (group.noise && group.noise->status == RunStatus::kOk)
+    group.noise->latency_us = summarize(samples_us(*group.noise));
 }
 
 }  // namespace cycloid

@@ -34,16 +34,16 @@ struct RunResult {
   std::string version;
   int threads = 1;
   RunStatus status = RunStatus::kOk;
-  std::string reason;  // of any status but kOk; one line
-  std::string form;    // "onnx", "torchscript", "python"
-  std::string model;   // how the form was made
+  std::string reason;                           // of any status but kOk; one line
+  std::string form;                             // "onnx", "torchscript", "python"
+  std::string model;                            // how the form was made
   std::map<std::string, std::string> settings;  // in force
   std::vector<Turn> turns;                      // one per round; without samples where it did not take part
   std::optional<double> load_ms;
   std::optional<double> first_run_ms;
   std::optional<double> peak_rss_mb;
-  std::int64_t warmup_runs = 0;      // before the first round, not among the samples; the first run included
-  std::int64_t settle_runs = 0;      // at the beginning of each turn, not among the samples
+  std::int64_t warmup_runs = 0;         // before the first round, not among the samples; the first run included
+  std::int64_t settle_runs = 0;         // at the beginning of each turn, not among the samples
   std::optional<double> max_abs_error;  // over all rounds; of the reference, against its own first outputs
   std::optional<double> max_rel_error;
   std::optional<WorkerUsage> usage;  // counted during the rounds; peak_rss_mb since the start

@@ -20,7 +20,8 @@ struct Participant {
 
 class Group {
  public:
-  Group(const std::vector<WorkerSpec>& specs, const MeasurePlan& plan, const RunnerHooks& hooks) : plan_(plan), hooks_(hooks) {
+  Group(const std::vector<WorkerSpec>& specs, const MeasurePlan& plan, const RunnerHooks& hooks)
+      : plan_(plan), hooks_(hooks) {
     for (const WorkerSpec& spec : specs) {
       Participant participant;
       participant.spec = &spec;
@@ -70,7 +71,8 @@ class Group {
     if (hooks_.lost) hooks_.lost(participant.row);
   }
   void lose(Participant& participant, const Error& error) {
-    lose(participant, error.code() == ErrorCode::kUnavailable ? RunStatus::kUnavailable : RunStatus::kFailed, error.message());
+    lose(participant, error.code() == ErrorCode::kUnavailable ? RunStatus::kUnavailable : RunStatus::kFailed,
+         error.message());
   }
 
   // Loads, runs for the first time and warms up.
@@ -104,9 +106,11 @@ class Group {
   Status prepare_all() {
     std::vector<std::size_t> order(participants_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    // Candidates for the reference come first, in their order: the others are checked against it from their first output on.
+    // Candidates for the reference come first, in their order: the others are checked against it from their first
+    // output on.
     const auto rank = [&](std::size_t i) {
-      return std::find(plan_.references.begin(), plan_.references.end(), participants_[i].row.backend) - plan_.references.begin();
+      return std::find(plan_.references.begin(), plan_.references.end(), participants_[i].row.backend) -
+             plan_.references.begin();
     };
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
     int done = 0;
@@ -125,7 +129,8 @@ class Group {
     }
     if (plan_.reference_required && (plan_.references.empty() || reference_ != plan_.references.front())) {
       const std::string name = plan_.references.empty() ? "" : plan_.references.front();
-      return make_error(ErrorCode::kUnavailable, "the reference backend '{}' cannot be used: {}; name another with --reference", name,
+      return make_error(ErrorCode::kUnavailable,
+                        "the reference backend '{}' cannot be used: {}; name another with --reference", name,
                         reason_of(name));
     }
     for (Participant& participant : participants_) {
@@ -149,10 +154,12 @@ class Group {
   }
 
   bool may_be_reference(const Participant& participant) const {
-    return std::find(plan_.references.begin(), plan_.references.end(), participant.row.backend) != plan_.references.end();
+    return std::find(plan_.references.begin(), plan_.references.end(), participant.row.backend) !=
+           plan_.references.end();
   }
 
-  // Fetches the outputs of the last run and compares them with the reference's. `round` counts from 1; 0 is the warm-up.
+  // Fetches the outputs of the last run and compares them with the reference's. `round` counts from 1; 0 is the
+  // warm-up.
   Status check_outputs(Participant& participant, int round) {
     if (participant.spec->is_noise) return {};
     auto outputs = participant.worker->outputs(limit());
@@ -232,7 +239,8 @@ class Group {
       participant.row.usage = *usage;
     }
     // All that was asked of it is measured: a worker that falls over on its way out is worth a word, not its row.
-    if (const Status ended = participant.worker->quit(kQuitLimit); !ended) participant.row.reason = ended.error().message();
+    if (const Status ended = participant.worker->quit(kQuitLimit); !ended)
+      participant.row.reason = ended.error().message();
     participant.worker.reset();
   }
 

@@ -1,7 +1,7 @@
 // The measurement: workers that take turns, one at a time, checked in every round.
 //
-// What it does with time and processes goes through RunnerHooks, so that tests drive it with a clock and workers of their
-// own.
+// What it does with time and processes goes through RunnerHooks, so that tests drive it with a clock and workers of
+// their own.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,11 @@ namespace cycloid {
 // What is to take part: one backend at one thread count.
 struct WorkerSpec {
   std::string backend;
-  std::string version;   // as far as it is known without a worker
-  std::string model;     // how its form was made, for the report
+  std::string version;  // as far as it is known without a worker
+  std::string model;    // how its form was made, for the report
   WorkerCommand command;
   WorkerLoadRequest load;
-  bool is_noise = false;   // the machine's own noise: no outputs, no ratio
+  bool is_noise = false;  // the machine's own noise: no outputs, no ratio
   // Why it cannot take part: it becomes a row that says so. RunStatus::kOk when it can.
   RunStatus status = RunStatus::kOk;
   std::string reason;
@@ -61,8 +61,8 @@ struct RunnerHooks {
   std::function<bool()> cancelled = [] { return false; };  // the user wants to stop
 };
 
-// Measures all of `specs`, which have the same thread count, in one set of rounds. Every spec gives one row (noise apart),
-// in the same order. An Error only when the user stopped it or a required reference is not to be had.
+// Measures all of `specs`, which have the same thread count, in one set of rounds. Every spec gives one row (noise
+// apart), in the same order. An Error only when the user stopped it or a required reference is not to be had.
 Result<GroupResult> run_group(const std::vector<WorkerSpec>& specs, const MeasurePlan& plan, const RunnerHooks& hooks);
 
 }  // namespace cycloid

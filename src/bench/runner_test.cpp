@@ -34,7 +34,9 @@ struct World {
 
 class FakeWorker : public Worker {
  public:
-  FakeWorker(World& world, std::string name) : world_(world), name_(std::move(name)), script_(world.scripts[name_]) { ++world_.alive; }
+  FakeWorker(World& world, std::string name) : world_(world), name_(std::move(name)), script_(world.scripts[name_]) {
+    ++world_.alive;
+  }
   ~FakeWorker() override { --world_.alive; }
 
   Result<WorkerLoadReply> load(const WorkerLoadRequest& request, Limit) override {
@@ -180,7 +182,8 @@ TEST(Runner, AWorkerThatBeginsToLieIsCaughtInThatRound) {
   world.scripts["b"].lie_from = 3;  // right after the warm-up and in two rounds
   const auto group = measure(world, {spec("a"), spec("b")}, small_plan());
   EXPECT_EQ(group->runs[1].status, RunStatus::kMismatch);
-  EXPECT_THAT(group->runs[1].reason, AllOf(HasSubstr("in round 3"), HasSubstr("output 'y' is 2 at [0] where the reference has 1")));
+  EXPECT_THAT(group->runs[1].reason,
+              AllOf(HasSubstr("in round 3"), HasSubstr("output 'y' is 2 at [0] where the reference has 1")));
   EXPECT_EQ(group->runs[1].max_abs_error, 1);
   EXPECT_FALSE(group->runs[1].latency_us);
 }

@@ -9,7 +9,8 @@
 
 namespace cycloid {
 
-inline RunResult sample_run(const std::string& backend, int threads, double median_us, double spread, int rounds, int loops) {
+inline RunResult sample_run(const std::string& backend, int threads, double median_us, double spread, int rounds,
+                            int loops) {
   std::mt19937_64 random(std::hash<std::string>()(backend) + static_cast<std::size_t>(threads));
   std::normal_distribution<double> normal;
   RunResult run;
@@ -32,7 +33,8 @@ inline RunResult sample_run(const std::string& backend, int threads, double medi
     turn.start_s = 0.2 * r;
     for (int i = 0; i < loops / rounds; ++i) {
       const double outlier = random() % 60 == 0 ? 1 + 2 * spread : 1;
-      turn.samples_ns.push_back(static_cast<std::int64_t>(1e3 * median_us * outlier * std::exp(spread * 0.2 * std::abs(normal(random)))));
+      turn.samples_ns.push_back(
+          static_cast<std::int64_t>(1e3 * median_us * outlier * std::exp(spread * 0.2 * std::abs(normal(random)))));
     }
     run.turns.push_back(turn);
   }
@@ -45,7 +47,8 @@ inline BenchResult sample_result(int loops = 1024) {
   result.version = "0.1.0";
   result.command = {"cycloid", "bench", "--seed", "7"};
   result.seed = 7;
-  for (const std::string model : {"squeezenet1_1", "</script><script>document.title='owned'</script><b>&amp;\"'{{data}}"}) {
+  for (const std::string model :
+       {"squeezenet1_1", "</script><script>document.title='owned'</script><b>&amp;\"'{{data}}"}) {
     ComparisonResult comparison;
     comparison.model.name = model;
     comparison.model.sha256 = std::string(64, 'a');
@@ -60,12 +63,14 @@ inline BenchResult sample_result(int loops = 1024) {
       const auto add = [&](const char* name, double us, double spread) {
         group.runs.push_back(sample_run(name, threads, us / (0.4 + 0.6 * threads), spread, group.rounds, loops));
       };
-      add("pytorch", 4368, 1.0), add("torchscript", 4113, 0.9), add("torch-compile", 3775, 0.8), add("libtorch", 4000, 0.7);
+      add("pytorch", 4368, 1.0), add("torchscript", 4113, 0.9), add("torch-compile", 3775, 0.8),
+          add("libtorch", 4000, 0.7);
       add("onnxruntime", 2051, 0.5), add("openvino", 2130, 0.45), add("cycloid", 1300, 0.1);
       group.noise = sample_run("noise", threads, 1000, 0.03, group.rounds, loops);
       if (threads == 2) {
         group.runs[2].status = RunStatus::kFailed;
-        group.runs[2].reason = "in round 3: the worker crashed with signal 11 (SIGSEGV, Segmentation fault) during 'run'";
+        group.runs[2].reason =
+            "in round 3: the worker crashed with signal 11 (SIGSEGV, Segmentation fault) during 'run'";
         group.runs[3].status = RunStatus::kUnavailable;
         group.runs[3].reason = "<img src=x onerror=alert(1)> is not installed; pip install it";
         group.runs[3].turns.clear();

@@ -30,7 +30,8 @@ std::vector<std::int64_t> loops_per_round(std::int64_t loops, int rounds) {
 std::vector<std::size_t> turn_order(std::size_t participants, int round, std::uint64_t seed) {
   std::vector<std::size_t> order(participants);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::seed_seq mixed = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32), static_cast<std::uint32_t>(round)};
+  std::seed_seq mixed = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
+                         static_cast<std::uint32_t>(round)};
   std::mt19937_64 random(mixed);
   for (std::size_t i = participants; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
   return order;
@@ -39,7 +40,8 @@ std::vector<std::size_t> turn_order(std::size_t participants, int round, std::ui
 std::int64_t WarmUp::next_block(std::int64_t done, double seconds) const {
   const double run_seconds = done > 0 ? seconds / static_cast<double>(done) : 0;
   // A tenth of a second at a time, so that what is learnt on the way counts.
-  const std::int64_t block = run_seconds > 0 ? std::clamp<std::int64_t>(static_cast<std::int64_t>(0.1 / run_seconds), 1, 10'000) : 1;
+  const std::int64_t block =
+      run_seconds > 0 ? std::clamp<std::int64_t>(static_cast<std::int64_t>(0.1 / run_seconds), 1, 10'000) : 1;
   if (runs) return std::clamp<std::int64_t>(*runs - done, 0, block);
   if (done < 3) return std::min<std::int64_t>(block, 3 - done);
   if ((done >= 10 && seconds >= 0.5) || seconds >= 5) return 0;

@@ -9,8 +9,8 @@
 namespace cycloid {
 
 // Rounds for `loops` timed runs when the user names none: short rounds (32 runs, fewer when there are few), so that all
-// participants see the same states of the machine; at least 8, so that there is an interval; at most 32 as long as rounds of
-// 256 runs suffice, because each round costs a fetch and a check of the outputs.
+// participants see the same states of the machine; at least 8, so that there is an interval; at most 32 as long as
+// rounds of 256 runs suffice, because each round costs a fetch and a check of the outputs.
 int default_rounds(std::int64_t loops);
 
 // The timed runs of each round: they differ by at most one and add up to `loops`. Needs 1 <= rounds <= loops.
@@ -21,8 +21,9 @@ std::vector<std::size_t> turn_order(std::size_t participants, int round, std::ui
 
 // How long to warm up before the first round.
 struct WarmUp {
-  // Exactly this many runs, the first included. Otherwise: at least 3 runs (torch.compile and TorchScript's profiling executor
-  // specialise during the first two), then until there are 10 runs and half a second, or 5 seconds, have passed.
+  // Exactly this many runs, the first included. Otherwise: at least 3 runs (torch.compile and TorchScript's profiling
+  // executor specialise during the first two), then until there are 10 runs and half a second, or 5 seconds, have
+  // passed.
   std::optional<std::int64_t> runs;
 
   // Runs still to do in one request after `done` runs in `seconds`; 0 when it is enough.

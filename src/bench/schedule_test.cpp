@@ -17,7 +17,8 @@ TEST(Schedule, RoundsAreShortAndShareTheLoopsEvenly) {
   EXPECT_EQ(default_rounds(64), 8);
   EXPECT_EQ(default_rounds(1024), 32);
   EXPECT_EQ(default_rounds(1'000'000'000'000), 1024);
-  for (const auto& [loops, rounds] : std::map<std::int64_t, int>{{1, 1}, {7, 3}, {1024, 32}, {10, 10}, {(1LL << 62) + 5, 1000}}) {
+  for (const auto& [loops, rounds] :
+       std::map<std::int64_t, int>{{1, 1}, {7, 3}, {1024, 32}, {10, 10}, {(1LL << 62) + 5, 1000}}) {
     const auto shares = loops_per_round(loops, rounds);
     EXPECT_EQ(shares.size(), static_cast<std::size_t>(rounds));
     EXPECT_EQ(std::accumulate(shares.begin(), shares.end(), std::int64_t{0}), loops);
@@ -55,10 +56,10 @@ std::int64_t warm_up(const WarmUp& policy, double run_seconds) {
 }
 
 TEST(Schedule, WarmUpIsBoundedInRunsAndTime) {
-  EXPECT_EQ(warm_up({}, 10), 3);                 // slow models: three runs
-  EXPECT_EQ(warm_up({}, 1), 6);                  // 5 s
-  EXPECT_NEAR(warm_up({}, 0.01), 52, 12);        // half a second, asked for in steps of a tenth
-  EXPECT_GE(warm_up({}, 1e-6), 500'000 / 2);     // half a second of a microsecond model
+  EXPECT_EQ(warm_up({}, 10), 3);              // slow models: three runs
+  EXPECT_EQ(warm_up({}, 1), 6);               // 5 s
+  EXPECT_NEAR(warm_up({}, 0.01), 52, 12);     // half a second, asked for in steps of a tenth
+  EXPECT_GE(warm_up({}, 1e-6), 500'000 / 2);  // half a second of a microsecond model
   EXPECT_LE(warm_up({}, 1e-6), 700'000);
   EXPECT_EQ(warm_up({{1}}, 0.01), 1);
   EXPECT_EQ(warm_up({{25}}, 0.01), 25);

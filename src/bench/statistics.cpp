@@ -135,8 +135,8 @@ std::optional<Ratio> ratio_of_medians(const Rounds& numerator, const Rounds& den
 }
 
 double student_cdf(double t, double freedom) {
-  // The density in terms of the angle a = atan(t / sqrt(freedom)) is proportional to cos(a)^(freedom-1), which is smooth and bounded:
-  // Simpson's rule on it converges fast.
+  // The density in terms of the angle a = atan(t / sqrt(freedom)) is proportional to cos(a)^(freedom-1), which is
+  // smooth and bounded: Simpson's rule on it converges fast.
   const double angle = std::atan(t / std::sqrt(freedom));
   constexpr int kSteps = 2000;
   const double step = angle / kSteps;
@@ -145,7 +145,8 @@ double student_cdf(double t, double freedom) {
     const double weight = (i == 0 || i == kSteps) ? 1 : (i % 2 == 1 ? 4 : 2);
     sum += weight * std::pow(std::cos(i * step), freedom - 1);
   }
-  const double scale = std::exp(std::lgamma((freedom + 1) / 2) - std::lgamma(freedom / 2)) / std::sqrt(std::numbers::pi);
+  const double scale =
+      std::exp(std::lgamma((freedom + 1) / 2) - std::lgamma(freedom / 2)) / std::sqrt(std::numbers::pi);
   return 0.5 + scale * sum * step / 3;
 }
 

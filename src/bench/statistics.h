@@ -28,8 +28,8 @@ struct LatencySummary {
   double p50 = 0;
   double mean = 0;
   double max = 0;
-  std::optional<double> stddev;      // of the samples, n-1; needs two
-  std::optional<double> p90;         // each needs samples_needed()
+  std::optional<double> stddev;  // of the samples, n-1; needs two
+  std::optional<double> p90;     // each needs samples_needed()
   std::optional<double> p99;
   std::optional<double> p999;
   std::optional<double> steadiness;  // p99/p50: 1 is perfectly steady
@@ -59,10 +59,11 @@ struct Ratio {
 inline constexpr std::size_t kMinRoundsForInterval = 5;
 
 // Median of all of `numerator` over median of all of `denominator`, with a bootstrap interval. What is resampled is the
-// round, the same round for both, because latencies within a round are not independent and both saw the same state of the
-// machine in it; rounds that either lacks are left out. The interval is the expanded percentile interval (T. Hesterberg, "What Teachers Should Know About the
-// Bootstrap", 2015, section 5.2): the percentile interval of few observations is too narrow by about sqrt((n-1)/n) and a
-// normal instead of a t quantile. nullopt when either has no samples or the denominator's median is 0. Same seed, same result.
+// round, the same round for both, because latencies within a round are not independent and both saw the same state of
+// the machine in it; rounds that either lacks are left out. The interval is the expanded percentile interval (T.
+// Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, section 5.2): the percentile interval of few
+// observations is too narrow by about sqrt((n-1)/n) and a normal instead of a t quantile. nullopt when either has no
+// samples or the denominator's median is 0. Same seed, same result.
 std::optional<Ratio> ratio_of_medians(const Rounds& numerator, const Rounds& denominator, std::uint64_t seed);
 
 // P(T <= t) of Student's distribution with `freedom` >= 1 degrees of freedom, and its inverse for 0 < p < 1.

@@ -24,12 +24,14 @@ std::string padded(std::string_view text, std::size_t width, bool right) {
 
 std::string number(const std::optional<double>& us) { return us ? format_us(*us) : std::string(kNone); }
 
-std::string ratio(const std::optional<double>& value) { return value ? fmt::format("{:.2f}", *value) : std::string(kNone); }
+std::string ratio(const std::optional<double>& value) {
+  return value ? fmt::format("{:.2f}", *value) : std::string(kNone);
+}
 
 std::string megabytes(const std::optional<double>& mb) { return mb ? fmt::format("{:.0f}", *mb) : std::string(kNone); }
 
-constexpr std::array<std::string_view, 12> kHeads = {"backend", "version", "status", "min",   "p50",      "p90",
-                                                     "p99",     "max",     "p99/p50", "MB", "max error", "speed-up (95 %)"};
+constexpr std::array<std::string_view, 12> kHeads = {
+    "backend", "version", "status", "min", "p50", "p90", "p99", "max", "p99/p50", "MB", "max error", "speed-up (95 %)"};
 constexpr std::size_t kTextColumns = 3;  // those aligned to the left, and the last
 
 using Row = std::array<std::string, kHeads.size()>;
@@ -50,17 +52,21 @@ Row row_of(const RunResult& run, const GroupResult& group, bool noise) {
   row[9] = megabytes(run.peak_rss_mb);
   if (noise) return row;
   row[10] = run.max_rel_error ? fmt::format("{:.1e}", *run.max_rel_error) : std::string(kNone);
-  row[11] = run.backend == group.reference ? "reference" : run.speedup ? format_speedup(*run.speedup) : std::string(kNone);
+  row[11] = run.backend == group.reference ? "reference"
+            : run.speedup                  ? format_speedup(*run.speedup)
+                                           : std::string(kNone);
   return row;
 }
 
 std::string heading(const ComparisonResult& comparison, const GroupResult& group) {
   std::string inputs;
   for (const WorkerInput& input : comparison.model.inputs) {
-    inputs += fmt::format("{}{} {} {}", inputs.empty() ? "" : ", ", one_line(input.name, 40), to_string(input.dtype), to_string(input.dims));
+    inputs += fmt::format("{}{} {} {}", inputs.empty() ? "" : ", ", one_line(input.name, 40), to_string(input.dtype),
+                          to_string(input.dims));
   }
-  return fmt::format("{}  |  {}  |  {} runs in {} rounds  |  {} thread{}  |  microseconds\n", one_line(comparison.model.name), inputs,
-                     comparison.loops, group.rounds, group.threads, group.threads == 1 ? "" : "s");
+  return fmt::format("{}  |  {}  |  {} runs in {} rounds  |  {} thread{}  |  microseconds\n",
+                     one_line(comparison.model.name), inputs, comparison.loops, group.rounds, group.threads,
+                     group.threads == 1 ? "" : "s");
 }
 
 std::string group_table(const ComparisonResult& comparison, const GroupResult& group) {
@@ -92,9 +98,11 @@ std::string group_table(const ComparisonResult& comparison, const GroupResult& g
   for (const RunResult& run : group.runs) {
     if (!run.reason.empty()) text += fmt::format("  {}: {}\n", one_line(run.backend, 20), one_line(run.reason, 400));
   }
-  if (group.noise && !group.noise->reason.empty()) text += fmt::format("  noise: {}\n", one_line(group.noise->reason, 400));
+  if (group.noise && !group.noise->reason.empty())
+    text += fmt::format("  noise: {}\n", one_line(group.noise->reason, 400));
   if (!group.reference_note.empty()) {
-    text += fmt::format("  The reference is {}, because of {}\n", group.reference.empty() ? "missing" : group.reference, one_line(group.reference_note, 400));
+    text += fmt::format("  The reference is {}, because of {}\n", group.reference.empty() ? "missing" : group.reference,
+                        one_line(group.reference_note, 400));
   }
   return text;
 }

@@ -12,7 +12,9 @@ std::vector<Point> thin_distribution(std::span<const double> samples, std::size_
   std::sort(ascending.begin(), ascending.end());
   const std::size_t n = ascending.size();
   std::vector<Point> points;
-  const auto add = [&](std::size_t rank) { points.push_back({ascending[rank], static_cast<double>(rank + 1) / static_cast<double>(n)}); };
+  const auto add = [&](std::size_t rank) {
+    points.push_back({ascending[rank], static_cast<double>(rank + 1) / static_cast<double>(n)});
+  };
   if (n <= max_points) {
     for (std::size_t rank = 0; rank < n; ++rank) add(rank);
     return points;

@@ -120,7 +120,8 @@ Status parse_backend_option(const std::string& text, BenchOptions& options) {
   }
   auto& values = options.backend_options[text.substr(0, dot)];
   const std::string name = text.substr(dot + 1, equals - dot - 1);
-  if (!values.emplace(name, text.substr(equals + 1)).second) return invalid_argument("--option {}.{} is given twice", text.substr(0, dot), name);
+  if (!values.emplace(name, text.substr(equals + 1)).second)
+    return invalid_argument("--option {}.{} is given twice", text.substr(0, dot), name);
   return {};
 }
 
@@ -130,7 +131,8 @@ Status check_can_write(const std::string& path, std::string_view option) {
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (folder.empty()) folder = ".";
   std::error_code ignored;
-  if (!std::filesystem::is_directory(folder, ignored)) return invalid_argument("{} {}: there is no folder '{}'", option, path, folder.string());
+  if (!std::filesystem::is_directory(folder, ignored))
+    return invalid_argument("{} {}: there is no folder '{}'", option, path, folder.string());
   if (std::filesystem::is_directory(path, ignored)) return invalid_argument("{} {}: that is a folder", option, path);
   if (::access(folder.c_str(), W_OK) != 0 && ::access(path.c_str(), W_OK) != 0) {
     return invalid_argument("{} {}: the folder '{}' cannot be written to", option, path, folder.string());
@@ -186,13 +188,16 @@ int check_gates(const std::vector<Gate>& gates, const BenchResult& result) {
         const Gate::Outcome outcome = gate.evaluate(group);
         if (!outcome.trips()) continue;
         trips = true;
-        fmt::print(stderr, "cycloid: gate '{}' {} for {}, {} thread{}: {}\n", one_line(gate.text()), outcome.holds ? "holds" : "cannot be checked",
-                   one_line(comparison.model.name), group.threads, group.threads == 1 ? "" : "s", one_line(outcome.explanation, 1000));
+        fmt::print(stderr, "cycloid: gate '{}' {} for {}, {} thread{}: {}\n", one_line(gate.text()),
+                   outcome.holds ? "holds" : "cannot be checked", one_line(comparison.model.name), group.threads,
+                   group.threads == 1 ? "" : "s", one_line(outcome.explanation, 1000));
       }
     }
     tripped += trips ? 1 : 0;
   }
-  if (!gates.empty()) fmt::print(stderr, "cycloid: {} of {} gates passed\n", gates.size() - static_cast<std::size_t>(tripped), gates.size());
+  if (!gates.empty())
+    fmt::print(stderr, "cycloid: {} of {} gates passed\n", gates.size() - static_cast<std::size_t>(tripped),
+               gates.size());
   return tripped;
 }
 
@@ -207,7 +212,9 @@ bool anything_measured(const BenchResult& result) {
   return false;
 }
 
-double steady_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 Status write_reports(const Arguments& arguments, const BenchResult& result, const ReportContext& context) {
   if (!arguments.json.empty()) CYCLOID_TRY(write_file_atomically(arguments.json, json_report(result, context)));
@@ -235,7 +242,9 @@ int run(const Arguments& arguments) {
   BenchHooks hooks;
   hooks.stage = [&](const std::string& what) { printer.stage(what); };
   hooks.progress = [&](const RunProgress& progress) { printer.progress(progress); };
-  hooks.lost = [&](const RunResult& run) { printer.line(fmt::format("{}: {}: {}", run.backend, to_string(run.status), run.reason)); };
+  hooks.lost = [&](const RunResult& run) {
+    printer.line(fmt::format("{}: {}: {}", run.backend, to_string(run.status), run.reason));
+  };
   hooks.comparison = [&](const ComparisonResult& comparison) {
     printer.clear();
     fmt::print("{}\n", table_report(comparison));
@@ -244,12 +253,14 @@ int run(const Arguments& arguments) {
   auto result = run_bench(*options, hooks);
   printer.clear();
   if (!result) {
-    if (result.error().message() == "interrupted") return report_error("interrupted; nothing was written", kExitInterrupted);
+    if (result.error().message() == "interrupted")
+      return report_error("interrupted; nothing was written", kExitInterrupted);
     return report_error(result.error());
   }
   result->command = command_line();
   context.after = read_load();
-  if (const Status written = write_reports(arguments, *result, context); !written) return report_error(written.error().message());
+  if (const Status written = write_reports(arguments, *result, context); !written)
+    return report_error(written.error().message());
   if (!arguments.html.empty()) fmt::print("The charts are in {}\n", one_line(arguments.html, 1000));
   if (check_gates(*gates, *result) > 0) return kExitGate;
   if (!anything_measured(*result)) return report_error("no backend could be measured; the reasons are in the table");
@@ -259,25 +270,51 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 void add_bench_command(CLI::App& app, int& exit_code) {
-  CLI::App* const command = app.add_subcommand("bench", "Compares backends on models: speed, steadiness and correctness, side by side");
+  CLI::App* const command =
+      app.add_subcommand("bench", "Compares backends on models: speed, steadiness and correctness, side by side");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("MODEL", arguments->models, "An .onnx file, a TorchScript .pt file, package.module:callable or file.py:callable (default: SqueezeNet 1.0 and 1.1)");
-  auto* const input = command->add_option("--input", arguments->inputs, "NAME=5x3x64x64[:float32]: an input to fill with random values (repeatable)")->allow_extra_args(false);
-  auto* const data = command->add_option("--input-data", arguments->input_data, "NAME=FILE.npy: an input's values (repeatable)")->allow_extra_args(false);
-  command->add_option("--backends", arguments->backends, "all, or names with commas between them (see `cycloid backends`)")->capture_default_str();
-  command->add_option("--threads", arguments->threads, "Thread counts with commas between them; all: every processor that may be used")->capture_default_str();
-  command->add_option("--loops", arguments->loops, "Timed runs of each backend (p99 needs 1000, p99.9 10000)")->capture_default_str();
-  command->add_option("--rounds", arguments->rounds, "Turns that the loops are split into (default: 32 for 1024 loops)");
-  command->add_option("--warmup", arguments->warmup, "Untimed runs before the rounds (default: half a second, at least 10)");
-  command->add_option("--reference", arguments->reference, "The backend to compare with (default: the first that works)");
-  command->add_option("--rtol", arguments->rtol, "Relative tolerance of outputs (default: by dtype; 1.2e-4 for float32)");
-  command->add_option("--atol", arguments->atol, "Absolute tolerance of outputs (default: the relative one times the largest element)");
+  command->add_option("MODEL", arguments->models,
+                      "An .onnx file, a TorchScript .pt file, package.module:callable or file.py:callable (default: "
+                      "SqueezeNet 1.0 and 1.1)");
+  auto* const input = command
+                          ->add_option("--input", arguments->inputs,
+                                       "NAME=5x3x64x64[:float32]: an input to fill with random values (repeatable)")
+                          ->allow_extra_args(false);
+  auto* const data =
+      command->add_option("--input-data", arguments->input_data, "NAME=FILE.npy: an input's values (repeatable)")
+          ->allow_extra_args(false);
+  command
+      ->add_option("--backends", arguments->backends, "all, or names with commas between them (see `cycloid backends`)")
+      ->capture_default_str();
+  command
+      ->add_option("--threads", arguments->threads,
+                   "Thread counts with commas between them; all: every processor that may be used")
+      ->capture_default_str();
+  command->add_option("--loops", arguments->loops, "Timed runs of each backend (p99 needs 1000, p99.9 10000)")
+      ->capture_default_str();
+  command->add_option("--rounds", arguments->rounds,
+                      "Turns that the loops are split into (default: 32 for 1024 loops)");
+  command->add_option("--warmup", arguments->warmup,
+                      "Untimed runs before the rounds (default: half a second, at least 10)");
+  command->add_option("--reference", arguments->reference,
+                      "The backend to compare with (default: the first that works)");
+  command->add_option("--rtol", arguments->rtol,
+                      "Relative tolerance of outputs (default: by dtype; 1.2e-4 for float32)");
+  command->add_option("--atol", arguments->atol,
+                      "Absolute tolerance of outputs (default: the relative one times the largest element)");
   command->add_option("--seed", arguments->seed, "Of inputs, order of turns and resampling")->capture_default_str();
   command->add_option("--json", arguments->json, "Write all results and raw samples to this file");
   command->add_option("--html", arguments->html, "Write a page with tables and charts to this file");
-  command->add_option("--fail-if", arguments->gates, "EXPR: exit with 3 when it holds, as 'cycloid.p50 > onnxruntime.p50' (repeatable)")->allow_extra_args(false);
-  command->add_option("--option", arguments->backend_options, "BACKEND.NAME=VALUE: a setting of a backend (repeatable)")->allow_extra_args(false);
-  command->add_option("--time-limit", arguments->time_limit, "Seconds that a worker may take for a request before it counts as hanging")->capture_default_str();
+  command
+      ->add_option("--fail-if", arguments->gates,
+                   "EXPR: exit with 3 when it holds, as 'cycloid.p50 > onnxruntime.p50' (repeatable)")
+      ->allow_extra_args(false);
+  command->add_option("--option", arguments->backend_options, "BACKEND.NAME=VALUE: a setting of a backend (repeatable)")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--time-limit", arguments->time_limit,
+                   "Seconds that a worker may take for a request before it counts as hanging")
+      ->capture_default_str();
   command->footer(kFooter);
   command->callback([command, arguments, input, data, &exit_code] {
     for (const CLI::Option* option : command->parse_order()) {

@@ -121,7 +121,8 @@ struct ElementType {
 
 Result<ElementType> element_type(const std::string& descr, DType raw_type) {
   const auto decline = [&] {
-    return unsupported("an array of numpy type '{}'; save it as a plain number, bool or text type (array.astype(...))", descr);
+    return unsupported("an array of numpy type '{}'; save it as a plain number, bool or text type (array.astype(...))",
+                       descr);
   };
   std::string_view text = descr;
   if (text.empty()) return decline();
@@ -138,11 +139,18 @@ Result<ElementType> element_type(const std::string& descr, DType raw_type) {
   if (error != std::errc() || end != text.data() + text.size() || size > (std::size_t{1} << 30)) return decline();
   type.size = type.kind == 'U' ? size * 4 : size;
   switch (type.kind) {
-    case 'b': type.dtype = size == 1 ? DType::kBool : DType::kUndefined; break;
-    case 'f':
-      type.dtype = size == 4 ? DType::kFloat32 : size == 8 ? DType::kFloat64 : size == 2 ? DType::kFloat16 : DType::kUndefined;
+    case 'b':
+      type.dtype = size == 1 ? DType::kBool : DType::kUndefined;
       break;
-    case 'c': type.dtype = size == 8 ? DType::kComplex64 : size == 16 ? DType::kComplex128 : DType::kUndefined; break;
+    case 'f':
+      type.dtype = size == 4   ? DType::kFloat32
+                   : size == 8 ? DType::kFloat64
+                   : size == 2 ? DType::kFloat16
+                               : DType::kUndefined;
+      break;
+    case 'c':
+      type.dtype = size == 8 ? DType::kComplex64 : size == 16 ? DType::kComplex128 : DType::kUndefined;
+      break;
     case 'i':
       type.dtype = size == 8   ? DType::kInt64
                    : size == 4 ? DType::kInt32
@@ -158,17 +166,21 @@ Result<ElementType> element_type(const std::string& descr, DType raw_type) {
                                : DType::kUndefined;
       break;
     case 'U':
-    case 'S': type.dtype = DType::kString; break;
+    case 'S':
+      type.dtype = DType::kString;
+      break;
     case 'V':
       if (raw_type == DType::kUndefined) {
         return unsupported("an array of raw bytes ('{}'), which does not say its element type", descr);
       }
       if (size_of(raw_type) != size || type.swap) {
-        return invalid_argument("an array of raw elements '{}' where {} has {} bytes", descr, to_string(raw_type), size_of(raw_type));
+        return invalid_argument("an array of raw elements '{}' where {} has {} bytes", descr, to_string(raw_type),
+                                size_of(raw_type));
       }
       type.dtype = raw_type;
       break;
-    default: break;
+    default:
+      break;
   }
   if (type.dtype == DType::kUndefined) return decline();
   return type;
@@ -259,13 +271,15 @@ Result<Tensor> decode(std::span<const std::byte> data, const Header& header, con
   ColumnMajor order(header.dims);
   if (type.dtype == DType::kString) {
     const std::span<std::string> to = tensor.mutable_data<std::string>();
-    for (std::size_t i = 0; i < count; ++i) to[i] = decode_text(data.data() + (reorder ? order.next() : i) * type.size, type);
+    for (std::size_t i = 0; i < count; ++i)
+      to[i] = decode_text(data.data() + (reorder ? order.next() : i) * type.size, type);
     return tensor;
   }
   if (count == 0) return tensor;
   std::byte* const to = tensor.mutable_bytes();
   if (reorder) {
-    for (std::size_t i = 0; i < count; ++i) std::memcpy(to + i * type.size, data.data() + order.next() * type.size, type.size);
+    for (std::size_t i = 0; i < count; ++i)
+      std::memcpy(to + i * type.size, data.data() + order.next() * type.size, type.size);
   } else {
     std::memcpy(to, data.data(), data.size());
   }
@@ -278,22 +292,38 @@ Result<Tensor> decode(std::span<const std::byte> data, const Header& header, con
 
 std::string descr_of(const Tensor& tensor, std::size_t text_width) {
   switch (tensor.dtype()) {
-    case DType::kFloat32: return "<f4";
-    case DType::kFloat64: return "<f8";
-    case DType::kFloat16: return "<f2";
-    case DType::kInt8: return "|i1";
-    case DType::kInt16: return "<i2";
-    case DType::kInt32: return "<i4";
-    case DType::kInt64: return "<i8";
-    case DType::kUInt8: return "|u1";
-    case DType::kUInt16: return "<u2";
-    case DType::kUInt32: return "<u4";
-    case DType::kUInt64: return "<u8";
-    case DType::kBool: return "|b1";
-    case DType::kComplex64: return "<c8";
-    case DType::kComplex128: return "<c16";
-    case DType::kString: return fmt::format("<U{}", text_width);
-    default: return fmt::format("|V{}", size_of(tensor.dtype()));
+    case DType::kFloat32:
+      return "<f4";
+    case DType::kFloat64:
+      return "<f8";
+    case DType::kFloat16:
+      return "<f2";
+    case DType::kInt8:
+      return "|i1";
+    case DType::kInt16:
+      return "<i2";
+    case DType::kInt32:
+      return "<i4";
+    case DType::kInt64:
+      return "<i8";
+    case DType::kUInt8:
+      return "|u1";
+    case DType::kUInt16:
+      return "<u2";
+    case DType::kUInt32:
+      return "<u4";
+    case DType::kUInt64:
+      return "<u8";
+    case DType::kBool:
+      return "|b1";
+    case DType::kComplex64:
+      return "<c8";
+    case DType::kComplex128:
+      return "<c16";
+    case DType::kString:
+      return fmt::format("<U{}", text_width);
+    default:
+      return fmt::format("|V{}", size_of(tensor.dtype()));
   }
 }
 
@@ -301,7 +331,8 @@ std::string descr_of(const Tensor& tensor, std::size_t text_width) {
 
 Result<Tensor> parse_npy(std::span<const std::byte> file, DType raw_type) {
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  if (text.size() < 10 || !text.starts_with(kMagic)) return invalid_argument("not a .npy file (it does not begin as one)");
+  if (text.size() < 10 || !text.starts_with(kMagic))
+    return invalid_argument("not a .npy file (it does not begin as one)");
   const auto byte_at = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(text[i])); };
   const std::size_t version = byte_at(6);
   if (version < 1 || version > 3) return unsupported(".npy format version {}; versions 1 to 3 are known", version);
@@ -318,11 +349,12 @@ Result<Tensor> parse_npy(std::span<const std::byte> file, DType raw_type) {
   const std::size_t left = text.size() - start - length;
   if (!count || (type.size != 0 && static_cast<std::size_t>(*count) > left / type.size) ||
       static_cast<std::size_t>(*count) * type.size != left) {
-    return invalid_argument("not a valid .npy file: {} bytes of elements do not fit shape {} of '{}'", left, to_string(header.dims),
-                            header.descr);
+    return invalid_argument("not a valid .npy file: {} bytes of elements do not fit shape {} of '{}'", left,
+                            to_string(header.dims), header.descr);
   }
   // Elements of no bytes (numpy's empty text type) take no room in the file, yet do in memory.
-  if (type.size == 0 && *count > (1 << 24)) return invalid_argument("not a valid .npy file: {} elements of no bytes", *count);
+  if (type.size == 0 && *count > (1 << 24))
+    return invalid_argument("not a valid .npy file: {} elements of no bytes", *count);
   return decode(file.subspan(start + length), header, type);
 }
 
@@ -344,7 +376,8 @@ Result<std::string> to_npy(const Tensor& tensor) {
   std::string shape;
   for (const std::int64_t dim : tensor.dims()) shape += fmt::format("{},{}", dim, tensor.rank() == 1 ? "" : " ");
   if (tensor.rank() > 1) shape.resize(shape.size() - 2);
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr_of(tensor, width), shape);
+  std::string header =
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr_of(tensor, width), shape);
   const std::size_t unpadded = 10 + header.size() + 1;
   header.append((kHeaderAlignment - unpadded % kHeaderAlignment) % kHeaderAlignment, ' ');
   header += '\n';

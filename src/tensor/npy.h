@@ -1,4 +1,5 @@
-// Tensors in numpy's .npy files (format versions 1.0 to 3.0, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+// Tensors in numpy's .npy files (format versions 1.0 to 3.0,
+// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 //
 // numpy names no bfloat16, float8 or 4-bit types: ml_dtypes' arrays are saved as raw bytes ('|V2', '|V1'), one byte for
 // each element narrower than that. They are written so, and read back where the caller says which type they are.

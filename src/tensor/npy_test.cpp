@@ -92,7 +92,8 @@ TEST(Npy, ReadsColumnMajorAndBigEndian) {
 }
 
 TEST(Npy, BoolsAreZeroOrOneWhateverTheFileHolds) {
-  const auto tensor = parse(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }\n", std::string("\0\x7f\1", 3)));
+  const auto tensor =
+      parse(npy("{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }\n", std::string("\0\x7f\1", 3)));
   ASSERT_TRUE(tensor.ok());
   for (int i = 0; i < 3; ++i) EXPECT_EQ(static_cast<int>(tensor->bytes()[i]), i == 0 ? 0 : 1);
 }
@@ -114,7 +115,8 @@ TEST(Npy, HostileFilesAreErrors) {
   EXPECT_THAT(error_of(npy("{'descr': '|O', 'fortran_order': False, 'shape': ()}", "")), HasSubstr("numpy type '|O'"));
   EXPECT_THAT(error_of(npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': ()}", "")), HasSubstr("record"));
   EXPECT_THAT(error_of(npy("{'descr': '|V2', 'fortran_order': False, 'shape': ()}", "ab")), HasSubstr("raw bytes"));
-  EXPECT_THAT(error_of(npy("{'descr': '<U0', 'fortran_order': False, 'shape': (9999999999,)}", "")), HasSubstr("no bytes"));
+  EXPECT_THAT(error_of(npy("{'descr': '<U0', 'fortran_order': False, 'shape': (9999999999,)}", "")),
+              HasSubstr("no bytes"));
   EXPECT_THAT(error_of(npy("{}", "")), HasSubstr("lacks"));
   std::string cut = with_shape("(2,)");
   for (std::size_t n = 0; n < cut.size(); ++n) EXPECT_NE(error_of(cut.substr(0, n)), "no error") << n;
@@ -126,10 +128,11 @@ TEST_F(NpyFiles, AgreeWithNumpy) {
   ASSERT_TRUE(write_npy(path("s.npy"), Tensor::of<std::string>({2}, {"ab", "ü😀"})).ok());
   ASSERT_TRUE(write_npy(path("0.npy"), Tensor::scalar<std::int64_t>(-7)).ok());
   EXPECT_TRUE(Python::run("a = np.load('" + path("a.npy") +
-                          "'); assert a.dtype == np.float32 and (a == [[1, 2, 3], [4, 5, 6.5]]).all(); np.save('" + path("b.npy") +
-                          "', np.asfortranarray(a.astype('>f8')))"));
-  EXPECT_TRUE(Python::run("s = np.load('" + path("s.npy") + "'); assert s.tolist() == ['ab', '\\u00fc\\U0001f600']; z = np.load('" +
-                          path("0.npy") + "'); assert z.shape == () and z == -7"));
+                          "'); assert a.dtype == np.float32 and (a == [[1, 2, 3], [4, 5, 6.5]]).all(); np.save('" +
+                          path("b.npy") + "', np.asfortranarray(a.astype('>f8')))"));
+  EXPECT_TRUE(Python::run("s = np.load('" + path("s.npy") +
+                          "'); assert s.tolist() == ['ab', '\\u00fc\\U0001f600']; z = np.load('" + path("0.npy") +
+                          "'); assert z.shape == () and z == -7"));
   const auto back = read_npy(path("b.npy"));
   ASSERT_TRUE(back.ok()) << back.error().message();
   EXPECT_THAT(back->data<double>(), ElementsAre(1, 2, 3, 4, 5, 6.5));
