@@ -36,7 +36,7 @@ struct MeasurePlan {
   int rounds = 32;            // 1 <= rounds <= loops
   WarmUp warmup;
   std::uint64_t seed = 0;
-  double time_limit_s = 300;  // of one request to a worker
+  double time_limit_s = 600;  // of one request to a worker
   Tolerance tolerance;
   // Backends whose outputs may be the reference, the first choice first. The first that gives outputs is it.
   std::vector<std::string> references;

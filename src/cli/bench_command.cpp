@@ -59,7 +59,7 @@ struct Arguments {
   std::string html;
   std::vector<std::string> gates;
   std::vector<std::string> backend_options;
-  double time_limit = 300;
+  double time_limit = 600;
   std::vector<std::string> order;  // of --input and --input-data, as they were given: "input", "input-data", ...
 };
 
