@@ -19,13 +19,13 @@ function byMedian(a, b) {
 
 function speedupText(run, reference) {
   if (run.backend === reference) return "reference";
+  if (run.speedup && run.speedup.no_difference) return "no difference";
   return run.speedup ? `${run.speedup.ratio.toFixed(2)}×` : DASH;
 }
 
 function intervalText(run, reference) {
   if (run.backend === reference || !run.speedup || run.speedup.low === null) return null;
-  const range = `${run.speedup.low.toFixed(2)}–${run.speedup.high.toFixed(2)}`;
-  return run.speedup.no_difference ? `${range}, no difference` : range;
+  return `${run.speedup.low.toFixed(2)}–${run.speedup.high.toFixed(2)}`;
 }
 
 function tile(label, value, detail) {
@@ -37,7 +37,10 @@ function headline({runs, group, noise}, unit) {
   const tiles = element("div", {class: "tiles"});
   if (good.length > 0) {
     const best = good[0];
-    const against = best.backend === group.reference || !best.speedup ? "" : `, ${speedupText(best, group.reference)} as fast as ${group.reference}`;
+    let against = "";
+    if (best.backend !== group.reference && best.speedup) {
+      against = best.speedup.no_difference ? `; no difference from ${group.reference} to speak of` : `, ${speedupText(best, group.reference)} as fast as ${group.reference}`;
+    }
     tiles.append(tile("Fastest", best.backend, `median ${digits(best.latency_us.p50 * unit.scale)} ${unit.name}${against}`));
   }
   const steady = good.filter((run) => run.steadiness !== null).sort((a, b) => a.steadiness - b.steadiness);
