@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -305,6 +307,55 @@ def test_answers_before_a_load_and_quits(fresh_worker):
 def test_ends_with_its_input(fresh_worker):
     fresh_worker.process.stdin.close()
     assert fresh_worker.process.wait(timeout=60) == 0
+
+
+def list_backends(**environment):
+    listed = subprocess.run(
+        [str(CLI), "backends", "--json"], capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+    )
+    assert listed.returncode == 0, listed.stderr
+    return {b["name"]: b for b in json.loads(listed.stdout)["backends"]}
+
+
+def test_says_why_a_backend_is_not_available(tmp_path):
+    without_python = list_backends(CYCLOID_PYTHON=str(tmp_path / "no-python"), CYCLOID_ONNXRUNTIME="")
+    for name in ("pytorch", "torchscript", "torch-compile", "onnxruntime"):
+        assert not without_python[name]["available"]
+        assert "no-python" in without_python[name]["reason"]
+    assert without_python["cycloid"]["available"]
+    assert without_python["noise"]["available"]
+
+    # A Python that has no packages: the command that would help is named.
+    bare = tmp_path / "bare-python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    bare.chmod(0o755)
+    without_packages = list_backends(CYCLOID_PYTHON=str(bare), CYCLOID_ONNXRUNTIME="")
+    assert "onnxruntime" in without_packages["onnxruntime"]["reason"]
+    assert "pip install onnxruntime" in without_packages["onnxruntime"]["remedy"]
+
+    text_file = tmp_path / "libonnxruntime.so"
+    text_file.write_text("no library")
+    for path, word in ((tmp_path / "absent.so", "absent.so"), (text_file, "libonnxruntime.so")):
+        broken = list_backends(CYCLOID_ONNXRUNTIME=str(path))
+        assert not broken["onnxruntime"]["available"]
+        assert word in broken["onnxruntime"]["reason"]
+
+
+def test_refuses_a_provider_that_is_not_there(pool, probes, models, inputs):
+    if not probes["onnxruntime"]["available"]:
+        pytest.skip(probes["onnxruntime"]["reason"])
+    worker = pool("onnxruntime")
+    reply = load(worker, "onnxruntime", models.good, inputs, options={"providers": "Abacus,CPU"})
+    assert_refused(reply, "Abacus", "CPUExecutionProvider")
+    assert reply["code"] == "unavailable"
+    options = {
+        "providers": "CPUExecutionProvider",
+        "session.intra_op.allow_spinning": "0",
+        "execution_mode": "parallel",
+    }
+    reply = load(worker, "onnxruntime", models.good, inputs, options=options)
+    assert reply["ok"], reply
+    assert reply["settings"]["session.intra_op.allow_spinning"] == "0"
 
 
 @pytest.mark.parametrize("backend", ("onnxruntime", "openvino", "cycloid"))

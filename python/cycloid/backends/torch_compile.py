@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 
-from cycloid.backends import Session, prepare_torch, torch_availability, torch_settings
+from cycloid.backends import Session, prepare_torch, to_channels_last, torch_availability, torch_settings
 from cycloid.errors import FAILED, UNSUPPORTED, CycloidError, one_line
 from cycloid.modules import load_python_module
 from cycloid.options import BOOL, Option, resolve
@@ -17,6 +17,12 @@ OPTIONS = (
         "default",
         "torch.compile's mode",
         ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"),
+    ),
+    Option(
+        "memory_format",
+        "contiguous",
+        "layout of the parameters and inputs of 2-D convolutions",
+        ("contiguous", "channels_last"),
     ),
     Option("freezing", "true", "parameters become constants, packed once (torch._inductor.config.freezing)", BOOL),
     Option("flush_denormals", "true", "treat subnormal floats as zero (torch.set_flush_denormal)", BOOL),
@@ -60,6 +66,8 @@ def load(request, threads):
     inductor.compile_threads = 1  # a pool of compiler processes would outlive the load and disturb the runs
     module = load_python_module(request["model"])
     arguments = bind_arguments(forward_signature(module), read_inputs(request.get("inputs", [])))
+    if values["memory_format"] == "channels_last":
+        module, arguments = to_channels_last(module, arguments)
     torch._dynamo.reset()
     compiled = torch.compile(module, mode=values["mode"], dynamic=False)
     try:
