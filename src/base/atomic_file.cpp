@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 
@@ -54,6 +55,43 @@ Status write_file_atomically(const std::string& path, std::string_view bytes) {
     ::unlink(temporary.c_str());
     return error;
   }
+  return {};
+}
+
+AtomicFile::AtomicFile(std::string path, std::string temporary, int fd)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})), fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(temporary_, other.temporary_);
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return system_error("write", path);
+  return AtomicFile(path, std::move(temporary), fd);
+}
+
+Status AtomicFile::write(std::string_view bytes) {
+  if (!write_all(fd_, bytes)) return system_error("write", path_);
+  return {};
+}
+
+Status AtomicFile::commit() {
+  if (::close(std::exchange(fd_, -1)) != 0) return system_error("write", path_);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error("write", path_);
+  temporary_.clear();
   return {};
 }
 

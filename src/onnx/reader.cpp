@@ -176,7 +176,7 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 Result<ModelIr> read_model(std::span<const std::byte> bytes, const std::optional<std::string>& folder,
-                         const std::shared_ptr<const void>& owner) {
+                           const std::shared_ptr<const void>& owner) {
   return guarded([&]() -> Result<ModelIr> {
     ReadContext context;
     context.owner = owner;

@@ -32,7 +32,7 @@ Result<ModelIr> read_model(const std::string& path);
 // From bytes in memory. With an `owner` that keeps them alive, tensors borrow them; without, they copy. External data
 // is looked for in `folder`, and is an error without one.
 Result<ModelIr> read_model(std::span<const std::byte> bytes, const std::optional<std::string>& folder = {},
-                         const std::shared_ptr<const void>& owner = nullptr);
+                           const std::shared_ptr<const void>& owner = nullptr);
 
 // A file that holds one TensorProto (.pb), as models' test data does.
 Result<Tensor> read_tensor_file(const std::string& path);
