@@ -6,8 +6,11 @@ namespace cycloid {
 
 void add_linalg_ops(OpList& list) {
   list.insert(list.end(), {
+                              &kDet,
+                              &kEinsum,
                               &kGemm,
                               &kMatMul,
+                              &kTrilu,
                           });
 }
 

@@ -6,13 +6,19 @@ namespace cycloid {
 
 void add_nn_ops(OpList& list) {
   list.insert(list.end(), {
+                              &kAttention,
                               &kAveragePool,
                               &kConv,
+                              &kConvTranspose,
+                              &kDepthToSpace,
                               &kGlobalAveragePool,
                               &kGlobalLpPool,
                               &kGlobalMaxPool,
                               &kLpPool,
                               &kMaxPool,
+                              &kResize,
+                              &kRotaryEmbedding,
+                              &kSpaceToDepth,
                           });
 }
 
