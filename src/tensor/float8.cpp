@@ -98,7 +98,7 @@ std::uint8_t float_to_float8(DType dtype, float x, bool saturate, PowerRounding 
     return static_cast<std::uint8_t>(negative ? magnitude | sign_bit : magnitude);
   };
   if (std::isnan(x)) {
-    if (format.nan == 0) return format.largest;  // float4 has no NaN
+    if (format.nan == 0) return static_cast<std::uint8_t>(sign_bit);  // float4 has none: -0, as ml_dtypes and ONNX's tests have it
     return format.unsigned_zero ? format.nan : signed_bits(format.nan);
   }
   const auto overflow = [&] {
