@@ -264,7 +264,7 @@ Result<std::vector<Datum>> evaluate(const ModelIr& model, std::span<const Datum>
 Result<std::vector<Datum>> evaluate_node(const ModelIr& model, const Graph& graph, const Node& node, std::span<const Datum* const> inputs,
                                          const std::function<const Datum*(ValueId)>& captures, const EvaluateLimits& limits) {
   Interpreter interpreter(model, limits);
-  return interpreter.run_node(graph, node, inputs, captures, 0);
+  return interpreter.run_node(graph, node, inputs, captures, 0).in(describe(graph, node));
 }
 
 }  // namespace cycloid

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "ops/infer.h"
+#include "ops/infer_node.h"
 #include "ops/op.h"
 
 namespace cycloid {
@@ -15,7 +16,7 @@ constexpr std::int64_t kMaxFollowed = 1024;
 
 // One graph under inference, and what is known of its values.
 struct Scope {
-  ModelIr& model;
+  const ModelIr& model;
   Graph& graph;
   Scope* outer;
   int depth;
@@ -271,6 +272,11 @@ Status infer_graph(Scope& scope) {
 Status infer_types(ModelIr& model) {
   Scope scope{model, model.graph, nullptr, 0, {}, {}};
   return infer_graph(scope);
+}
+
+Status infer_node(const ModelIr& model, Graph& graph, NodeId id) {
+  Scope scope{model, graph, nullptr, 0, {}, {}};
+  return infer_node(scope, id).in(describe(graph, graph.node(id)));
 }
 
 }  // namespace cycloid

@@ -1,0 +1,26 @@
+// The estimate by which the driver decides: what a set of nodes takes on an ordinary processor.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "graph/graph.h"
+#include "rewrite/ledger.h"
+
+namespace cycloid {
+
+struct NodeCosts {
+  std::optional<std::int64_t> flops = 0;
+  std::optional<std::int64_t> bytes = 0;
+  // In bytes of memory traffic. One number, so that changes can be compared: a FLOP counts 1/8 byte (a core of today does
+  // about 100 GFLOP/s and streams about 12 GB/s), a node 4096 bytes (some 300 ns of a runtime's overhead). Symbolic sizes count
+  // as 16, which keeps the comparison meaningful where both sides depend on them.
+  double weight = 0;
+};
+
+NodeCosts costs_of(const Graph& graph, std::span<const NodeId> nodes);
+
+Totals totals_of(const Graph& graph);
+
+}  // namespace cycloid

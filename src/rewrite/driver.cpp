@@ -1,0 +1,170 @@
+#include "rewrite/driver.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/error.h"
+#include "ops/infer_node.h"
+#include "rewrite/comparison.h"
+#include "rewrite/cost.h"
+#include "rewrite/shadow.h"
+
+namespace cycloid {
+namespace {
+
+class Driver {
+ public:
+  Driver(ModelIr& model, const OptimizeOptions& options, Ledger& ledger) : model_(model), options_(options), ledger_(ledger) {
+    for (const Rule* rule : all_rules()) {
+      if (options.disabled.contains(rule->name)) continue;
+      if (options.only.empty() || options.only.contains(rule->name)) rules_.push_back(rule);
+    }
+  }
+
+  Status run() {
+    for (const auto& sample : options_.samples) {
+      auto shadow = Shadow::compute(model_, sample, options_.max_sample_bytes);
+      if (shadow) {
+        shadows_.push_back(*std::move(shadow));
+      } else {
+        unverified_ = shadow.error().message();
+      }
+    }
+    if (options_.samples.empty()) unverified_ = "no sample inputs";
+    return optimize_graph(model_.graph, "");
+  }
+
+ private:
+  // Sweeps over the nodes until a whole sweep changes nothing. Ids of erased nodes are not reused, so a copy of the
+  // order is safe to walk while the graph changes.
+  Status optimize_graph(Graph& graph, const std::string& where) {
+    bool changed = true;
+    while (changed) {
+      changed = false;
+      const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
+      for (const NodeId id : nodes) {
+        if (!graph.alive(id)) continue;
+        CYCLOID_TRY(optimize_subgraphs(graph, id, where));
+        for (const Rule* rule : rules_) {
+          if (!graph.alive(id)) break;
+          CYCLOID_ASSIGN(const bool applied, try_rule(graph, *rule, id, where));
+          changed = changed || applied;
+        }
+      }
+    }
+    return {};
+  }
+
+  Status optimize_subgraphs(Graph& graph, NodeId id, const std::string& where) {
+    const Attributes attributes = graph.node(id).attributes;
+    for (const auto& [name, attribute] : attributes) {
+      const auto* body = std::get_if<GraphPtr>(&attribute);
+      if (body == nullptr) continue;
+      Graph copy = **body;
+      const std::size_t before = ledger_.applications.size();
+      CYCLOID_TRY(optimize_graph(copy, fmt::format("{}{}, {}", where.empty() ? "" : where + ", ", describe(graph, graph.node(id)), name)));
+      if (ledger_.applications.size() != before) graph.set_attribute(id, name, std::make_shared<const Graph>(std::move(copy)));
+    }
+    return {};
+  }
+
+  Result<bool> try_rule(Graph& graph, const Rule& rule, NodeId id, const std::string& where) {
+    const Node& node = graph.node(id);
+    if (!rule.roots.empty() && (!node.domain.empty() || std::ranges::find(rule.roots, node.op_type) == rule.roots.end())) return false;
+    if (refused_.contains({&graph, &rule, id})) return false;
+    const std::optional<Patch> patch = rule.propose({.graph = graph, .model = model_}, id);
+    if (!patch) return false;
+    if (ledger_.applications.size() >= options_.max_applications) {
+      return make_error(ErrorCode::kResourceExhausted, "rule '{}' still applies after {} changes: some rules undo each other", rule.name,
+                        options_.max_applications);
+    }
+    const std::string description = describe(graph, node);
+    RuleApplication application{.rule = &rule, .where = where};
+    const auto approve = [&](const Graph& candidate, const Patch::Proposal& proposal) -> Status {
+      CYCLOID_TRY(weigh(candidate, rule, proposal, application));
+      return check(candidate, rule, proposal, where, application);
+    };
+    const auto infer = [&](Graph& g, NodeId n) { return infer_node(model_, g, n); };
+    auto applied = patch->apply(graph, infer, approve);
+    if (!applied) {
+      refused_.emplace(&graph, &rule, id);
+      ledger_.refusals.push_back({&rule, where, description, applied.error().message()});
+      return false;
+    }
+    application.removed = std::move(applied->removed);
+    for (const NodeId added : applied->added) application.added.push_back(describe(graph, graph.node(added)));
+    ledger_.applications.push_back(std::move(application));
+    if (options_.verify_graph) CYCLOID_TRY(verify(graph).in(fmt::format("after rule '{}' at {}", rule.name, description)));
+    return true;
+  }
+
+  // Says what the change saves, and refuses one that saves nothing where its rule leaves that to the cost.
+  static Status weigh(const Graph& graph, const Rule& rule, const Patch::Proposal& proposal, RuleApplication& application) {
+    const NodeCosts gone = costs_of(graph, proposal.dying);
+    const NodeCosts come = costs_of(graph, proposal.added);
+    if (gone.flops && come.flops) application.flops_saved = *gone.flops - *come.flops;
+    if (gone.bytes && come.bytes) application.bytes_saved = *gone.bytes - *come.bytes;
+    if (rule.cost_decides && come.weight >= gone.weight) {
+      return unsupported("it would not be cheaper: {:.3g} instead of {:.3g} byte equivalents", come.weight, gone.weight);
+    }
+    return {};
+  }
+
+  Status check(const Graph& graph, const Rule& rule, const Patch::Proposal& proposal, const std::string& where,
+               RuleApplication& application) {
+    if (!where.empty()) application.unverified = "inside a subgraph";
+    if (shadows_.empty()) application.unverified = unverified_;
+    if (!application.unverified.empty()) return {};
+    double max_abs = 0;
+    double max_rel = 0;
+    for (Shadow& shadow : shadows_) {
+      CYCLOID_TRY(shadow.extend(model_, graph, proposal.added));
+      for (const auto& [from, to] : proposal.replacements) {
+        const Datum* expected = shadow.find(graph, from);
+        const Datum* actual = shadow.find(graph, to);
+        if (expected == nullptr || actual == nullptr) return unsupported("a value to compare is not known");
+        const Difference difference = compare(*expected, *actual, rule.exact);
+        max_abs = std::max(max_abs, difference.max_abs);
+        max_rel = std::max(max_rel, difference.max_rel);
+        if (!difference.same) {
+          return make_error(ErrorCode::kFailed, "'{}' would differ by {:.3g} ({:.3g} of its largest value) on sample inputs",
+                            graph.value(from).name, difference.max_abs, difference.max_rel);
+        }
+      }
+    }
+    application.max_abs_error = max_abs;
+    application.max_rel_error = max_rel;
+    return {};
+  }
+
+  ModelIr& model_;
+  const OptimizeOptions& options_;
+  Ledger& ledger_;
+  std::vector<const Rule*> rules_;
+  std::set<std::tuple<const Graph*, const Rule*, NodeId>> refused_;  // asked once, not in every sweep
+  std::vector<Shadow> shadows_;
+  std::string unverified_;
+};
+
+Status check_names(const OptimizeOptions& options) {
+  for (const auto* names : {&options.disabled, &options.only}) {
+    for (const std::string& name : *names) {
+      if (find_rule(name) == nullptr) return invalid_argument("there is no rule '{}'; `cycloid rules` lists them", name);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Optimized> optimize(const ModelIr& model, const OptimizeOptions& options) {
+  CYCLOID_TRY(check_names(options));
+  Optimized result{.model = model, .ledger = {}};
+  result.ledger.before = totals_of(result.model.graph);
+  CYCLOID_TRY(Driver(result.model, options, result.ledger).run());
+  result.model.graph.remove_dead();
+  result.ledger.after = totals_of(result.model.graph);
+  return result;
+}
+
+}  // namespace cycloid

@@ -1,0 +1,239 @@
+#include "rewrite/patch.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+
+namespace cycloid {
+
+Patch::Ref Patch::constant(std::string name_hint, Tensor tensor) {
+  constants_.emplace_back(std::move(name_hint), std::move(tensor));
+  return Ref(std::in_place, Ref::NewConstant{constants_.size() - 1});
+}
+
+Patch::Ref Patch::node(std::string op_type, std::vector<Ref> inputs, Attributes attributes, std::string domain) {
+  return node_with_outputs(1, std::move(op_type), std::move(inputs), std::move(attributes), std::move(domain))[0];
+}
+
+std::vector<Patch::Ref> Patch::node_with_outputs(std::size_t outputs, std::string op_type, std::vector<Ref> inputs,
+                                                 Attributes attributes, std::string domain) {
+  nodes_.push_back({std::move(op_type), std::move(domain), std::move(inputs), std::move(attributes), outputs});
+  std::vector<Ref> refs;
+  for (std::uint32_t i = 0; i < outputs; ++i) refs.push_back(Ref(std::in_place, Ref::NewOutput{nodes_.size() - 1, i}));
+  return refs;
+}
+
+// One application of a patch to a graph. add() can be undone; replace() cannot fail.
+class Patch::Application {
+ public:
+  Application(const Patch& patch, Graph& graph) : patch_(patch), graph_(graph) {
+    for (const NodeId id : graph.nodes()) position_.emplace(id, position_.size());
+  }
+
+  Status add(const InferNode& infer) {
+    for (const auto& [name, tensor] : patch_.constants_) constants_.push_back(graph_.add_constant(name, tensor));
+    const NodeId before = first_replaced();
+    const std::string hint = patch_.replacements_.empty() ? std::string() : graph_.value(patch_.replacements_[0].first).name;
+    for (const NewNode& made : patch_.nodes_) {
+      Node node;
+      node.op_type = made.op_type;
+      node.domain = made.domain;
+      node.attributes = made.attributes;
+      for (const Ref& input : made.inputs) node.inputs.push_back(resolve(input));
+      std::vector<Graph::Output> outputs;
+      for (std::size_t i = 0; i < made.outputs; ++i) outputs.push_back({graph_.fresh_name(hint), {}});
+      added_.push_back(graph_.add_node(std::move(node), std::move(outputs), before));
+      CYCLOID_TRY(infer(graph_, added_.back()));
+    }
+    for (const auto& [from, ref] : patch_.replacements_) replacements_.emplace_back(from, resolve(ref));
+    return {};
+  }
+
+  Status check() {
+    for (const auto& [from, to] : replacements_) {
+      const Value& old_value = graph_.value(from);
+      auto merged = merge(old_value.type, graph_.value(to).type);  // facts already found are kept
+      if (!merged) return merged.error().in(fmt::format("the replacement of '{}'", old_value.name));
+      merged_.push_back(*std::move(merged));
+      if (graph_.is_output(from) && !can_be_output(to) && old_value.uses.empty()) {
+        return unsupported("the graph output '{}' cannot become '{}'", old_value.name, graph_.value(to).name);
+      }
+    }
+    return check_no_cycle();
+  }
+
+  void undo() {
+    for (auto at = added_.rbegin(); at != added_.rend(); ++at) graph_.erase_node(*at);
+    for (const ValueId id : constants_) graph_.erase_value(id);
+  }
+
+  Applied replace() {
+    for (std::size_t i = 0; i < replacements_.size(); ++i) {
+      const auto [from, to] = replacements_[i];
+      graph_.set_type(to, merged_[i]);
+      if (!graph_.is_output(from)) {
+        graph_.replace_uses(from, to);
+      } else if (can_be_output(to)) {
+        const std::string name = graph_.value(from).name;
+        graph_.replace_uses(from, to);
+        graph_.rename(to, name);
+      } else {  // uses by nodes alone move
+        const std::vector<ValueId> outputs(graph_.outputs().begin(), graph_.outputs().end());
+        graph_.replace_uses(from, to);
+        graph_.set_outputs(outputs);
+      }
+    }
+    CYCLOID_CHECK(graph_.sort().ok());
+    return remove_dead();
+  }
+
+  Status approve(const Approve& approve) const {
+    const std::vector<NodeId> dying = nodes_that_die();
+    return approve(graph_, {.added = added_, .dying = dying, .replacements = replacements_});
+  }
+
+ private:
+  ValueId resolve(const Ref& ref) const {
+    if (const auto* existing = std::get_if<ValueId>(&ref.state_)) return *existing;
+    if (const auto* made = std::get_if<Ref::NewConstant>(&ref.state_)) return constants_[made->index];
+    const auto& output = std::get<Ref::NewOutput>(ref.state_);
+    return graph_.node(added_[output.node]).outputs[output.output];
+  }
+
+  // Where new nodes go: before the first producer they replace. sort() mends the order where they need later values.
+  NodeId first_replaced() const {
+    NodeId first;
+    for (const auto& [from, to] : patch_.replacements_) {
+      const Value& value = graph_.value(from);
+      if (value.kind != Value::Kind::kOutput) continue;
+      if (!first.valid() || position_.at(value.producer) < position_.at(first)) first = value.producer;
+    }
+    return first;
+  }
+
+  bool can_be_output(ValueId id) const { return graph_.value(id).kind == Value::Kind::kOutput && !graph_.is_output(id); }
+
+  // After the replacement, every user of `from` depends on what the replacement depends on. A cycle needs one of these
+  // to come after `from`; so only nodes behind the first replaced producer are searched.
+  Status check_no_cycle() const {
+    std::set<ValueId> from_values;
+    std::size_t first = position_.size();
+    for (const auto& [from, to] : replacements_) {
+      from_values.insert(from);
+      const Value& value = graph_.value(from);
+      if (value.kind != Value::Kind::kOutput) return unsupported("'{}' is not made by a node, and cannot be replaced", value.name);
+      first = std::min(first, position_.at(value.producer));
+    }
+    std::vector<ValueId> pending;
+    std::set<NodeId> seen(added_.begin(), added_.end());
+    const auto push_inputs = [&](NodeId id) {
+      for (const ValueId input : graph_.node(id).inputs) {
+        if (input.valid()) pending.push_back(input);
+      }
+      for_each_subgraph(graph_.node(id), [&](const std::string&, const Graph& body) {
+        for (const ValueId capture : body.captures()) pending.push_back(body.value(capture).outer);
+      });
+    };
+    for (const NodeId id : added_) push_inputs(id);
+    for (const auto& [from, to] : replacements_) {
+      const Value& value = graph_.value(to);
+      if (value.kind == Value::Kind::kOutput && !seen.contains(value.producer)) pending.push_back(to);
+    }
+    while (!pending.empty()) {
+      const ValueId id = pending.back();
+      pending.pop_back();
+      if (from_values.contains(id)) return unsupported("'{}' would depend on itself", graph_.value(id).name);
+      const Value& value = graph_.value(id);
+      if (value.kind != Value::Kind::kOutput || seen.contains(value.producer)) continue;
+      if (position_.at(value.producer) < first) continue;
+      seen.insert(value.producer);
+      push_inputs(value.producer);
+    }
+    return {};
+  }
+
+  // What remove_dead() will remove: nodes whose outputs lose their last use, and what only they used.
+  std::vector<NodeId> nodes_that_die() const {
+    std::map<ValueId, std::size_t> lost;  // uses that go away
+    std::vector<ValueId> pending;
+    std::set<ValueId> replaced_outputs;
+    for (const auto& [from, to] : replacements_) {
+      lost[from] = graph_.value(from).uses.size();
+      if (graph_.is_output(from) && can_be_output(to)) replaced_outputs.insert(from);
+      pending.push_back(from);
+    }
+    const auto dead = [&](ValueId id) {
+      if (!id.valid()) return true;
+      const auto at = lost.find(id);
+      return graph_.value(id).uses.size() <= (at == lost.end() ? 0 : at->second) &&
+             (!graph_.is_output(id) || replaced_outputs.contains(id));
+    };
+    std::vector<NodeId> dying;
+    std::set<NodeId> seen(added_.begin(), added_.end());
+    while (!pending.empty()) {
+      const ValueId id = pending.back();
+      pending.pop_back();
+      const Value& value = graph_.value(id);
+      if (value.kind != Value::Kind::kOutput || seen.contains(value.producer)) continue;
+      const Node& node = graph_.node(value.producer);
+      if (!std::ranges::all_of(node.outputs, dead)) continue;
+      seen.insert(value.producer);
+      dying.push_back(value.producer);
+      std::set<ValueId> used;
+      for (const ValueId input : node.inputs) {
+        if (!input.valid()) continue;
+        ++lost[input];
+        used.insert(input);
+      }
+      for_each_subgraph(node, [&](const std::string&, const Graph& body) {
+        for (const ValueId capture : body.captures()) {
+          const ValueId outer = body.value(capture).outer;
+          if (used.insert(outer).second) ++lost[outer];
+        }
+      });
+      pending.insert(pending.end(), used.begin(), used.end());
+    }
+    return dying;
+  }
+
+  Applied remove_dead() {
+    Applied applied;
+    std::vector<std::pair<NodeId, std::string>> old_nodes;
+    const std::set<NodeId> added(added_.begin(), added_.end());
+    for (const NodeId id : graph_.nodes()) {
+      if (!added.contains(id)) old_nodes.emplace_back(id, describe(graph_, graph_.node(id)));
+    }
+    graph_.remove_dead();
+    for (auto& [id, description] : old_nodes) {
+      if (!graph_.alive(id)) applied.removed.push_back(std::move(description));
+    }
+    for (const NodeId id : added_) {
+      if (graph_.alive(id)) applied.added.push_back(id);
+    }
+    return applied;
+  }
+
+  const Patch& patch_;
+  Graph& graph_;
+  std::map<NodeId, std::size_t> position_;
+  std::vector<ValueId> constants_;
+  std::vector<NodeId> added_;
+  std::vector<std::pair<ValueId, ValueId>> replacements_;
+  std::vector<ValueType> merged_;
+};
+
+Result<Patch::Applied> Patch::apply(Graph& graph, const InferNode& infer, const Approve& approve) const {
+  Application application(*this, graph);
+  Status status = application.add(infer);
+  if (status) status = application.check();
+  if (status && approve) status = application.approve(approve);
+  if (!status) {
+    application.undo();
+    return status.error();
+  }
+  return application.replace();
+}
+
+}  // namespace cycloid

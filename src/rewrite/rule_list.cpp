@@ -1,0 +1,19 @@
+#include <array>
+
+#include "rewrite/rules/rules.h"
+
+namespace cycloid {
+namespace {
+
+// The order matters for what is found first, not for what is found: the driver sweeps until nothing changes. What makes
+// the graph smaller comes first, so that later rules see the plain form.
+constexpr std::array kRules = {
+    &kDropIdentity, &kDropCast,          &kFoldConstants,    &kMergeEqualNodes,           &kDropTranspose,
+    &kComposeTransposes, &kTransposeThroughElementwise, &kComposeReshapes, &kFoldBatchNormIntoConv,
+};
+
+}  // namespace
+
+std::span<const Rule* const> all_rules() { return kRules; }
+
+}  // namespace cycloid

@@ -1,0 +1,110 @@
+// What the tests of rules share. A rule's test says, on graphs written as text: where it fires and what it leaves, where
+// it must not fire, and (always) that the outputs stay the same on random inputs.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <string>
+#include <string_view>
+
+#include "graph/text.h"
+#include "ops/op.h"
+#include "rewrite/comparison.h"
+#include "rewrite/driver.h"
+
+namespace cycloid::testing {
+
+inline ModelIr parse_typed(std::string_view text) {
+  auto model = parse_model(text);
+  EXPECT_TRUE(model.ok()) << (model.ok() ? "" : model.error().message());
+  if (!model) return {};
+  const Status status = infer_types(*model);
+  EXPECT_TRUE(status.ok()) << (status.ok() ? "" : status.error().message());
+  return *std::move(model);
+}
+
+// Inputs for the model with every symbolic size `size`: floats from a normal distribution, integers in [0, 2).
+inline std::vector<Datum> random_inputs(const ModelIr& model, std::int64_t size, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<Datum> inputs;
+  for (const ValueId id : model.graph.inputs()) {
+    const ValueType& type = model.graph.value(id).type;
+    Dims dims;
+    for (const Dim& dim : type.shape.value_or(Shape{})) dims.push_back(dim.known().value_or(size));
+    Tensor tensor = Tensor::zeros(type.dtype, dims).value();
+    const bool known = dispatch<float, double, std::int32_t, std::int64_t, bool>(type.dtype, [&]<class T>(T) {
+      std::normal_distribution<double> normal;
+      for (T& element : tensor.mutable_data<T>()) {
+        if constexpr (std::is_floating_point_v<T>) {
+          element = static_cast<T>(normal(random));
+        } else {
+          element = static_cast<T>(random() % 2);
+        }
+      }
+    });
+    EXPECT_TRUE(known) << "no random inputs of type " << to_string(type.dtype);
+    inputs.emplace_back(std::move(tensor));
+  }
+  return inputs;
+}
+
+// The graph printed with intermediate values renamed in order, so that only structure counts.
+inline std::string canonical(const ModelIr& model) {
+  Graph graph = model.graph;
+  graph.set_name("g");
+  int next = 0;
+  const auto rename = [&](ValueId id) {
+    if (id.valid() && !graph.is_output(id)) graph.rename(id, "%" + std::to_string(next++));
+  };
+  for (const ValueId id : graph.inputs()) graph.set_type(id, {});
+  for (const NodeId id : std::vector<NodeId>(graph.nodes().begin(), graph.nodes().end())) {
+    const Node node = graph.node(id);
+    for (const ValueId input : node.inputs) {
+      if (graph.constant(input) != nullptr && graph.value(input).name[0] != '%') rename(input);
+    }
+    for (const ValueId output : node.outputs) rename(output);
+  }
+  for (const ValueId id : graph.outputs()) graph.set_type(id, {});
+  return print(graph, {.types = false});
+}
+
+inline Optimized apply_alone(const Rule& rule, const ModelIr& model, std::int64_t size) {
+  OptimizeOptions options;
+  options.only = {std::string(rule.name)};
+  options.samples = {random_inputs(model, size, 1)};
+  options.verify_graph = true;
+  auto result = optimize(model, options);
+  EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message());
+  return result.ok() ? *std::move(result) : Optimized{};
+}
+
+// The rule alone turns `before` into `after` (up to the names of values made on the way), and the outputs on seeded
+// random inputs do not change. Symbolic sizes are run as 1, 2 and 5.
+inline void expect_rewrites(const Rule& rule, std::string_view before, std::string_view after) {
+  const ModelIr model = parse_typed(before);
+  const Optimized optimized = apply_alone(rule, model, 2);
+  for (const RuleRefusal& refusal : optimized.ledger.refusals) ADD_FAILURE() << refusal.node << ": " << refusal.reason;
+  EXPECT_FALSE(optimized.ledger.applications.empty()) << rule.name << " does not fire";
+  EXPECT_EQ(canonical(optimized.model), canonical(parse_typed(after)));
+  for (const std::int64_t size : {1, 2, 5}) {
+    const auto inputs = random_inputs(model, size, static_cast<unsigned>(size));
+    const auto expected = evaluate(model, inputs);
+    const auto actual = evaluate(optimized.model, inputs);
+    ASSERT_EQ(expected.ok(), actual.ok()) << (expected ? actual.error().message() : expected.error().message());
+    if (!expected) continue;
+    for (std::size_t i = 0; i < expected->size(); ++i) {
+      const Difference difference = compare((*expected)[i], (*actual)[i], rule.exact);
+      EXPECT_TRUE(difference.same) << "output " << i << " differs by " << difference.max_abs << " at size " << size;
+    }
+  }
+}
+
+// The rule changes nothing in `text`.
+inline void expect_declines(const Rule& rule, std::string_view text) {
+  const Optimized optimized = apply_alone(rule, parse_typed(text), 2);
+  EXPECT_TRUE(optimized.ledger.applications.empty()) << rule.name << " fires:\n" << print(optimized.model);
+}
+
+}  // namespace cycloid::testing

@@ -1,0 +1,90 @@
+// f(constants) => constant
+#include <algorithm>
+
+#include "ops/op.h"
+#include "rewrite/rules/rules.h"
+
+namespace cycloid {
+namespace {
+
+// The value of every captured outer value, nullopt where one is not constant.
+bool captures_are_constant(const Graph& graph, const Node& node) {
+  bool constant = true;
+  for_each_subgraph(node, [&](const std::string&, const Graph& body) {
+    for (const ValueId capture : body.captures()) constant = constant && graph.constant(body.value(capture).outer) != nullptr;
+  });
+  return constant;
+}
+
+// Folding may make a file larger (Expand, Tile, ConstantOfShape): it must pay for what it adds.
+bool fits(const RuleContext& context, const Node& node, const std::vector<Datum>& outputs) {
+  std::size_t added = 0;
+  for (const Datum& output : outputs) added += output.tensor()->byte_count();
+  std::size_t freed = 0;
+  for (const ValueId input : node.inputs) {
+    if (input.valid() && context.graph.value(input).uses.size() == 1) freed += context.graph.constant(input)->byte_count();
+  }
+  return added <= freed || added - freed <= context.fold_limit;
+}
+
+// An upper bound of the bytes the outputs take, so that a hostile node is not evaluated just to learn its size.
+bool small_enough_to_try(const RuleContext& context, const Node& node) {
+  for (const ValueId output : node.outputs) {
+    if (!output.valid()) continue;
+    const Shape* shape = context.shape(output);
+    if (shape == nullptr) continue;
+    const auto dims = known_dims(*shape);
+    if (!dims) continue;
+    const auto count = element_count(*dims);
+    if (!count || static_cast<std::uint64_t>(*count) > context.fold_limit) return false;
+  }
+  return true;
+}
+
+std::optional<Patch> propose(const RuleContext& context, NodeId root) {
+  const Graph& graph = context.graph;
+  const Node& node = graph.node(root);
+  const Op* op = find_op(node.domain, node.op_type);
+  if (op == nullptr || op->random) return std::nullopt;
+  std::vector<Datum> values;
+  values.reserve(node.inputs.size());
+  std::vector<const Datum*> inputs;
+  for (const ValueId input : node.inputs) {
+    const Tensor* constant = graph.constant(input);
+    if (input.valid() && constant == nullptr) return std::nullopt;
+    if (input.valid()) values.emplace_back(*constant);
+    inputs.push_back(input.valid() ? &values.back() : nullptr);
+  }
+  if (!captures_are_constant(graph, node) || !small_enough_to_try(context, node)) return std::nullopt;
+
+  std::map<ValueId, Datum> captured;
+  const auto find_capture = [&](ValueId id) -> const Datum* {
+    const Tensor* constant = graph.constant(id);
+    return constant == nullptr ? nullptr : &captured.try_emplace(id, *constant).first->second;
+  };
+  const EvaluateLimits limits = {.max_bytes = 4 * context.fold_limit, .max_node_runs = 1'000'000};
+  auto outputs = evaluate_node(context.model, graph, node, inputs, find_capture, limits);
+  // A node that fails on these constants (a division by zero, say) stays, and fails when the model runs.
+  if (!outputs) return std::nullopt;
+  if (!std::ranges::all_of(*outputs, [](const Datum& output) { return output.tensor() != nullptr; })) return std::nullopt;
+  if (!fits(context, node, *outputs)) return std::nullopt;
+
+  Patch patch;
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (!node.outputs[i].valid() || graph.is_dead(node.outputs[i])) continue;
+    patch.replace(node.outputs[i], patch.constant(graph.value(node.outputs[i]).name, *(*outputs)[i].tensor()));
+  }
+  return patch;
+}
+
+}  // namespace
+
+const Rule kFoldConstants = {
+    .name = "fold-constants",
+    .law = "f(constants) => constant",
+    .why = "The node gives the same value in every run, so it is computed once, now.",
+    .kind = RuleKind::kStandard,
+    .propose = propose,
+};
+
+}  // namespace cycloid

@@ -1,0 +1,18 @@
+// Every rule by name. A rule is one file, rules/<rule>.cpp, which defines it and is listed in rule_list.cpp.
+#pragma once
+
+#include "rewrite/rule.h"
+
+namespace cycloid {
+
+extern const Rule kDropIdentity;
+extern const Rule kDropCast;
+extern const Rule kFoldConstants;
+extern const Rule kMergeEqualNodes;
+extern const Rule kComposeTransposes;
+extern const Rule kDropTranspose;
+extern const Rule kTransposeThroughElementwise;
+extern const Rule kComposeReshapes;
+extern const Rule kFoldBatchNormIntoConv;
+
+}  // namespace cycloid
