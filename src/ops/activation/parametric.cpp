@@ -131,6 +131,25 @@ Outputs evaluate_prelu(EvalContext& context) {
   return map_inputs(context, kernel);
 }
 
+// --- SwiGLU: swish(gate) * value, of one shape.
+Status infer_swiglu(InferContext& context) {
+  CYCLOID_TRY(get_float(context.node(), "alpha", 1.0F));
+  CYCLOID_ASSIGN(const DType dtype, common_dtype(context));
+  CYCLOID_ASSIGN(const ValueType type, merge(*context.input(0), *context.input(1)));
+  context.set_output(0, tensor_type(dtype, type.shape));
+  return {};
+}
+
+Outputs evaluate_swiglu(EvalContext& context) {
+  CYCLOID_ASSIGN(const Tensor* gate, context.tensor(0));
+  CYCLOID_ASSIGN(const Tensor* value, context.tensor(1));
+  CYCLOID_ASSIGN(const double alpha, parameter(context.node(), {"alpha", 1.0F}));
+  if (gate->dims() != value->dims()) return invalid_argument("shapes {} and {} differ", to_string(gate->dims()), to_string(value->dims()));
+  ElementKernel kernel;
+  kernel.f64 = binary_chunk<double>([alpha](double a, double b) { return swish(a, alpha, 0) * b; });
+  return map_inputs(context, kernel);
+}
+
 constexpr Op kOps[] = {
     activation<celu, 3, Parameter{kAlpha, 1.0F}>("Celu", 28),
     activation<elu, 2, Parameter{kAlpha, 1.0F}>("Elu", 22),
@@ -166,6 +185,14 @@ constexpr Op kOps[] = {
     activation<sigmoid, 4>("Sigmoid", 13),
     activation<softplus, 4>("Softplus", 22),
     activation<softsign, 3>("Softsign", 22),
+    {.name = "SwiGLU",
+     .since = 28,
+     .min_inputs = 2,
+     .max_inputs = 2,
+     .infer = infer_swiglu,
+     .evaluate = evaluate_swiglu,
+     .cost = cost_per_output<6>,
+     .dtypes = kFloats},
     activation<swish, 5, Parameter{kAlpha, 1.0F}>("Swish", 24),
     activation<tanh, 1>("Tanh", 13),
     activation<thresholded_relu, 0, Parameter{kAlpha, 1.0F}>("ThresholdedRelu", 22),

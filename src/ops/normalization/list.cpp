@@ -6,6 +6,7 @@ void add_normalization_ops(OpList& list) {
   add_channel_normalization_ops(list);
   add_layer_normalization_ops(list);
   add_lrn_ops(list);
+  add_spread_normalization_ops(list);
 }
 
 }  // namespace cycloid

@@ -78,24 +78,6 @@ struct Reducers {
   Reducer<std::uint64_t> u64 = nullptr;
 };
 
-// Offsets of all elements of the sub-box spanned by the axes where contains(axes) == wanted.
-std::vector<std::int64_t> offsets_along(const Dims& dims, const Axes& axes, bool wanted) {
-  std::vector<std::int64_t> offsets{0};
-  std::int64_t stride = 1;
-  Dims strides(dims.size());
-  for (std::size_t i = dims.size(); i-- > 0; stride *= dims[i]) strides[i] = stride;
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    if (contains(axes, i) != wanted) continue;
-    std::vector<std::int64_t> next;
-    next.reserve(offsets.size() * static_cast<std::size_t>(dims[i]));
-    for (const std::int64_t offset : offsets) {
-      for (std::int64_t k = 0; k < dims[i]; ++k) next.push_back(offset + k * strides[i]);
-    }
-    offsets = std::move(next);
-  }
-  return offsets;
-}
-
 template <class T>
 void reduce_all(const Tensor& x, const Axes& axes, Tensor& y, Reducer<T> reduce) {
   if (y.element_count() == 0) return;
@@ -282,6 +264,23 @@ Result<std::vector<std::int64_t>> ReduceAttributes::axes(const std::optional<std
     for (std::size_t i = 0; i < rank; ++i) result.push_back(static_cast<std::int64_t>(i));
   }
   return result;
+}
+
+std::vector<std::int64_t> offsets_along(const Dims& dims, const std::vector<std::int64_t>& axes, bool inside) {
+  std::vector<std::int64_t> offsets{0};
+  std::int64_t stride = 1;
+  Dims strides(dims.size());
+  for (std::size_t i = dims.size(); i-- > 0; stride *= dims[i]) strides[i] = stride;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (contains(axes, i) != inside) continue;
+    std::vector<std::int64_t> next;
+    next.reserve(offsets.size() * static_cast<std::size_t>(dims[i]));
+    for (const std::int64_t offset : offsets) {
+      for (std::int64_t k = 0; k < dims[i]; ++k) next.push_back(offset + k * strides[i]);
+    }
+    offsets = std::move(next);
+  }
+  return offsets;
 }
 
 void add_reduction_ops(OpList& list) {

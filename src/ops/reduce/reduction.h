@@ -18,6 +18,10 @@ struct ReduceAttributes {
   Result<std::vector<std::int64_t>> axes(const std::optional<std::vector<std::int64_t>>& axes, std::size_t rank) const;
 };
 
+// The offsets, in row-major order, of the elements of the sub-box of a tensor that the sorted `axes` span (`inside`), or that
+// the other axes span, with index 0 along the rest.
+std::vector<std::int64_t> offsets_along(const Dims& dims, const std::vector<std::int64_t>& axes, bool inside);
+
 void add_reduction_ops(OpList& list);
 
 }  // namespace cycloid
