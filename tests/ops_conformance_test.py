@@ -18,7 +18,9 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
 
-BINARY_DIR = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", pathlib.Path(__file__).resolve().parent.parent / "build"))
+BINARY_DIR = pathlib.Path(
+    os.environ.get("CYCLOID_BINARY_DIR", pathlib.Path(__file__).resolve().parent.parent / "build")
+)
 TOOL = BINARY_DIR / "cycloid_evaluate"
 RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 # Training-mode dropout draws a random mask, so its values cannot be compared.

@@ -1,8 +1,6 @@
 // Model: a trained model, read and checked, ready to make sessions of.
 #pragma once
 
-#define CYCLOID_PUBLIC_MODEL
-
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -29,8 +27,9 @@ struct ValueInfo {
   DType dtype = DType::kUndefined;  // of a tensor's elements; of a map's keys; kUndefined where unknown
   bool has_rank = false;            // of a tensor: whether `shape` means anything
   std::vector<std::int64_t> shape;  // -1: not fixed
-  std::vector<std::string> symbols;  // as long as shape; the size's name or expression ("batch", "2*h"); "" where it is fixed or nameless
-  std::string type;                  // in words: "float[batch, 3, 224, 224]", "seq(map(int64, float))"
+  std::vector<std::string>
+      symbols;  // as long as shape; the size's name or expression ("batch", "2*h"); "" where it is fixed or nameless
+  std::string type;  // in words: "float[batch, 3, 224, 224]", "seq(map(int64, float))"
 };
 
 // Immutable, and cheap to copy: copies share one model. Safe to use from several threads at once. Sessions keep what

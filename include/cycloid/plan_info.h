@@ -12,8 +12,9 @@ namespace CYCLOID_API cycloid {
 
 // One step of a plan. Steps with the same stage may run at the same time; threads meet between stages.
 struct StepInfo {
-  std::string node;    // the model's nodes that the step computes: "conv1 + relu1"; empty for the plan's own (conversions)
-  std::string op;      // their operators: "Conv+Relu", "to channels-last"
+  std::string
+      node;        // the model's nodes that the step computes: "conv1 + relu1"; empty for the plan's own (conversions)
+  std::string op;  // their operators: "Conv+Relu", "to channels-last"
   std::string kernel;  // "conv.igemm.avx512", "reference", ...
   std::string reason;  // why it is not a faster kernel; empty where there is nothing to say
   std::string shape;   // of its first output: "[5, 64, 15, 15]"
@@ -26,7 +27,7 @@ struct StepInfo {
 
 struct PlanInfo {
   std::vector<StepInfo> steps;
-  int threads = 1;                 // that share the work of a run
+  int threads = 1;  // that share the work of a run
   int stages = 0;
   int conversions = 0;             // steps that only change a layout or copy
   int reference_steps = 0;         // steps that run by the reference evaluation: correct, slow, and they allocate

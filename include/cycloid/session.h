@@ -89,7 +89,8 @@ class Session {
   // The shapes of the outputs for these shapes of the inputs; -1 for sizes that depend on data, and nullopt where not
   // even the rank is known or the output is no tensor. Makes (and keeps) the plan for the shapes.
   using ShapeView = std::span<const std::int64_t>;
-  Result<std::vector<std::optional<std::vector<std::int64_t>>>> output_shapes(std::span<const ShapeView> input_shapes) const;
+  Result<std::vector<std::optional<std::vector<std::int64_t>>>> output_shapes(
+      std::span<const ShapeView> input_shapes) const;
 
   // What is run for these input shapes; none: the fixed shapes of the model.
   Result<PlanInfo> plan(std::span<const ShapeView> input_shapes = {}) const;

@@ -22,14 +22,24 @@ namespace CYCLOID_API cycloid {
 template <class T>
 constexpr DType element_dtype() {
   using U = std::remove_cv_t<T>;
-  if constexpr (std::is_same_v<U, float>) return DType::kFloat32;
-  else if constexpr (std::is_same_v<U, double>) return DType::kFloat64;
-  else if constexpr (std::is_same_v<U, bool>) return DType::kBool;
-  else if constexpr (std::is_same_v<U, std::string>) return DType::kString;
+  if constexpr (std::is_same_v<U, float>)
+    return DType::kFloat32;
+  else if constexpr (std::is_same_v<U, double>)
+    return DType::kFloat64;
+  else if constexpr (std::is_same_v<U, bool>)
+    return DType::kBool;
+  else if constexpr (std::is_same_v<U, std::string>)
+    return DType::kString;
   else if constexpr (std::is_integral_v<U> && std::is_signed_v<U>) {
-    return sizeof(U) == 1 ? DType::kInt8 : sizeof(U) == 2 ? DType::kInt16 : sizeof(U) == 4 ? DType::kInt32 : DType::kInt64;
+    return sizeof(U) == 1   ? DType::kInt8
+           : sizeof(U) == 2 ? DType::kInt16
+           : sizeof(U) == 4 ? DType::kInt32
+                            : DType::kInt64;
   } else if constexpr (std::is_integral_v<U>) {
-    return sizeof(U) == 1 ? DType::kUInt8 : sizeof(U) == 2 ? DType::kUInt16 : sizeof(U) == 4 ? DType::kUInt32 : DType::kUInt64;
+    return sizeof(U) == 1   ? DType::kUInt8
+           : sizeof(U) == 2 ? DType::kUInt16
+           : sizeof(U) == 4 ? DType::kUInt32
+                            : DType::kUInt64;
   } else {
     return DType::kUndefined;
   }

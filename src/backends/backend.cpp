@@ -6,14 +6,10 @@ namespace cycloid {
 
 std::string_view to_string(Form form) {
   switch (form) {
-    case Form::kOnnx:
-      return "onnx";
-    case Form::kTorchScript:
-      return "torchscript";
-    case Form::kPython:
-      return "python";
-    case Form::kNone:
-      return "none";
+    case Form::kOnnx: return "onnx";
+    case Form::kTorchScript: return "torchscript";
+    case Form::kPython: return "python";
+    case Form::kNone: return "none";
   }
   return "none";
 }

@@ -64,17 +64,14 @@ Result<Tensor> tensor_of(const AnyValue& value) {
 // As ONNX Runtime's backend does: the items of a sequence as "name_0", ..., maps as a row of their values each.
 Status append_tensors(const std::string& name, const AnyValue& value, std::vector<NamedTensor>& tensors) {
   switch (value.kind()) {
-    case AnyValue::Kind::kNone:
-      return {};
+    case AnyValue::Kind::kNone: return {};
     case AnyValue::Kind::kTensor: {
       CYCLOID_ASSIGN(Tensor tensor, tensor_of(value).in("output '" + name + "'"));
       tensors.push_back({name, std::move(tensor)});
       return {};
     }
-    case AnyValue::Kind::kMap:
-      return append_tensors(name, value.map_values(), tensors);
-    case AnyValue::Kind::kSequence:
-      break;
+    case AnyValue::Kind::kMap: return append_tensors(name, value.map_values(), tensors);
+    case AnyValue::Kind::kSequence: break;
   }
   std::vector<Tensor> rows;
   for (std::size_t i = 0; i < value.size(); ++i) {

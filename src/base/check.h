@@ -10,7 +10,8 @@ namespace cycloid {
 
 }  // namespace cycloid
 
-#define CYCLOID_CHECK(condition)                                                     \
-  do {                                                                               \
-    if (!(condition)) [[unlikely]] ::cycloid::check_failed(__FILE__, __LINE__, #condition); \
+#define CYCLOID_CHECK(condition)                               \
+  do {                                                         \
+    if (!(condition)) [[unlikely]]                             \
+      ::cycloid::check_failed(__FILE__, __LINE__, #condition); \
   } while (false)

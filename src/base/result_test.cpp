@@ -31,9 +31,7 @@ TEST(Result, CarriesTheFirstErrorOut) {
   EXPECT_EQ(r.error().message(), "3 is odd");
 }
 
-TEST(Result, PutsThePlaceBeforeTheMessage) {
-  EXPECT_EQ(quarter(5).in("here").error().message(), "here: 5 is odd");
-}
+TEST(Result, PutsThePlaceBeforeTheMessage) { EXPECT_EQ(quarter(5).in("here").error().message(), "here: 5 is odd"); }
 
 }  // namespace
 }  // namespace cycloid

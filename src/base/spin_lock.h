@@ -18,7 +18,9 @@ class SpinLock {
       locked_.wait(true, std::memory_order_relaxed);
     }
   }
-  bool try_lock() { return !locked_.load(std::memory_order_relaxed) && !locked_.exchange(true, std::memory_order_acquire); }
+  bool try_lock() {
+    return !locked_.load(std::memory_order_relaxed) && !locked_.exchange(true, std::memory_order_acquire);
+  }
   void unlock() {
     locked_.store(false, std::memory_order_release);
     locked_.notify_one();  // no system call where nobody sleeps

@@ -90,17 +90,12 @@ void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolera
 double default_relative_tolerance(DType dtype) {
   switch (dtype) {
     case DType::kFloat64:
-    case DType::kComplex128:
-      return 0x1p10 * 0x1p-52;
+    case DType::kComplex128: return 0x1p10 * 0x1p-52;
     case DType::kFloat32:
-    case DType::kComplex64:
-      return 0x1p10 * 0x1p-23;
-    case DType::kFloat16:
-      return 0x1p4 * 0x1p-10;
-    case DType::kBFloat16:
-      return 0x1p4 * 0x1p-7;
-    default:
-      return 0;
+    case DType::kComplex64: return 0x1p10 * 0x1p-23;
+    case DType::kFloat16: return 0x1p4 * 0x1p-10;
+    case DType::kBFloat16: return 0x1p4 * 0x1p-7;
+    default: return 0;
   }
 }
 

@@ -260,18 +260,12 @@ class Evaluation {
     const Number right = number(*node.right);
     if (!left || !right) return std::nullopt;
     switch (node.op) {
-      case GateOp::kLess:
-        return *left < *right;
-      case GateOp::kLessEqual:
-        return *left <= *right;
-      case GateOp::kGreater:
-        return *left > *right;
-      case GateOp::kGreaterEqual:
-        return *left >= *right;
-      case GateOp::kEqual:
-        return *left == *right;
-      default:
-        return *left != *right;
+      case GateOp::kLess: return *left < *right;
+      case GateOp::kLessEqual: return *left <= *right;
+      case GateOp::kGreater: return *left > *right;
+      case GateOp::kGreaterEqual: return *left >= *right;
+      case GateOp::kEqual: return *left == *right;
+      default: return *left != *right;
     }
   }
 
@@ -280,29 +274,22 @@ class Evaluation {
  private:
   Number number(const GateNode& node) {
     switch (node.op) {
-      case GateOp::kNumber:
-        return node.number;
-      case GateOp::kMetric:
-        return metric(node);
+      case GateOp::kNumber: return node.number;
+      case GateOp::kMetric: return metric(node);
       case GateOp::kNegate: {
         const Number operand = number(*node.left);
         return operand ? Number(-*operand) : Number();
       }
-      default:
-        break;
+      default: break;
     }
     const Number left = number(*node.left);
     const Number right = number(*node.right);
     if (!left || !right) return std::nullopt;
     switch (node.op) {
-      case GateOp::kAdd:
-        return *left + *right;
-      case GateOp::kSubtract:
-        return *left - *right;
-      case GateOp::kMultiply:
-        return *left * *right;
-      default:
-        break;
+      case GateOp::kAdd: return *left + *right;
+      case GateOp::kSubtract: return *left - *right;
+      case GateOp::kMultiply: return *left * *right;
+      default: break;
     }
     if (*right == 0) {
       say("it divides by 0");

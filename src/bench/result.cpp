@@ -4,14 +4,10 @@ namespace cycloid {
 
 std::string_view to_string(RunStatus status) {
   switch (status) {
-    case RunStatus::kOk:
-      return "ok";
-    case RunStatus::kUnavailable:
-      return "unavailable";
-    case RunStatus::kFailed:
-      return "failed";
-    case RunStatus::kMismatch:
-      return "mismatch";
+    case RunStatus::kOk: return "ok";
+    case RunStatus::kUnavailable: return "unavailable";
+    case RunStatus::kFailed: return "failed";
+    case RunStatus::kMismatch: return "mismatch";
   }
   return "unknown";
 }

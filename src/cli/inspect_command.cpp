@@ -68,11 +68,12 @@ Status run(const InspectArguments& arguments) {
     if (inspection.error().code() == ErrorCode::kInvalidArgument) return inspection.error();
     return inspection.error().in(arguments.model);
   }
-  const std::string text = arguments.json ? inspection_json(file, *inspection)
-                                          : inspection_text(file, *inspection, arguments.summary);
+  const std::string text =
+      arguments.json ? inspection_json(file, *inspection) : inspection_text(file, *inspection, arguments.summary);
   std::fputs(text.c_str(), stdout);
   if (file.problem.empty()) return {};
-  return Error(ErrorCode::kUnsupported, file.problem + "; from there on types and costs are unknown").in(arguments.model);
+  return Error(ErrorCode::kUnsupported, file.problem + "; from there on types and costs are unknown")
+      .in(arguments.model);
 }
 
 }  // namespace
@@ -81,7 +82,8 @@ void add_inspect_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("inspect", "Shows a model's inputs, outputs, operators, parameters and costs");
   auto arguments = std::make_shared<InspectArguments>();
   command->add_option("MODEL", arguments->model, "An .onnx file")->required();
-  command->add_option("--input", arguments->inputs, "NAME=1x3x224x224, the shape of an input whose sizes are not fixed");
+  command->add_option("--input", arguments->inputs,
+                      "NAME=1x3x224x224, the shape of an input whose sizes are not fixed");
   command->add_flag("--json", arguments->json, "As JSON on standard output");
   command->add_flag("--summary", arguments->summary, "Without the line for each node");
   command->footer(R"(

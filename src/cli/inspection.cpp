@@ -18,7 +18,9 @@ std::optional<Dim> if_known(const Dim& dim) {
   return dim;
 }
 
-std::string operator_name(const Node& node) { return node.domain.empty() ? node.op_type : node.domain + "." + node.op_type; }
+std::string operator_name(const Node& node) {
+  return node.domain.empty() ? node.op_type : node.domain + "." + node.op_type;
+}
 
 bool holds_subgraph(const Node& node) {
   bool holds = false;
@@ -146,7 +148,8 @@ Status fix_inputs(Graph& graph, const std::vector<InputSpec>& specs) {
       return invalid_argument("--input {}: this input is a {}, which has no shape to fix", spec.name, to_string(type));
     }
     if (spec.dtype && *spec.dtype != type.dtype) {
-      return invalid_argument("--input {}: the model wants {}, not {}", spec.name, to_string(type.dtype), to_string(*spec.dtype));
+      return invalid_argument("--input {}: the model wants {}, not {}", spec.name, to_string(type.dtype),
+                              to_string(*spec.dtype));
     }
     if (type.shape && type.shape->size() != spec.dims.size()) {
       return invalid_argument("--input {}: the model wants rank {} ({}), not {}", spec.name, type.shape->size(),
@@ -156,13 +159,14 @@ Status fix_inputs(Graph& graph, const std::vector<InputSpec>& specs) {
       const Dim& declared = (*type.shape)[axis];
       const std::int64_t size = spec.dims[axis];
       if (declared.is_known() && !declared.is(size)) {
-        return invalid_argument("--input {}: axis {} is {} in the model, not {}", spec.name, axis, declared.to_string(), size);
+        return invalid_argument("--input {}: axis {} is {} in the model, not {}", spec.name, axis, declared.to_string(),
+                                size);
       }
       if (const auto symbol = declared.as_symbol()) {
         const auto [known, added] = bindings.emplace(*symbol, size);
         if (!added && known->second != size) {
-          return invalid_argument("--input {}: axis {} is '{}', which another input fixes to {}, not {}", spec.name, axis, *symbol,
-                                  known->second, size);
+          return invalid_argument("--input {}: axis {} is '{}', which another input fixes to {}, not {}", spec.name,
+                                  axis, *symbol, known->second, size);
         }
       }
     }

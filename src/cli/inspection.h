@@ -25,10 +25,10 @@ struct KnownCost {
 };
 
 struct InspectedNode {
-  std::string name;      // the node's, or its first output's where it has none
+  std::string name;           // the node's, or its first output's where it has none
   std::string operator_name;  // "Conv", "com.microsoft.FusedConv"
-  std::string output;    // the type of the first output, as text
-  int depth = 0;         // in how many subgraphs; their nodes follow the node that holds them, costs for one evaluation
+  std::string output;         // the type of the first output, as text
+  int depth = 0;  // in how many subgraphs; their nodes follow the node that holds them, costs for one evaluation
   KnownCost cost;
 };
 

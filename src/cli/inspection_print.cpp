@@ -84,7 +84,8 @@ std::string operator_list(const std::map<std::string, std::size_t>& counts) {
   std::vector<std::pair<std::string, std::size_t>> sorted(counts.begin(), counts.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::string text;
-  for (const auto& [name, count] : sorted) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", printable(name), count);
+  for (const auto& [name, count] : sorted)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", printable(name), count);
   return text;
 }
 
@@ -96,7 +97,8 @@ void add_values(std::vector<Row>& rows, const char* label, const std::vector<Ins
 
 std::string head(const InspectedFile& file, const Inspection& inspection) {
   std::vector<Row> rows;
-  rows.push_back({"file", fmt::format("{}  ({})", printable(file.path), with_unit(static_cast<double>(file.bytes), "B"))});
+  rows.push_back(
+      {"file", fmt::format("{}  ({})", printable(file.path), with_unit(static_cast<double>(file.bytes), "B"))});
   rows.push_back({"producer", file.producer.empty() ? "not said" : printable(file.producer)});
   rows.push_back({"opset", fmt::format("{}  (IR version {})", opset_text(file), file.ir_version)});
   add_values(rows, "inputs", inspection.inputs);
@@ -109,14 +111,16 @@ std::string head(const InspectedFile& file, const Inspection& inspection) {
   std::string cost = fmt::format("{}, {} moved", amount(total.flops, "FLOP"), amount(total.bytes, "B"));
   if (total.intensity()) cost += fmt::format(", {} FLOP/byte", intensity(total));
   if (inspection.nodes_unknown > 0) {
-    cost += fmt::format("; without {} node{} of unknown cost", inspection.nodes_unknown, inspection.nodes_unknown == 1 ? "" : "s");
+    cost += fmt::format("; without {} node{} of unknown cost", inspection.nodes_unknown,
+                        inspection.nodes_unknown == 1 ? "" : "s");
   }
   rows.push_back({"one run", cost});
   return table(rows, 2);
 }
 
 std::string operator_table(const Inspection& inspection) {
-  std::vector<std::pair<std::string, InspectedOperator>> sorted(inspection.operators.begin(), inspection.operators.end());
+  std::vector<std::pair<std::string, InspectedOperator>> sorted(inspection.operators.begin(),
+                                                                inspection.operators.end());
   const auto weight = [](const InspectedOperator& op) {
     return op.cost.flops && op.cost.flops->is_known() ? op.cost.flops->value() : -1;
   };
@@ -126,8 +130,9 @@ std::string operator_table(const Inspection& inspection) {
   });
   std::vector<Row> rows = {{"operator", "nodes", "FLOP", "share", "bytes", "share", "FLOP/byte"}};
   for (const auto& [name, op] : sorted) {
-    rows.push_back({printable(name), std::to_string(op.nodes), amount(op.cost.flops), share(op.cost.flops, inspection.total.flops),
-                    amount(op.cost.bytes), share(op.cost.bytes, inspection.total.bytes), intensity(op.cost)});
+    rows.push_back({printable(name), std::to_string(op.nodes), amount(op.cost.flops),
+                    share(op.cost.flops, inspection.total.flops), amount(op.cost.bytes),
+                    share(op.cost.bytes, inspection.total.bytes), intensity(op.cost)});
   }
   return table(rows, 1);
 }

@@ -15,8 +15,8 @@ struct InspectedFile {
   std::string producer;  // name and version
   std::int64_t ir_version = 0;
   std::map<std::string, std::int64_t, std::less<>> opsets;  // as the file says; "" is ai.onnx
-  std::map<std::string, std::size_t> operators;             // nodes by operator as the file has them, subgraphs included
-  std::string problem;                                      // why types and costs are incomplete; empty if they are not
+  std::map<std::string, std::size_t> operators;  // nodes by operator as the file has them, subgraphs included
+  std::string problem;                           // why types and costs are incomplete; empty if they are not
 };
 
 // For people: aligned columns, units; per node unless `summary`.

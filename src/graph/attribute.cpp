@@ -24,7 +24,9 @@ Result<T> get_or(const Node& node, std::string_view name, std::string_view type,
 
 }  // namespace
 
-bool has_attribute(const Node& node, std::string_view name) { return node.attributes.find(name) != node.attributes.end(); }
+bool has_attribute(const Node& node, std::string_view name) {
+  return node.attributes.find(name) != node.attributes.end();
+}
 
 Result<std::int64_t> get_int(const Node& node, std::string_view name, std::int64_t fallback) {
   return get_or<std::int64_t>(node, name, "an integer", fallback);
@@ -35,16 +37,20 @@ Result<float> get_float(const Node& node, std::string_view name, float fallback)
 Result<std::string> get_string(const Node& node, std::string_view name, std::string_view fallback) {
   return get_or<std::string>(node, name, "a string", std::string(fallback));
 }
-Result<std::vector<std::int64_t>> get_ints(const Node& node, std::string_view name, std::vector<std::int64_t> fallback) {
+Result<std::vector<std::int64_t>> get_ints(const Node& node, std::string_view name,
+                                           std::vector<std::int64_t> fallback) {
   return get_or<std::vector<std::int64_t>>(node, name, "a list of integers", std::move(fallback));
 }
 Result<std::vector<float>> get_floats(const Node& node, std::string_view name, std::vector<float> fallback) {
   return get_or<std::vector<float>>(node, name, "a list of floats", std::move(fallback));
 }
-Result<std::vector<std::string>> get_strings(const Node& node, std::string_view name, std::vector<std::string> fallback) {
+Result<std::vector<std::string>> get_strings(const Node& node, std::string_view name,
+                                             std::vector<std::string> fallback) {
   return get_or<std::vector<std::string>>(node, name, "a list of strings", std::move(fallback));
 }
-Result<const Tensor*> get_tensor(const Node& node, std::string_view name) { return get<Tensor>(node, name, "a tensor"); }
+Result<const Tensor*> get_tensor(const Node& node, std::string_view name) {
+  return get<Tensor>(node, name, "a tensor");
+}
 
 Result<GraphPtr> get_graph(const Node& node, std::string_view name) {
   CYCLOID_ASSIGN(const GraphPtr* graph, get<GraphPtr>(node, name, "a graph"));

@@ -25,8 +25,9 @@ struct AttributeReference {
   std::int32_t type = 0;  // AttributeProto.AttributeType of the referred attribute; 0: not said
 };
 
-using Attribute = std::variant<std::int64_t, float, std::string, Tensor, GraphPtr, std::vector<std::int64_t>, std::vector<float>,
-                               std::vector<std::string>, std::vector<Tensor>, std::vector<GraphPtr>, ValueType, AttributeReference>;
+using Attribute =
+    std::variant<std::int64_t, float, std::string, Tensor, GraphPtr, std::vector<std::int64_t>, std::vector<float>,
+                 std::vector<std::string>, std::vector<Tensor>, std::vector<GraphPtr>, ValueType, AttributeReference>;
 
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 

@@ -48,7 +48,8 @@ const Node* Graph::producer(ValueId id) const {
 
 std::string Graph::fresh_name(std::string_view hint) const {
   std::string name(hint);
-  for (int i = 1; name.empty() || by_name_.contains(name); ++i) name = fmt::format("{}_{}", hint.empty() ? "v" : hint, i);
+  for (int i = 1; name.empty() || by_name_.contains(name); ++i)
+    name = fmt::format("{}_{}", hint.empty() ? "v" : hint, i);
   return name;
 }
 
@@ -360,7 +361,8 @@ Status Graph::sort() {
   }
   if (sorted.size() != order_.size()) {
     for (std::size_t i = 0; i < order_.size(); ++i) {
-      if (missing[i] != 0) return invalid_model("{} is part of a cycle, or depends on one", describe(*this, node(order_[i])));
+      if (missing[i] != 0)
+        return invalid_model("{} is part of a cycle, or depends on one", describe(*this, node(order_[i])));
     }
   }
   order_ = std::move(sorted);

@@ -193,10 +193,6 @@ struct ModelIr {
   std::map<std::string, std::string, std::less<>> metadata;
 };
 
-#ifndef CYCLOID_PUBLIC_MODEL
-using Model = ModelIr;  // within the library, where the public class of that name is not in sight
-#endif
-
 // "node 'conv1' (Conv)" or, for a nameless node, "node 'out' (Conv)" by its first output: how messages name a node.
 std::string describe(const Graph& graph, const Node& node);
 
@@ -214,9 +210,11 @@ bool has_attribute(const Node& node, std::string_view name);
 Result<std::int64_t> get_int(const Node& node, std::string_view name, std::int64_t fallback);
 Result<float> get_float(const Node& node, std::string_view name, float fallback);
 Result<std::string> get_string(const Node& node, std::string_view name, std::string_view fallback);
-Result<std::vector<std::int64_t>> get_ints(const Node& node, std::string_view name, std::vector<std::int64_t> fallback = {});
+Result<std::vector<std::int64_t>> get_ints(const Node& node, std::string_view name,
+                                           std::vector<std::int64_t> fallback = {});
 Result<std::vector<float>> get_floats(const Node& node, std::string_view name, std::vector<float> fallback = {});
-Result<std::vector<std::string>> get_strings(const Node& node, std::string_view name, std::vector<std::string> fallback = {});
+Result<std::vector<std::string>> get_strings(const Node& node, std::string_view name,
+                                             std::vector<std::string> fallback = {});
 Result<const Tensor*> get_tensor(const Node& node, std::string_view name);  // nullptr where absent
 Result<GraphPtr> get_graph(const Node& node, std::string_view name);        // an error where absent
 

@@ -63,19 +63,15 @@ std::string joined(const Items& items, Print print) {
 std::string print_type(const ValueType& type) {
   const auto element = [&] { return type.element ? print_type(*type.element) : std::string("?"); };
   switch (type.kind) {
-    case ValueType::Kind::kUnknown:
-      return "?";
+    case ValueType::Kind::kUnknown: return "?";
     case ValueType::Kind::kTensor: {
       const std::string name(text_name(type.dtype));
       if (!type.shape) return name + "[]";
       return type.shape->empty() ? name : fmt::format("{}[{}]", name, joined(*type.shape, print_dim));
     }
-    case ValueType::Kind::kSequence:
-      return fmt::format("seq({})", element());
-    case ValueType::Kind::kOptional:
-      return fmt::format("optional({})", element());
-    case ValueType::Kind::kMap:
-      return fmt::format("map({}, {})", text_name(type.dtype), element());
+    case ValueType::Kind::kSequence: return fmt::format("seq({})", element());
+    case ValueType::Kind::kOptional: return fmt::format("optional({})", element());
+    case ValueType::Kind::kMap: return fmt::format("map({}, {})", text_name(type.dtype), element());
   }
   return "?";
 }

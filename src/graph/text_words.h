@@ -23,24 +23,15 @@ inline std::string_view attribute_type_name(std::int32_t type) {
 // ONNX's name of an element type, which parse_dtype() reads.
 inline std::string_view text_name(DType dtype) {
   switch (dtype) {
-    case DType::kFloat32:
-      return "float";
-    case DType::kFloat64:
-      return "double";
-    case DType::kFloat8E4M3FN:
-      return "float8e4m3fn";
-    case DType::kFloat8E4M3FNUZ:
-      return "float8e4m3fnuz";
-    case DType::kFloat8E5M2:
-      return "float8e5m2";
-    case DType::kFloat8E5M2FNUZ:
-      return "float8e5m2fnuz";
-    case DType::kFloat8E8M0:
-      return "float8e8m0";
-    case DType::kFloat4E2M1:
-      return "float4e2m1";
-    default:
-      return to_string(dtype);
+    case DType::kFloat32: return "float";
+    case DType::kFloat64: return "double";
+    case DType::kFloat8E4M3FN: return "float8e4m3fn";
+    case DType::kFloat8E4M3FNUZ: return "float8e4m3fnuz";
+    case DType::kFloat8E5M2: return "float8e5m2";
+    case DType::kFloat8E5M2FNUZ: return "float8e5m2fnuz";
+    case DType::kFloat8E8M0: return "float8e8m0";
+    case DType::kFloat4E2M1: return "float4e2m1";
+    default: return to_string(dtype);
   }
 }
 

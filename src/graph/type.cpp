@@ -14,7 +14,8 @@ std::string_view onnx_name(DType dtype) {
 }
 
 Result<Shape> merge_shapes(const Shape& a, const Shape& b) {
-  if (a.size() != b.size()) return invalid_model("ranks {} and {} differ ({} and {})", a.size(), b.size(), to_string(a), to_string(b));
+  if (a.size() != b.size())
+    return invalid_model("ranks {} and {} differ ({} and {})", a.size(), b.size(), to_string(a), to_string(b));
   Shape merged = a;
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (a[i].is_known() && b[i].is_known() && !(a[i] == b[i])) {
@@ -37,7 +38,8 @@ std::string to_string(const ValueType& type) {
   const auto element = [&] { return type.element ? to_string(*type.element) : std::string("?"); };
   switch (type.kind) {
     case ValueType::Kind::kUnknown: return "?";
-    case ValueType::Kind::kTensor: return fmt::format("{}{}", onnx_name(type.dtype), type.shape ? to_string(*type.shape) : "");
+    case ValueType::Kind::kTensor:
+      return fmt::format("{}{}", onnx_name(type.dtype), type.shape ? to_string(*type.shape) : "");
     case ValueType::Kind::kSequence: return fmt::format("seq({})", element());
     case ValueType::Kind::kOptional: return fmt::format("optional({})", element());
     case ValueType::Kind::kMap: return fmt::format("map({}, {})", onnx_name(type.dtype), element());

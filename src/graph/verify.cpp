@@ -30,7 +30,8 @@ class Verifier {
   Status check_use(ValueId id, Use use, const Node& node) {
     if (!graph_.alive(id)) return broken(fmt::format("{} uses an erased value", describe(graph_, node)));
     const Value& value = graph_.value(id);
-    if (!defined_.contains(id)) return broken(fmt::format("{} uses '{}' before it is defined", describe(graph_, node), value.name));
+    if (!defined_.contains(id))
+      return broken(fmt::format("{} uses '{}' before it is defined", describe(graph_, node), value.name));
     if (std::ranges::find(value.uses, use) == value.uses.end()) {
       return broken(fmt::format("'{}' does not know its use by {}", value.name, describe(graph_, node)));
     }
@@ -57,7 +58,8 @@ class Verifier {
       if (!output.valid()) continue;
       if (!graph_.alive(output)) return broken(fmt::format("{} has an erased output", describe(graph_, node)));
       const Value& value = graph_.value(output);
-      if (value.kind != Value::Kind::kOutput || value.producer != id || value.output != i || !defined_.insert(output).second) {
+      if (value.kind != Value::Kind::kOutput || value.producer != id || value.output != i ||
+          !defined_.insert(output).second) {
         return broken(fmt::format("'{}' is not output {} of {} alone", value.name, i, describe(graph_, node)));
       }
     }

@@ -19,8 +19,9 @@ namespace cycloid::kernels {
 //   kElu          x < 0 ? alpha * (exp(x) - 1) : x
 #define CYCLOID_ALL_ACTIVATIONS(X)                                                                                   \
   X(kNone)                                                                                                           \
-  X(kClip) X(kLeakyRelu) X(kPRelu) X(kSigmoid) X(kHardSigmoid) X(kHardSwish) X(kSilu) X(kTanh) X(kGelu) X(kGeluTanh) \
-      X(kMish) X(kElu)
+  X(kClip)                                                                                                           \
+  X(kLeakyRelu) X(kPRelu) X(kSigmoid) X(kHardSigmoid) X(kHardSwish) X(kSilu) X(kTanh) X(kGelu) X(kGeluTanh) X(kMish) \
+      X(kElu)
 
 enum class ActivationKind {
 #define CYCLOID_ACTIVATION(kind) kind,

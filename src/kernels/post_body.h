@@ -45,9 +45,8 @@ CYCLOID_INLINE Vec activate(Vec x, const Activation& a, Vec slope) {
 template <class F>
 CYCLOID_INLINE void with_activation(ActivationKind kind, F f) {
   switch (kind) {
-#define CYCLOID_CASE(name)   \
-  case ActivationKind::name: \
-    return f.template operator()<ActivationKind::name>();
+#define CYCLOID_CASE(name) \
+  case ActivationKind::name: return f.template operator()<ActivationKind::name>();
     CYCLOID_ALL_ACTIVATIONS(CYCLOID_CASE)
 #undef CYCLOID_CASE
   }

@@ -77,32 +77,19 @@ inline double sigmoid_reference(double x) { return 1 / (1 + std::exp(-x)); }
 
 inline double activate_reference(const Activation& a, double x, double slope) {
   switch (a.kind) {
-    case ActivationKind::kNone:
-      return x;
-    case ActivationKind::kClip:
-      return std::fmin(a.hi, std::fmax(a.lo, x));
-    case ActivationKind::kLeakyRelu:
-      return x < 0 ? a.alpha * x : x;
-    case ActivationKind::kPRelu:
-      return x < 0 ? slope * x : x;
-    case ActivationKind::kSigmoid:
-      return sigmoid_reference(x);
-    case ActivationKind::kHardSigmoid:
-      return std::fmin(1, std::fmax(0, a.alpha * x + a.beta));
-    case ActivationKind::kHardSwish:
-      return x * std::fmin(1, std::fmax(0, x / 6 + 0.5));
-    case ActivationKind::kSilu:
-      return x * sigmoid_reference(x);
-    case ActivationKind::kTanh:
-      return std::tanh(x);
-    case ActivationKind::kGelu:
-      return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0)));
-    case ActivationKind::kGeluTanh:
-      return x * 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case ActivationKind::kMish:
-      return x * std::tanh(std::log1p(std::exp(x)));
-    case ActivationKind::kElu:
-      return x < 0 ? a.alpha * std::expm1(x) : x;
+    case ActivationKind::kNone: return x;
+    case ActivationKind::kClip: return std::fmin(a.hi, std::fmax(a.lo, x));
+    case ActivationKind::kLeakyRelu: return x < 0 ? a.alpha * x : x;
+    case ActivationKind::kPRelu: return x < 0 ? slope * x : x;
+    case ActivationKind::kSigmoid: return sigmoid_reference(x);
+    case ActivationKind::kHardSigmoid: return std::fmin(1, std::fmax(0, a.alpha * x + a.beta));
+    case ActivationKind::kHardSwish: return x * std::fmin(1, std::fmax(0, x / 6 + 0.5));
+    case ActivationKind::kSilu: return x * sigmoid_reference(x);
+    case ActivationKind::kTanh: return std::tanh(x);
+    case ActivationKind::kGelu: return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0)));
+    case ActivationKind::kGeluTanh: return x * 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case ActivationKind::kMish: return x * std::tanh(std::log1p(std::exp(x)));
+    case ActivationKind::kElu: return x < 0 ? a.alpha * std::expm1(x) : x;
   }
   return x;
 }

@@ -52,12 +52,9 @@ Status read_value_fields(std::string_view message, AttributeMessage& attribute) 
       case 3:
         if (wanted(Kind::kInt)) field.get(attribute.i);
         return {};
-      case 7:
-        return wanted(Kind::kFloats) ? field.append(attribute.floats) : Status();
-      case 8:
-        return wanted(Kind::kInts) ? field.append(attribute.ints) : Status();
-      default:
-        break;
+      case 7: return wanted(Kind::kFloats) ? field.append(attribute.floats) : Status();
+      case 8: return wanted(Kind::kInts) ? field.append(attribute.ints) : Status();
+      default: break;
     }
     for (const FieldMeaning& single : kSingles) {
       if (field.number() == single.number && wanted(single.kind)) field.get(attribute.bytes);
@@ -81,21 +78,14 @@ Result<Tensor> read_tensor_value(std::string_view message, bool sparse, ReadCont
 Result<Attribute> to_value(const AttributeMessage& attribute, ReadContext& context) {
   const auto kind = static_cast<Kind>(attribute.kind);
   switch (kind) {
-    case Kind::kFloat:
-      return Attribute(attribute.f);
-    case Kind::kInt:
-      return Attribute(attribute.i);
-    case Kind::kString:
-      return Attribute(std::string(attribute.bytes));
-    case Kind::kFloats:
-      return Attribute(attribute.floats);
-    case Kind::kInts:
-      return Attribute(attribute.ints);
-    case Kind::kStrings:
-      return Attribute(std::vector<std::string>(attribute.list.begin(), attribute.list.end()));
+    case Kind::kFloat: return Attribute(attribute.f);
+    case Kind::kInt: return Attribute(attribute.i);
+    case Kind::kString: return Attribute(std::string(attribute.bytes));
+    case Kind::kFloats: return Attribute(attribute.floats);
+    case Kind::kInts: return Attribute(attribute.ints);
+    case Kind::kStrings: return Attribute(std::vector<std::string>(attribute.list.begin(), attribute.list.end()));
     case Kind::kGraph:
-    case Kind::kGraphs:
-      return Attribute();
+    case Kind::kGraphs: return Attribute();
     case Kind::kTensor:
     case Kind::kSparseTensor: {
       CYCLOID_ASSIGN(Tensor tensor, read_tensor_value(attribute.bytes, kind == Kind::kSparseTensor, context));
@@ -115,10 +105,8 @@ Result<Attribute> to_value(const AttributeMessage& attribute, ReadContext& conte
       if (!type) return type.error();
       return Attribute(*std::move(type));
     }
-    case Kind::kTypeProtos:
-      return unsupported("a list of types is not supported");
-    case Kind::kUndefined:
-      return invalid_model("it has neither a type nor a value");
+    case Kind::kTypeProtos: return unsupported("a list of types is not supported");
+    case Kind::kUndefined: return invalid_model("it has neither a type nor a value");
   }
   return invalid_model("{} is not an attribute type of ONNX", attribute.kind);
 }

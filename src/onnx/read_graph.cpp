@@ -20,27 +20,14 @@ class NodeReader {
       std::string_view bytes;
       if (!field.get(bytes)) return {};
       switch (field.number()) {
-        case 1:
-          return add_name(node_.inputs, bytes);
-        case 2:
-          return add_name(node_.outputs, bytes);
-        case 3:
-          node_.name = bytes;
-          return {};
-        case 4:
-          node_.op_type = bytes;
-          return {};
-        case 5:
-          attributes.push_back(bytes);
-          return {};
-        case 7:
-          node_.domain = bytes == "ai.onnx" ? "" : bytes;
-          return {};
-        case 8:
-          node_.overload = bytes;
-          return {};
-        default:
-          return {};
+        case 1: return add_name(node_.inputs, bytes);
+        case 2: return add_name(node_.outputs, bytes);
+        case 3: node_.name = bytes; return {};
+        case 4: node_.op_type = bytes; return {};
+        case 5: attributes.push_back(bytes); return {};
+        case 7: node_.domain = bytes == "ai.onnx" ? "" : bytes; return {};
+        case 8: node_.overload = bytes; return {};
+        default: return {};
       }
     });
     CYCLOID_TRY(walked);
@@ -125,21 +112,13 @@ Result<GraphDraft> read_graph(std::string_view message, ReadContext& context, in
         graph.nodes.push_back(std::move(node));
         return {};
       }
-      case 2:
-        graph.name = bytes;
-        return check_text(bytes, "the graph's name");
-      case 5:
-        return add_constant(bytes, false, graph, context);
-      case 11:
-        return add_value(bytes, graph.inputs, context);
-      case 12:
-        return add_value(bytes, graph.outputs, context);
-      case 13:
-        return add_value(bytes, graph.value_info, context);
-      case 15:
-        return add_constant(bytes, true, graph, context);
-      default:
-        return {};
+      case 2: graph.name = bytes; return check_text(bytes, "the graph's name");
+      case 5: return add_constant(bytes, false, graph, context);
+      case 11: return add_value(bytes, graph.inputs, context);
+      case 12: return add_value(bytes, graph.outputs, context);
+      case 13: return add_value(bytes, graph.value_info, context);
+      case 15: return add_constant(bytes, true, graph, context);
+      default: return {};
     }
   });
   CYCLOID_TRY(walked);
@@ -175,30 +154,18 @@ Result<Function> read_function(std::string_view message, ReadContext& context) {
     std::string_view bytes;
     if (!field.get(bytes)) return {};
     switch (field.number()) {
-      case 1:
-        function.name = bytes;
-        return check_text(bytes, "a function's name");
-      case 4:
-        body.inputs.push_back({std::string(bytes), {}});
-        return check_text(bytes, "a value's name");
-      case 5:
-        body.outputs.push_back({std::string(bytes), {}});
-        return check_text(bytes, "a value's name");
-      case 6:
-        function.attributes.emplace_back(bytes);
-        return check_text(bytes, "an attribute's name");
+      case 1: function.name = bytes; return check_text(bytes, "a function's name");
+      case 4: body.inputs.push_back({std::string(bytes), {}}); return check_text(bytes, "a value's name");
+      case 5: body.outputs.push_back({std::string(bytes), {}}); return check_text(bytes, "a value's name");
+      case 6: function.attributes.emplace_back(bytes); return check_text(bytes, "an attribute's name");
       case 7: {
         CYCLOID_ASSIGN(NodeDraft node, read_node(bytes, context, 0));
         body.nodes.push_back(std::move(node));
         return {};
       }
-      case 9:
-        return read_opset(bytes, function.opsets);
-      case 10:
-        function.domain = bytes == "ai.onnx" ? "" : bytes;
-        return check_text(bytes, "a function's domain");
-      case 12:
-        return add_value(bytes, body.value_info, context);
+      case 9: return read_opset(bytes, function.opsets);
+      case 10: function.domain = bytes == "ai.onnx" ? "" : bytes; return check_text(bytes, "a function's domain");
+      case 12: return add_value(bytes, body.value_info, context);
       case 11: {
         CYCLOID_ASSIGN(NamedAttribute attribute, read_attribute(bytes, context));
         if (attribute.has_graphs())
@@ -206,11 +173,8 @@ Result<Function> read_function(std::string_view message, ReadContext& context) {
         function.default_attributes.insert_or_assign(attribute.name, std::move(attribute.value));
         return {};
       }
-      case 13:
-        function.overload = bytes;
-        return check_text(bytes, "a function's overload");
-      default:
-        return {};
+      case 13: function.overload = bytes; return check_text(bytes, "a function's overload");
+      default: return {};
     }
   });
   CYCLOID_TRY(walked);

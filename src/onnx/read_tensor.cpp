@@ -48,44 +48,29 @@ Result<TensorMessage> read_fields(std::string_view message) {
   const Status walked = for_each_field(message, "TensorProto", [&](const Field& field) -> Status {
     std::string_view bytes;
     switch (field.number()) {
-      case 1:
-        return field.append(tensor.dims);
-      case 2:
-        field.get(tensor.data_type);
-        return {};
-      case 3:
-        tensor.segmented = true;
-        return {};
-      case 4:
-        return field.append(tensor.floats);
-      case 5:
-        return field.append(tensor.int32s);
+      case 1: return field.append(tensor.dims);
+      case 2: field.get(tensor.data_type); return {};
+      case 3: tensor.segmented = true; return {};
+      case 4: return field.append(tensor.floats);
+      case 5: return field.append(tensor.int32s);
       case 6:
         if (field.get(bytes)) tensor.strings.push_back(bytes);
         return {};
-      case 7:
-        return field.append(tensor.int64s);
-      case 8:
-        field.get(tensor.name);
-        return {};
+      case 7: return field.append(tensor.int64s);
+      case 8: field.get(tensor.name); return {};
       case 9:
         if (field.get(bytes)) tensor.raw = bytes;
         return {};
-      case 10:
-        return field.append(tensor.doubles);
-      case 11:
-        return field.append(tensor.uint64s);
+      case 10: return field.append(tensor.doubles);
+      case 11: return field.append(tensor.uint64s);
       case 13: {
         if (!field.get(bytes)) return {};
         CYCLOID_ASSIGN(auto entry, read_entry(bytes));
         tensor.external.push_back(std::move(entry));
         return {};
       }
-      case 14:
-        field.get(tensor.location);
-        return {};
-      default:
-        return {};
+      case 14: field.get(tensor.location); return {};
+      default: return {};
     }
   });
   CYCLOID_TRY(walked);
@@ -169,22 +154,15 @@ Result<Tensor> from_numbers(DType dtype, const Dims& dims, std::int64_t count, c
 // The range of the integers that stand for an element: bit patterns for floats, whole bytes for packed types.
 std::pair<std::int64_t, std::int64_t> range_of(DType dtype) {
   switch (dtype) {
-    case DType::kInt8:
-      return {-128, 127};
-    case DType::kInt16:
-      return {-32768, 32767};
-    case DType::kInt32:
-      return {std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
+    case DType::kInt8: return {-128, 127};
+    case DType::kInt16: return {-32768, 32767};
+    case DType::kInt32: return {std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()};
     case DType::kUInt16:
     case DType::kFloat16:
-    case DType::kBFloat16:
-      return {0, 65535};
-    case DType::kUInt32:
-      return {0, std::numeric_limits<std::uint32_t>::max()};
-    case DType::kBool:
-      return {0, 1};
-    default:
-      return {0, 255};
+    case DType::kBFloat16: return {0, 65535};
+    case DType::kUInt32: return {0, std::numeric_limits<std::uint32_t>::max()};
+    case DType::kBool: return {0, 1};
+    default: return {0, 255};
   }
 }
 
@@ -226,21 +204,14 @@ Result<Tensor> from_strings(const Dims& dims, std::int64_t count, const std::vec
 Result<Tensor> from_typed(DType dtype, const Dims& dims, std::int64_t count, const TensorMessage& message) {
   switch (dtype) {
     case DType::kFloat32:
-    case DType::kComplex64:
-      return from_numbers(dtype, dims, count, message.floats);
+    case DType::kComplex64: return from_numbers(dtype, dims, count, message.floats);
     case DType::kFloat64:
-    case DType::kComplex128:
-      return from_numbers(dtype, dims, count, message.doubles);
-    case DType::kInt64:
-      return from_numbers(dtype, dims, count, message.int64s);
-    case DType::kUInt64:
-      return from_numbers(dtype, dims, count, message.uint64s);
-    case DType::kUInt32:
-      return from_integers(dtype, dims, count, message.uint64s);
-    case DType::kString:
-      return from_strings(dims, count, message.strings);
-    default:
-      return from_integers(dtype, dims, count, message.int32s);
+    case DType::kComplex128: return from_numbers(dtype, dims, count, message.doubles);
+    case DType::kInt64: return from_numbers(dtype, dims, count, message.int64s);
+    case DType::kUInt64: return from_numbers(dtype, dims, count, message.uint64s);
+    case DType::kUInt32: return from_integers(dtype, dims, count, message.uint64s);
+    case DType::kString: return from_strings(dims, count, message.strings);
+    default: return from_integers(dtype, dims, count, message.int32s);
   }
 }
 

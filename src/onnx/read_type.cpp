@@ -83,20 +83,13 @@ Result<ValueType> read_type(std::string_view message, int depth) {
     if (!field.get(inner)) return {};
     const auto read = [&]() -> Result<ValueType> {
       switch (field.number()) {
-        case 1:
-          return read_tensor_type(inner);
-        case 4:
-          return read_container_type(inner, ValueType::Kind::kSequence, depth);
-        case 5:
-          return read_container_type(inner, ValueType::Kind::kMap, depth);
-        case 9:
-          return read_container_type(inner, ValueType::Kind::kOptional, depth);
-        case 7:
-          return unsupported("an opaque type");
-        case 8:
-          return unsupported("the sparse tensor type (sparse initializers and constants are supported)");
-        default:
-          return type;
+        case 1: return read_tensor_type(inner);
+        case 4: return read_container_type(inner, ValueType::Kind::kSequence, depth);
+        case 5: return read_container_type(inner, ValueType::Kind::kMap, depth);
+        case 9: return read_container_type(inner, ValueType::Kind::kOptional, depth);
+        case 7: return unsupported("an opaque type");
+        case 8: return unsupported("the sparse tensor type (sparse initializers and constants are supported)");
+        default: return type;
       }
     };
     CYCLOID_ASSIGN(type, read());

@@ -68,26 +68,18 @@ class ModelReader {
     if (field.number() == 5) field.get(model_.model_version);
     if (!field.get(bytes)) return {};
     switch (field.number()) {
-      case 2:
-        return text(bytes, model_.producer_name);
-      case 3:
-        return text(bytes, model_.producer_version);
-      case 4:
-        return text(bytes, model_.domain);
-      case 6:
-        return text(bytes, model_.doc);
-      case 7:
-        return read_main_graph(bytes);
-      case 8:
-        return read_opset(bytes, model_.opsets);
-      case 14:
-        return read_metadata(bytes);
+      case 2: return text(bytes, model_.producer_name);
+      case 3: return text(bytes, model_.producer_version);
+      case 4: return text(bytes, model_.domain);
+      case 6: return text(bytes, model_.doc);
+      case 7: return read_main_graph(bytes);
+      case 8: return read_opset(bytes, model_.opsets);
+      case 14: return read_metadata(bytes);
       case 25: {
         CYCLOID_ASSIGN(Function function, read_function(bytes, context_));
         return add_function(std::move(function));
       }
-      default:
-        return {};
+      default: return {};
     }
   }
 

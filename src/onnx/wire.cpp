@@ -104,8 +104,7 @@ Status for_each_field(std::string_view message, std::string_view what,
           field.emplace(reader.tag(), std::string_view(bytes.data(), bytes.size()));
           break;
         }
-        default:
-          return damaged(what, "has a field of an unknown wire type");
+        default: return damaged(what, "has a field of an unknown wire type");
       }
     } catch (const protozero::exception& error) {
       return damaged(what, fmt::format("is not valid ({})", error.what()));

@@ -55,8 +55,7 @@ void write_type(Writer& to, const ValueType& type) {
     if (type.element) write_message(container, field, [&](Writer& inner) { write_type(inner, *type.element); });
   };
   switch (type.kind) {
-    case ValueType::Kind::kUnknown:
-      return;
+    case ValueType::Kind::kUnknown: return;
     case ValueType::Kind::kTensor:
       write_message(to, 1, [&](Writer& tensor) {
         tensor.add_int32(1, static_cast<std::int32_t>(type.dtype));
@@ -66,10 +65,8 @@ void write_type(Writer& to, const ValueType& type) {
         });
       });
       return;
-    case ValueType::Kind::kSequence:
-      return write_message(to, 4, [&](Writer& sequence) { element(sequence, 1); });
-    case ValueType::Kind::kOptional:
-      return write_message(to, 9, [&](Writer& optional) { element(optional, 1); });
+    case ValueType::Kind::kSequence: return write_message(to, 4, [&](Writer& sequence) { element(sequence, 1); });
+    case ValueType::Kind::kOptional: return write_message(to, 9, [&](Writer& optional) { element(optional, 1); });
     case ValueType::Kind::kMap:
       return write_message(to, 5, [&](Writer& map) {
         map.add_int32(1, static_cast<std::int32_t>(type.dtype));

@@ -127,7 +127,8 @@ Result<std::vector<Datum>> map_inputs(const EvalContext& context, const ElementK
     inputs.push_back(tensor);
   }
   if (inputs.empty()) return invalid_argument("it needs an input");
-  CYCLOID_ASSIGN(Tensor result, map_broadcast(context, inputs, out == DType::kUndefined ? inputs[0]->dtype() : out, kernel));
+  CYCLOID_ASSIGN(Tensor result,
+                 map_broadcast(context, inputs, out == DType::kUndefined ? inputs[0]->dtype() : out, kernel));
   return std::vector<Datum>{std::move(result)};
 }
 

@@ -54,7 +54,8 @@ ChunkFunction<T> binary_chunk(F f) {
 Result<Tensor> map_broadcast(const EvalContext& context, std::span<const Tensor* const> inputs, DType out,
                              const ElementKernel& kernel);
 // The same with all inputs of the node; `out` kUndefined: the dtype of input 0.
-Result<std::vector<Datum>> map_inputs(const EvalContext& context, const ElementKernel& kernel, DType out = DType::kUndefined);
+Result<std::vector<Datum>> map_inputs(const EvalContext& context, const ElementKernel& kernel,
+                                      DType out = DType::kUndefined);
 // A floating-point function of input 0.
 Result<std::vector<Datum>> map_float(const EvalContext& context, const std::function<double(double)>& f);
 

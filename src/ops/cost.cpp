@@ -36,7 +36,8 @@ Result<Cost> cost_of(const Graph& graph) {
 
 Result<Cost> cost_of(const Graph& graph, const Node& node) {
   const Op* op = find_op(node.domain, node.op_type);
-  if (op == nullptr) return unsupported("{} has no known cost: this build does not know the operator", describe(graph, node));
+  if (op == nullptr)
+    return unsupported("{} has no known cost: this build does not know the operator", describe(graph, node));
   if (op->cost != nullptr) return op->cost(graph, node).in(describe(graph, node));
   return Cost{0, bytes_of(graph, node)};
 }

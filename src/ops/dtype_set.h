@@ -37,13 +37,14 @@ inline constexpr DTypeSet kNumbers = kFloats | kInts;
 inline constexpr DTypeSet kBools{DType::kBool};
 inline constexpr DTypeSet kStrings{DType::kString};
 inline constexpr DTypeSet kComplexes{DType::kComplex64, DType::kComplex128};
-inline constexpr DTypeSet kFloat8s{DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ};
+inline constexpr DTypeSet kFloat8s{DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,
+                                   DType::kFloat8E5M2FNUZ};
 // What the first versions of the tensor operators take: numbers, bool, strings and complex numbers.
 inline constexpr DTypeSet kClassic = kNumbers | kBools | kStrings | kComplexes;
 // Every type a tensor can have.
-inline constexpr DTypeSet kAllDTypes = kClassic | kFloat8s |
-                                       DTypeSet{DType::kUInt4, DType::kInt4, DType::kFloat4E2M1, DType::kFloat8E8M0,
-                                                DType::kUInt2, DType::kInt2};
+inline constexpr DTypeSet kAllDTypes =
+    kClassic | kFloat8s |
+    DTypeSet{DType::kUInt4, DType::kInt4, DType::kFloat4E2M1, DType::kFloat8E8M0, DType::kUInt2, DType::kInt2};
 
 // "float16, float32 or float64"
 std::string to_string(DTypeSet dtypes);

@@ -50,8 +50,8 @@ To narrow(From x) {
 
 template <class Visit>
 bool dispatch_plain(DType dtype, Visit&& visit) {
-  return dispatch<float, double, Float16, BFloat16, std::int64_t, std::int32_t, std::int16_t, std::int8_t, std::uint64_t,
-                  std::uint32_t, std::uint16_t, std::uint8_t, bool>(dtype, visit);
+  return dispatch<float, double, Float16, BFloat16, std::int64_t, std::int32_t, std::int16_t, std::int8_t,
+                  std::uint64_t, std::uint32_t, std::uint16_t, std::uint8_t, bool>(dtype, visit);
 }
 
 // The values of all bit patterns of a type without a C++ type of its own.
@@ -119,12 +119,14 @@ void store(Tensor& tensor, std::int64_t offset, std::span<const T> from, std::in
   });
   if (plain) return;
   auto* bytes = reinterpret_cast<std::uint8_t*>(tensor.mutable_bytes()) + offset;
-  for (std::size_t i = 0; i < from.size(); ++i) bytes[static_cast<std::int64_t>(i) * step] = narrow_bits(tensor.dtype(), from[i]);
+  for (std::size_t i = 0; i < from.size(); ++i)
+    bytes[static_cast<std::int64_t>(i) * step] = narrow_bits(tensor.dtype(), from[i]);
 }
 
 template <class T>
 Result<T> load_scalar(const Tensor& tensor, std::string_view what) {
-  if (tensor.element_count() != 1) return invalid_argument("{} must have one element, but has shape {}", what, to_string(tensor.dims()));
+  if (tensor.element_count() != 1)
+    return invalid_argument("{} must have one element, but has shape {}", what, to_string(tensor.dims()));
   T value{};
   load<T>(tensor, 0, std::span<T>(&value, 1));
   return value;

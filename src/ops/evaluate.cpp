@@ -54,7 +54,8 @@ class Interpreter {
  public:
   Interpreter(const ModelIr& model, const EvaluateLimits& limits) : model_(model), limits_(limits) {}
 
-  Result<std::vector<Datum>> run(const Graph& graph, std::span<const Datum> inputs, const Captures& captures, int depth);
+  Result<std::vector<Datum>> run(const Graph& graph, std::span<const Datum> inputs, const Captures& captures,
+                                 int depth);
   Result<std::vector<Datum>> run_node(const Graph& graph, const Node& node, std::span<const Datum* const> inputs,
                                       const Captures& captures, int depth);
 
@@ -119,7 +120,8 @@ class Frame {
 
 class NodeEvaluation final : public EvalContext {
  public:
-  NodeEvaluation(Interpreter& interpreter, const Node& node, std::span<const Datum* const> inputs, const Captures& captures, int depth)
+  NodeEvaluation(Interpreter& interpreter, const Node& node, std::span<const Datum* const> inputs,
+                 const Captures& captures, int depth)
       : interpreter_(interpreter), node_(node), inputs_(inputs), captures_(captures), depth_(depth) {}
 
   const Node& node() const override { return node_; }
@@ -161,7 +163,8 @@ Status Interpreter::check(const ValueType& type, const Datum& datum) const {
   }
   if (tensor == nullptr) return invalid_argument("is no tensor, but must be {}", to_string(type));
   const auto wrong = [&] {
-    return invalid_argument("is {}{}, but must be {}", to_string(tensor->dtype()), to_string(tensor->dims()), to_string(type));
+    return invalid_argument("is {}{}, but must be {}", to_string(tensor->dtype()), to_string(tensor->dims()),
+                            to_string(type));
   };
   if (type.dtype != DType::kUndefined && type.dtype != tensor->dtype()) return wrong();
   if (!type.shape) return {};
@@ -173,8 +176,9 @@ Status Interpreter::check(const ValueType& type, const Datum& datum) const {
   return {};
 }
 
-Result<std::vector<Datum>> Interpreter::run_node(const Graph& graph, const Node& node, std::span<const Datum* const> inputs,
-                                                 const Captures& captures, int depth) {
+Result<std::vector<Datum>> Interpreter::run_node(const Graph& graph, const Node& node,
+                                                 std::span<const Datum* const> inputs, const Captures& captures,
+                                                 int depth) {
   if (++node_runs_ > limits_.max_node_runs) {
     return make_error(ErrorCode::kResourceExhausted, "the limit of {} node runs is reached", limits_.max_node_runs);
   }
@@ -192,10 +196,13 @@ Result<std::vector<Datum>> Interpreter::run_node(const Graph& graph, const Node&
   return outputs;
 }
 
-Result<std::vector<Datum>> Interpreter::run(const Graph& graph, std::span<const Datum> inputs, const Captures& captures, int depth) {
-  if (depth > kMaxDepth) return make_error(ErrorCode::kResourceExhausted, "subgraphs are nested more than {} deep", kMaxDepth);
+Result<std::vector<Datum>> Interpreter::run(const Graph& graph, std::span<const Datum> inputs, const Captures& captures,
+                                            int depth) {
+  if (depth > kMaxDepth)
+    return make_error(ErrorCode::kResourceExhausted, "subgraphs are nested more than {} deep", kMaxDepth);
   if (inputs.size() != graph.inputs().size()) {
-    return invalid_argument("graph '{}' has {} inputs, but is given {}", graph.name(), graph.inputs().size(), inputs.size());
+    return invalid_argument("graph '{}' has {} inputs, but is given {}", graph.name(), graph.inputs().size(),
+                            inputs.size());
   }
   const Schedule& schedule = schedules_.try_emplace(&graph, graph).first->second;
   Frame frame(*this, graph, captures, schedule.slots);
@@ -205,9 +212,11 @@ Result<std::vector<Datum>> Interpreter::run(const Graph& graph, std::span<const 
     const Node& node = graph.node(graph.nodes()[position]);
     std::vector<const Datum*> arguments;
     for (const ValueId id : node.inputs) arguments.push_back(frame.get(id));
-    CYCLOID_ASSIGN(std::vector<Datum> outputs, run_node(graph, node, arguments, inner, depth).in(describe(graph, node)));
+    CYCLOID_ASSIGN(std::vector<Datum> outputs,
+                   run_node(graph, node, arguments, inner, depth).in(describe(graph, node)));
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      if (node.outputs[i].valid()) CYCLOID_TRY(frame.set(node.outputs[i], std::move(outputs[i])).in(describe(graph, node)));
+      if (node.outputs[i].valid())
+        CYCLOID_TRY(frame.set(node.outputs[i], std::move(outputs[i])).in(describe(graph, node)));
     }
     for (const ValueId id : schedule.done[position]) frame.free(id);
   }
@@ -239,8 +248,9 @@ Result<Tensor> EvalContext::allocate(DType dtype, Dims dims) const {
   const std::size_t size = std::max<std::size_t>(1, dtype == DType::kString ? sizeof(std::string) : size_of(dtype));
   if (!count) return invalid_argument("an output of shape {} is too large or has a negative size", to_string(dims));
   if (static_cast<std::size_t>(*count) > bytes_left() / size) {
-    return make_error(ErrorCode::kResourceExhausted, "an output of shape {} needs more than the {} bytes that are left of the limit",
-                      to_string(dims), bytes_left());
+    return make_error(ErrorCode::kResourceExhausted,
+                      "an output of shape {} needs more than the {} bytes that are left of the limit", to_string(dims),
+                      bytes_left());
   }
   return dtype == DType::kString ? Tensor::zeros(dtype, std::move(dims)) : Tensor::empty(dtype, std::move(dims));
 }
@@ -261,8 +271,10 @@ Result<std::vector<Datum>> evaluate(const ModelIr& model, std::span<const Datum>
   return interpreter.run(graph, inputs, [](ValueId) { return nullptr; }, 0);
 }
 
-Result<std::vector<Datum>> evaluate_node(const ModelIr& model, const Graph& graph, const Node& node, std::span<const Datum* const> inputs,
-                                         const std::function<const Datum*(ValueId)>& captures, const EvaluateLimits& limits) {
+Result<std::vector<Datum>> evaluate_node(const ModelIr& model, const Graph& graph, const Node& node,
+                                         std::span<const Datum* const> inputs,
+                                         const std::function<const Datum*(ValueId)>& captures,
+                                         const EvaluateLimits& limits) {
   Interpreter interpreter(model, limits);
   return interpreter.run_node(graph, node, inputs, captures, 0).in(describe(graph, node));
 }

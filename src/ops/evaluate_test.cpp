@@ -21,8 +21,8 @@ Node node(std::string name, std::string op_type, std::vector<ValueId> inputs) {
 }
 
 // y = Relu(a + b).
-Model sum_model(ValueType a, ValueType b, ValueType declared = {}) {
-  Model model;
+ModelIr sum_model(ValueType a, ValueType b, ValueType declared = {}) {
+  ModelIr model;
   Graph& graph = model.graph;
   const ValueId x = graph.add_input("a", std::move(a));
   const ValueId y = graph.add_input("b", std::move(b));
@@ -32,31 +32,34 @@ Model sum_model(ValueType a, ValueType b, ValueType declared = {}) {
   return model;
 }
 
-std::string output_type(const Model& model) { return to_string(model.graph.value(model.graph.outputs()[0]).type); }
+std::string output_type(const ModelIr& model) { return to_string(model.graph.value(model.graph.outputs()[0]).type); }
 
 TEST(InferTypes, BroadcastsSymbolicShapes) {
   const Dim n = Dim::symbol("n");
-  Model model = sum_model(floats({n, 1, 3}), floats({4, 1}));
+  ModelIr model = sum_model(floats({n, 1, 3}), floats({4, 1}));
   ASSERT_TRUE(infer_types(model).ok());
   EXPECT_EQ(output_type(model), "float[n, 4, 3]");
 }
 
 TEST(InferTypes, CorrectsStaleSizesButNotRanks) {
-  Model stale = sum_model(floats({Dim::symbol("n"), 3}), floats({3}), floats({1, 3}));
+  ModelIr stale = sum_model(floats({Dim::symbol("n"), 3}), floats({3}), floats({1, 3}));
   ASSERT_TRUE(infer_types(stale).ok());
   EXPECT_EQ(output_type(stale), "float[n, 3]");
-  Model wrong = sum_model(floats({2, 3}), floats({3}), floats({3}));
+  ModelIr wrong = sum_model(floats({2, 3}), floats({3}), floats({3}));
   const Status status = infer_types(wrong);
   ASSERT_FALSE(status.ok());
-  EXPECT_THAT(status.error().message(), HasSubstr("node 'relu' (Relu): output 'y' is declared as float[3], but is float[2, 3]"));
+  EXPECT_THAT(status.error().message(),
+              HasSubstr("node 'relu' (Relu): output 'y' is declared as float[3], but is float[2, 3]"));
 }
 
 TEST(InferTypes, NamesTheNodeAndTheReason) {
-  Model shapes = sum_model(floats({2, 3}), floats({2}));
-  EXPECT_THAT(infer_types(shapes).error().message(), HasSubstr("node 'add' (Add): shapes [2, 3] and [2] do not broadcast"));
-  Model types = sum_model(floats({2}), ValueType::tensor(DType::kInt64, {2}));
-  EXPECT_THAT(infer_types(types).error().message(), HasSubstr("node 'add' (Add): input 0 is float32 and input 1 is int64"));
-  Model unknown;
+  ModelIr shapes = sum_model(floats({2, 3}), floats({2}));
+  EXPECT_THAT(infer_types(shapes).error().message(),
+              HasSubstr("node 'add' (Add): shapes [2, 3] and [2] do not broadcast"));
+  ModelIr types = sum_model(floats({2}), ValueType::tensor(DType::kInt64, {2}));
+  EXPECT_THAT(infer_types(types).error().message(),
+              HasSubstr("node 'add' (Add): input 0 is float32 and input 1 is int64"));
+  ModelIr unknown;
   unknown.graph.add_node(node("q", "Quux", {}), {{"y", {}}});
   const Status status = infer_types(unknown);
   EXPECT_EQ(status.error().code(), ErrorCode::kUnsupported);
@@ -64,7 +67,7 @@ TEST(InferTypes, NamesTheNodeAndTheReason) {
 }
 
 TEST(Evaluate, RunsTheGraph) {
-  Model model = sum_model(floats({2, 1}), floats({3}));
+  ModelIr model = sum_model(floats({2, 1}), floats({3}));
   ASSERT_TRUE(infer_types(model).ok());
   const std::vector<Datum> inputs{Tensor::of<float>({2, 1}, {1, -10}), Tensor::of<float>({3}, {0.5, -2, 20})};
   const auto outputs = evaluate(model, inputs, {.check_types = true});
@@ -75,18 +78,19 @@ TEST(Evaluate, RunsTheGraph) {
 }
 
 TEST(Evaluate, WrapsIntegers) {
-  Model model = sum_model(ValueType::tensor(DType::kInt8, {1}), ValueType::tensor(DType::kInt8, {1}));
+  ModelIr model = sum_model(ValueType::tensor(DType::kInt8, {1}), ValueType::tensor(DType::kInt8, {1}));
   ASSERT_TRUE(infer_types(model).ok());
   const std::vector<Datum> inputs{Tensor::of<std::int8_t>({1}, {-128}), Tensor::of<std::int8_t>({1}, {-1})};
   EXPECT_THAT(evaluate(model, inputs)->at(0).tensor()->data<std::int8_t>(), ElementsAre(127));
 }
 
 TEST(Evaluate, ChecksInputsAndLimits) {
-  Model model = sum_model(floats({Dim::symbol("n")}), floats({Dim::symbol("n")}));
+  ModelIr model = sum_model(floats({Dim::symbol("n")}), floats({Dim::symbol("n")}));
   ASSERT_TRUE(infer_types(model).ok());
   const Tensor two = Tensor::of<float>({2}, {1, 2});
   const Tensor one = Tensor::of<float>({1}, {1});
-  EXPECT_THAT(evaluate(model, std::vector<Datum>{two, one}).error().message(), HasSubstr("input 'b': is float32[1], but must be float[n]"));
+  EXPECT_THAT(evaluate(model, std::vector<Datum>{two, one}).error().message(),
+              HasSubstr("input 'b': is float32[1], but must be float[n]"));
   const auto memory = evaluate(model, std::vector<Datum>{two, two}, {.max_bytes = 20});
   EXPECT_EQ(memory.error().code(), ErrorCode::kResourceExhausted);
   const auto runs = evaluate(model, std::vector<Datum>{two, two}, {.max_node_runs = 1});

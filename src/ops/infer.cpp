@@ -13,7 +13,9 @@ Status check_tensor(const InferContext& context, std::size_t i) {
   return invalid_model("input {} must be a tensor, but is {}", i, to_string(type));
 }
 
-bool has_input(const InferContext& context, std::size_t i) { return i < context.input_count() && context.input(i) != nullptr; }
+bool has_input(const InferContext& context, std::size_t i) {
+  return i < context.input_count() && context.input(i) != nullptr;
+}
 
 DType dtype_of(const InferContext& context, std::size_t i) {
   return has_input(context, i) && context.input(i)->is_tensor() ? context.input(i)->dtype : DType::kUndefined;
@@ -54,7 +56,9 @@ Result<DType> common(const InferContext& context, const Indices& inputs) {
 
 }  // namespace
 
-Result<DType> common_dtype(const InferContext& context, std::initializer_list<std::size_t> inputs) { return common(context, inputs); }
+Result<DType> common_dtype(const InferContext& context, std::initializer_list<std::size_t> inputs) {
+  return common(context, inputs);
+}
 
 Result<DType> common_dtype(const InferContext& context) {
   std::vector<std::size_t> inputs(context.input_count());
@@ -67,7 +71,8 @@ Status check_rank(const InferContext& context, std::size_t i, std::size_t low, s
   const Shape* shape = shape_of(context, i);
   if (shape == nullptr || (shape->size() >= low && shape->size() <= high)) return {};
   if (low == high) return invalid_model("input {} has shape {}, but must have rank {}", i, to_string(*shape), low);
-  if (high == SIZE_MAX) return invalid_model("input {} has shape {}, but must have rank {} or more", i, to_string(*shape), low);
+  if (high == SIZE_MAX)
+    return invalid_model("input {} has shape {}, but must have rank {} or more", i, to_string(*shape), low);
   return invalid_model("input {} has shape {}, but must have a rank from {} to {}", i, to_string(*shape), low, high);
 }
 
@@ -103,7 +108,8 @@ std::optional<std::vector<std::int64_t>> constant_ints(const InferContext& conte
 Result<Dim> broadcast(const Dim& a, const Dim& b) {
   if (a == b || b.is(1)) return a;
   if (a.is(1)) return b;
-  if (a.is_known() && b.is_known()) return invalid_model("sizes {} and {} do not broadcast", a.to_string(), b.to_string());
+  if (a.is_known() && b.is_known())
+    return invalid_model("sizes {} and {} do not broadcast", a.to_string(), b.to_string());
   if (a.is_known()) return a;  // b must be 1 or a
   if (b.is_known()) return b;
   return Dim::unknown();

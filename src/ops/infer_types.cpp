@@ -83,7 +83,8 @@ ValueType complete(const Scope& scope, const ValueType& inferred, const ValueTyp
   if (!is_output || type.shape->size() != declared.shape->size()) return type;
   for (std::size_t i = 0; i < type.shape->size(); ++i) {
     const auto symbol = (*declared.shape)[i].as_symbol();
-    if (symbol && is_unknown((*type.shape)[i]) && !binds(scope.model.graph, *symbol)) (*type.shape)[i] = (*declared.shape)[i];
+    if (symbol && is_unknown((*type.shape)[i]) && !binds(scope.model.graph, *symbol))
+      (*type.shape)[i] = (*declared.shape)[i];
   }
   return type;
 }
@@ -96,12 +97,14 @@ Status check_declared(const Value& value, const ValueType& inferred) {
       declared.dtype != inferred.dtype && declared.dtype != DType::kUndefined && inferred.dtype != DType::kUndefined;
   const bool ranks_differ = declared.shape && inferred.shape && declared.shape->size() != inferred.shape->size();
   if (declared.kind == inferred.kind && !dtypes_differ && !ranks_differ) return {};
-  return invalid_model("output '{}' is declared as {}, but is {}", value.name, to_string(declared), to_string(inferred));
+  return invalid_model("output '{}' is declared as {}, but is {}", value.name, to_string(declared),
+                       to_string(inferred));
 }
 
 class NodeInference final : public InferContext {
  public:
-  NodeInference(Scope& scope, NodeId id) : scope_(scope), id_(id), node_(scope.graph.node(id)), types_(node_.outputs.size()) {}
+  NodeInference(Scope& scope, NodeId id)
+      : scope_(scope), id_(id), node_(scope.graph.node(id)), types_(node_.outputs.size()) {}
 
   const Node& node() const override { return node_; }
   std::int64_t opset() const override { return opset_of(scope_.model, node_.domain); }
@@ -201,7 +204,8 @@ class NodeInference final : public InferContext {
     std::vector<const Datum*> inputs;
     for (std::size_t i = 0; i < held.size(); ++i) inputs.push_back(node_.inputs[i].valid() ? &held[i] : nullptr);
     const EvaluateLimits limits{.max_bytes = std::size_t{1} << 20, .max_node_runs = 1};
-    const auto outputs = evaluate_node(scope_.model, scope_.graph, node_, inputs, [](ValueId) { return nullptr; }, limits);
+    const auto outputs =
+        evaluate_node(scope_.model, scope_.graph, node_, inputs, [](ValueId) { return nullptr; }, limits);
     if (!outputs) return;  // it fails again, and with its place, where the model runs
     for (std::size_t i = 0; i < node_.outputs.size() && i < outputs->size(); ++i) {
       const Tensor* tensor = (*outputs)[i].tensor();
@@ -226,7 +230,8 @@ Status check_arity(const Op& op, const Node& node) {
   while (given > op.min_inputs && !node.inputs[given - 1].valid()) --given;
   if (given < op.min_inputs || (op.max_inputs != Op::kVariadic && given > op.max_inputs)) {
     if (op.min_inputs == op.max_inputs) return invalid_model("it takes {} inputs, but has {}", op.min_inputs, given);
-    if (op.max_inputs == Op::kVariadic) return invalid_model("it takes {} or more inputs, but has {}", op.min_inputs, given);
+    if (op.max_inputs == Op::kVariadic)
+      return invalid_model("it takes {} or more inputs, but has {}", op.min_inputs, given);
     return invalid_model("it takes {} to {} inputs, but has {}", op.min_inputs, op.max_inputs, given);
   }
   for (std::size_t i = 0; i < op.min_inputs; ++i) {
@@ -246,8 +251,8 @@ Error unknown_op(const ModelIr& model, const Node& node) {
       return unsupported("it calls a function of the model; inline functions before type inference");
     }
   }
-  return unsupported("domain '{}' has no operator '{}' that this build knows", node.domain.empty() ? "ai.onnx" : node.domain,
-                     node.op_type);
+  return unsupported("domain '{}' has no operator '{}' that this build knows",
+                     node.domain.empty() ? "ai.onnx" : node.domain, node.op_type);
 }
 
 Status infer_node(Scope& scope, NodeId id) {

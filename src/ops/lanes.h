@@ -23,7 +23,9 @@ struct Lanes {
 
   std::int64_t count() const { return outer * inner; }
   // The offset of the first element of lane i in a tensor with `lane_length` elements along the axis.
-  std::int64_t start(std::int64_t i, std::int64_t lane_length) const { return i / inner * lane_length * inner + i % inner; }
+  std::int64_t start(std::int64_t i, std::int64_t lane_length) const {
+    return i / inner * lane_length * inner + i % inner;
+  }
   std::int64_t start(std::int64_t i) const { return start(i, length); }
 };
 

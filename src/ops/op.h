@@ -137,11 +137,14 @@ struct EvaluateLimits {
 
 // The reference interpreter: runs the graph node by node, with the ops' reference evaluation. Inputs in the order of
 // graph.inputs(). Checks them against the declared types. For correctness, not for speed.
-Result<std::vector<Datum>> evaluate(const ModelIr& model, std::span<const Datum> inputs, const EvaluateLimits& limits = {});
+Result<std::vector<Datum>> evaluate(const ModelIr& model, std::span<const Datum> inputs,
+                                    const EvaluateLimits& limits = {});
 
 // The reference evaluation of one node outside any graph (used by constant folding, tests and the native backend's
 // fallback steps). `inputs` in the node's order, nullptr where absent; `captures` gives subgraphs' captured values.
-Result<std::vector<Datum>> evaluate_node(const ModelIr& model, const Graph& graph, const Node& node, std::span<const Datum* const> inputs,
-                                         const std::function<const Datum*(ValueId)>& captures, const EvaluateLimits& limits = {});
+Result<std::vector<Datum>> evaluate_node(const ModelIr& model, const Graph& graph, const Node& node,
+                                         std::span<const Datum* const> inputs,
+                                         const std::function<const Datum*(ValueId)>& captures,
+                                         const EvaluateLimits& limits = {});
 
 }  // namespace cycloid

@@ -40,7 +40,8 @@ void summarize(Plan& plan) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model, const std::vector<std::optional<Dims>>& input_dims,
+Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model,
+                                               const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options) {
   CYCLOID_ASSIGN(ModelIr special, specialize(*model, input_dims));
   if (!options.reference) CYCLOID_TRY(fuse(special));
@@ -58,7 +59,8 @@ Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> mo
 
   const std::size_t bytes = plan->arena_bytes + plan->scratch_bytes * static_cast<std::size_t>(plan->threads);
   if (options.max_memory > 0 && bytes > options.max_memory) {
-    return make_error(ErrorCode::kResourceExhausted, "a run needs {} bytes, more than the bound of {} (max_memory)", bytes, options.max_memory);
+    return make_error(ErrorCode::kResourceExhausted, "a run needs {} bytes, more than the bound of {} (max_memory)",
+                      bytes, options.max_memory);
   }
   return std::shared_ptr<const Plan>(std::move(plan));
 }

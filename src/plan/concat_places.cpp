@@ -6,7 +6,9 @@ namespace {
 // The dims of a float tensor with channels and pixels, or nothing.
 std::optional<Dims> image_dims(const Graph& graph, ValueId id) {
   const ValueType& type = graph.value(id).type;
-  if (!type.is_tensor() || type.dtype != DType::kFloat32 || !type.shape || type.shape->size() < 3 || type.shape->size() > 4) return {};
+  if (!type.is_tensor() || type.dtype != DType::kFloat32 || !type.shape || type.shape->size() < 3 ||
+      type.shape->size() > 4)
+    return {};
   return known_dims(*type.shape);
 }
 

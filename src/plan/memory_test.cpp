@@ -25,7 +25,8 @@ TEST(AssignOffsets, BlocksThatLiveAtTheSameTimeNeverOverlap) {
       for (std::size_t j = 0; j < i; ++j) {
         if (blocks[i].bytes == 0 || blocks[j].bytes == 0) continue;
         const bool same_time = blocks[i].first <= blocks[j].last && blocks[j].first <= blocks[i].last;
-        const bool overlap = layout.offsets[i] < layout.offsets[j] + blocks[j].bytes && layout.offsets[j] < layout.offsets[i] + blocks[i].bytes;
+        const bool overlap = layout.offsets[i] < layout.offsets[j] + blocks[j].bytes &&
+                             layout.offsets[j] < layout.offsets[i] + blocks[i].bytes;
         EXPECT_FALSE(same_time && overlap) << "blocks " << i << " and " << j << " in round " << round;
       }
     }
@@ -102,7 +103,8 @@ TEST(ShareWork, GivesEachUnitToOneThreadAndBalancesCost) {
       double cost = 0;
       for (const Work& work : share_work(steps, {0, static_cast<std::uint32_t>(count), false}, t, threads)) {
         for (std::int64_t unit = work.begin; unit < work.end; ++unit) ++seen[work.step][static_cast<std::size_t>(unit)];
-        cost += steps[work.step].cost * static_cast<double>(work.end - work.begin) / static_cast<double>(steps[work.step].units);
+        cost += steps[work.step].cost * static_cast<double>(work.end - work.begin) /
+                static_cast<double>(steps[work.step].units);
       }
       // Each cut is rounded to a unit of the step it falls into, at both ends.
       EXPECT_LE(cost, total / threads + coarsest + 1e-6);

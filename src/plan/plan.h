@@ -38,8 +38,8 @@ struct Buffer {
   };
   Kind kind = Kind::kArena;
   std::size_t bytes = 0;
-  std::size_t offset = 0;     // kArena, set by plan_memory()
-  std::uint32_t index = 0;    // kInput, kOutput, kSlot
+  std::size_t offset = 0;   // kArena, set by plan_memory()
+  std::uint32_t index = 0;  // kInput, kOutput, kSlot
   const std::byte* constant = nullptr;
 };
 
@@ -170,7 +170,8 @@ struct PlanOptions {
 // Plans `model` (in normal form, types inferred) for inputs of these dims, in the order of the graph's inputs; nullopt
 // for inputs that are no tensors. Errors: shapes the model does not allow, an operator that cannot be run, memory beyond
 // the bound.
-Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model, const std::vector<std::optional<Dims>>& input_dims,
+Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model,
+                                               const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options);
 
 }  // namespace cycloid

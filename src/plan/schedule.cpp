@@ -76,7 +76,8 @@ void schedule(Plan& plan) {
   plan.stages.clear();
   for (std::uint32_t s = 0; s < plan.steps.size(); ++s) {
     bool fits = !plan.stages.empty();
-    for (std::uint32_t e = fits ? plan.stages.back().begin : s; fits && e < s; ++e) fits = !conflict(plan.steps[e], plan.steps[s]);
+    for (std::uint32_t e = fits ? plan.stages.back().begin : s; fits && e < s; ++e)
+      fits = !conflict(plan.steps[e], plan.steps[s]);
     if (!fits) plan.stages.push_back({s, s, false});
     plan.stages.back().end = s + 1;
     plan.steps[s].info.stage = static_cast<int>(plan.stages.size()) - 1;
@@ -90,7 +91,9 @@ void schedule(Plan& plan) {
     stage.barrier_before = i > 0 && (shared || before_shared);
     before_shared = shared;
     for (int t = 0; t < plan.threads; ++t) {
-      plan.work.push_back(shared ? share_work(plan.steps, stage, t, plan.threads) : t == 0 ? share_work(plan.steps, stage, 0, 1) : std::vector<Work>{});
+      plan.work.push_back(shared   ? share_work(plan.steps, stage, t, plan.threads)
+                          : t == 0 ? share_work(plan.steps, stage, 0, 1)
+                                   : std::vector<Work>{});
     }
   }
   set_release(plan);

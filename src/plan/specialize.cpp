@@ -34,14 +34,17 @@ bool outputs_are_small(const Graph& graph, const Node& node, std::size_t limit) 
     if (!type.is_tensor() || !type.shape) continue;
     const std::optional<Dims> dims = known_dims(*type.shape);
     const std::optional<std::int64_t> count = dims ? element_count(*dims) : std::nullopt;
-    if (!count || static_cast<double>(*count) * static_cast<double>(std::max<std::size_t>(size_of(type.dtype), 1)) > static_cast<double>(limit)) return false;
+    if (!count || static_cast<double>(*count) * static_cast<double>(std::max<std::size_t>(size_of(type.dtype), 1)) >
+                      static_cast<double>(limit))
+      return false;
   }
   return true;
 }
 
 // The outputs of a node whose inputs are all constant; nothing where they are not, or the evaluation fails (the run will
 // say why).
-std::optional<std::vector<Datum>> constant_results(const ModelIr& model, const Node& node, const SpecializeOptions& options) {
+std::optional<std::vector<Datum>> constant_results(const ModelIr& model, const Node& node,
+                                                   const SpecializeOptions& options) {
   const Graph& graph = model.graph;
   const Op* op = find_op(node.domain, node.op_type);
   if (op == nullptr || op->random) return {};
@@ -59,8 +62,10 @@ std::optional<std::vector<Datum>> constant_results(const ModelIr& model, const N
   for_each_subgraph(node, [&](const std::string&, const Graph& body) {
     for (const ValueId capture : body.captures()) {
       const ValueId outer = body.value(capture).outer;
-      if (const Tensor* tensor = graph.constant(outer)) captured[outer] = *tensor;
-      else constant = false;
+      if (const Tensor* tensor = graph.constant(outer))
+        captured[outer] = *tensor;
+      else
+        constant = false;
     }
   });
   if (!constant || !outputs_are_small(graph, node, options.max_constant_bytes)) return {};
@@ -108,7 +113,8 @@ std::size_t fold_constants(ModelIr& model, const SpecializeOptions& options) {
   return folded;
 }
 
-Result<ModelIr> specialize(const ModelIr& model, const std::vector<std::optional<Dims>>& input_dims, const SpecializeOptions& options) {
+Result<ModelIr> specialize(const ModelIr& model, const std::vector<std::optional<Dims>>& input_dims,
+                           const SpecializeOptions& options) {
   ModelIr result = model;
   Graph& graph = result.graph;
   CYCLOID_CHECK(input_dims.size() == graph.inputs().size());
@@ -116,7 +122,8 @@ Result<ModelIr> specialize(const ModelIr& model, const std::vector<std::optional
     if (!input_dims[i]) continue;
     const ValueId id = graph.inputs()[i];
     const ValueType known = ValueType::tensor(graph.value(id).type.dtype, to_shape(*input_dims[i]));
-    CYCLOID_ASSIGN(ValueType merged, merge(known, graph.value(id).type).in(fmt::format("input '{}'", graph.value(id).name)));
+    CYCLOID_ASSIGN(ValueType merged,
+                   merge(known, graph.value(id).type).in(fmt::format("input '{}'", graph.value(id).name)));
     graph.set_type(id, std::move(merged));
   }
   // Each round may turn a computed shape into a constant, which makes more shapes known. The bound is far above the

@@ -15,7 +15,8 @@ struct SpecializeOptions {
 
 // A copy of `model` (types inferred) whose inputs have these dims (nullopt: left as they are), shapes inferred anew, nodes
 // with constant inputs replaced by their results, and dead nodes removed. Errors: shapes the model does not allow.
-Result<ModelIr> specialize(const ModelIr& model, const std::vector<std::optional<Dims>>& input_dims, const SpecializeOptions& options = {});
+Result<ModelIr> specialize(const ModelIr& model, const std::vector<std::optional<Dims>>& input_dims,
+                           const SpecializeOptions& options = {});
 
 // Replaces nodes whose inputs are all constant, and Shape and Size of tensors with a known shape, by constants. Returns
 // how many.

@@ -64,12 +64,14 @@ Difference worse(const Difference& a, const Difference& b) {
 }  // namespace
 
 Difference compare(const Datum& expected, const Datum& actual, bool exact) {
-  if (expected.tensor() != nullptr && actual.tensor() != nullptr) return compare_tensors(*expected.tensor(), *actual.tensor(), exact);
+  if (expected.tensor() != nullptr && actual.tensor() != nullptr)
+    return compare_tensors(*expected.tensor(), *actual.tensor(), exact);
   if (expected.sequence() != nullptr && actual.sequence() != nullptr) {
     const auto& a = expected.sequence()->items;
     const auto& b = actual.sequence()->items;
     Difference difference{.same = a.size() == b.size()};
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) difference = worse(difference, compare(a[i], b[i], exact));
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
+      difference = worse(difference, compare(a[i], b[i], exact));
     return difference;
   }
   if (expected.map() != nullptr && actual.map() != nullptr) {

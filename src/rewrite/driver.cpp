@@ -14,7 +14,8 @@ namespace {
 
 class Driver {
  public:
-  Driver(ModelIr& model, const OptimizeOptions& options, Ledger& ledger) : model_(model), options_(options), ledger_(ledger) {
+  Driver(ModelIr& model, const OptimizeOptions& options, Ledger& ledger)
+      : model_(model), options_(options), ledger_(ledger) {
     for (const Rule* rule : all_rules()) {
       if (options.disabled.contains(rule->name)) continue;
       if (options.only.empty() || options.only.contains(rule->name)) rules_.push_back(rule);
@@ -62,20 +63,25 @@ class Driver {
       if (body == nullptr) continue;
       Graph copy = **body;
       const std::size_t before = ledger_.applications.size();
-      CYCLOID_TRY(optimize_graph(copy, fmt::format("{}{}, {}", where.empty() ? "" : where + ", ", describe(graph, graph.node(id)), name)));
-      if (ledger_.applications.size() != before) graph.set_attribute(id, name, std::make_shared<const Graph>(std::move(copy)));
+      CYCLOID_TRY(optimize_graph(
+          copy, fmt::format("{}{}, {}", where.empty() ? "" : where + ", ", describe(graph, graph.node(id)), name)));
+      if (ledger_.applications.size() != before)
+        graph.set_attribute(id, name, std::make_shared<const Graph>(std::move(copy)));
     }
     return {};
   }
 
   Result<bool> try_rule(Graph& graph, const Rule& rule, NodeId id, const std::string& where) {
     const Node& node = graph.node(id);
-    if (!rule.roots.empty() && (!node.domain.empty() || std::ranges::find(rule.roots, node.op_type) == rule.roots.end())) return false;
+    if (!rule.roots.empty() &&
+        (!node.domain.empty() || std::ranges::find(rule.roots, node.op_type) == rule.roots.end()))
+      return false;
     if (refused_.contains({&graph, &rule, id})) return false;
     const std::optional<Patch> patch = rule.propose({.graph = graph, .model = model_}, id);
     if (!patch) return false;
     if (ledger_.applications.size() >= options_.max_applications) {
-      return make_error(ErrorCode::kResourceExhausted, "rule '{}' still applies after {} changes: some rules undo each other", rule.name,
+      return make_error(ErrorCode::kResourceExhausted,
+                        "rule '{}' still applies after {} changes: some rules undo each other", rule.name,
                         options_.max_applications);
     }
     const std::string description = describe(graph, node);
@@ -94,18 +100,21 @@ class Driver {
     application.removed = std::move(applied->removed);
     for (const NodeId added : applied->added) application.added.push_back(describe(graph, graph.node(added)));
     ledger_.applications.push_back(std::move(application));
-    if (options_.verify_graph) CYCLOID_TRY(verify(graph).in(fmt::format("after rule '{}' at {}", rule.name, description)));
+    if (options_.verify_graph)
+      CYCLOID_TRY(verify(graph).in(fmt::format("after rule '{}' at {}", rule.name, description)));
     return true;
   }
 
   // Says what the change saves, and refuses one that saves nothing where its rule leaves that to the cost.
-  static Status weigh(const Graph& graph, const Rule& rule, const Patch::Proposal& proposal, RuleApplication& application) {
+  static Status weigh(const Graph& graph, const Rule& rule, const Patch::Proposal& proposal,
+                      RuleApplication& application) {
     const NodeCosts gone = costs_of(graph, proposal.dying);
     const NodeCosts come = costs_of(graph, proposal.added);
     if (gone.flops && come.flops) application.flops_saved = *gone.flops - *come.flops;
     if (gone.bytes && come.bytes) application.bytes_saved = *gone.bytes - *come.bytes;
     if (rule.cost_decides && come.weight >= gone.weight) {
-      return unsupported("it would not be cheaper: {:.3g} instead of {:.3g} byte equivalents", come.weight, gone.weight);
+      return unsupported("it would not be cheaper: {:.3g} instead of {:.3g} byte equivalents", come.weight,
+                         gone.weight);
     }
     return {};
   }
@@ -127,7 +136,8 @@ class Driver {
         max_abs = std::max(max_abs, difference.max_abs);
         max_rel = std::max(max_rel, difference.max_rel);
         if (!difference.same) {
-          return make_error(ErrorCode::kFailed, "'{}' would differ by {:.3g} ({:.3g} of its largest value) on sample inputs",
+          return make_error(ErrorCode::kFailed,
+                            "'{}' would differ by {:.3g} ({:.3g} of its largest value) on sample inputs",
                             graph.value(from).name, difference.max_abs, difference.max_rel);
         }
       }
@@ -149,7 +159,8 @@ class Driver {
 Status check_names(const OptimizeOptions& options) {
   for (const auto* names : {&options.disabled, &options.only}) {
     for (const std::string& name : *names) {
-      if (find_rule(name) == nullptr) return invalid_argument("there is no rule '{}'; `cycloid rules` lists them", name);
+      if (find_rule(name) == nullptr)
+        return invalid_argument("there is no rule '{}'; `cycloid rules` lists them", name);
     }
   }
   return {};

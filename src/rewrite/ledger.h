@@ -19,7 +19,7 @@ struct Totals {
 
 struct RuleApplication {
   const Rule* rule = nullptr;
-  std::string where;                 // "" for the main graph, else the path of the subgraph
+  std::string where;                      // "" for the main graph, else the path of the subgraph
   std::vector<std::string> removed = {};  // nodes, as messages name them
   std::vector<std::string> added = {};
   std::optional<std::int64_t> flops_saved = {};

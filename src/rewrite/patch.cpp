@@ -35,7 +35,8 @@ class Patch::Application {
   Status add(const InferNode& infer) {
     for (const auto& [name, tensor] : patch_.constants_) constants_.push_back(graph_.add_constant(name, tensor));
     const NodeId before = first_replaced();
-    const std::string hint = patch_.replacements_.empty() ? std::string() : graph_.value(patch_.replacements_[0].first).name;
+    const std::string hint =
+        patch_.replacements_.empty() ? std::string() : graph_.value(patch_.replacements_[0].first).name;
     for (const NewNode& made : patch_.nodes_) {
       Node node;
       node.op_type = made.op_type;
@@ -113,7 +114,9 @@ class Patch::Application {
     return first;
   }
 
-  bool can_be_output(ValueId id) const { return graph_.value(id).kind == Value::Kind::kOutput && !graph_.is_output(id); }
+  bool can_be_output(ValueId id) const {
+    return graph_.value(id).kind == Value::Kind::kOutput && !graph_.is_output(id);
+  }
 
   // After the replacement, every user of `from` depends on what the replacement depends on. A cycle needs one of these
   // to come after `from`; so only nodes behind the first replaced producer are searched.
@@ -123,7 +126,8 @@ class Patch::Application {
     for (const auto& [from, to] : replacements_) {
       from_values.insert(from);
       const Value& value = graph_.value(from);
-      if (value.kind != Value::Kind::kOutput) return unsupported("'{}' is not made by a node, and cannot be replaced", value.name);
+      if (value.kind != Value::Kind::kOutput)
+        return unsupported("'{}' is not made by a node, and cannot be replaced", value.name);
       first = std::min(first, position_.at(value.producer));
     }
     std::vector<ValueId> pending;

@@ -41,8 +41,8 @@ class Patch {
   Ref constant(std::string name_hint, Tensor tensor);
   // A node with one output.
   Ref node(std::string op_type, std::vector<Ref> inputs, Attributes attributes = {}, std::string domain = {});
-  std::vector<Ref> node_with_outputs(std::size_t outputs, std::string op_type, std::vector<Ref> inputs, Attributes attributes = {},
-                                     std::string domain = {});
+  std::vector<Ref> node_with_outputs(std::size_t outputs, std::string op_type, std::vector<Ref> inputs,
+                                     Attributes attributes = {}, std::string domain = {});
   // All uses of `from` become uses of `to`, which must have the same dtype and no contradicting shape.
   void replace(ValueId from, Ref to) { replacements_.emplace_back(from, to); }
 
@@ -58,7 +58,7 @@ class Patch {
   // What a patch is about to do: its new nodes stand in the graph, nothing has been replaced yet.
   struct Proposal {
     std::span<const NodeId> added;
-    std::span<const NodeId> dying;                                // nodes that nothing will use
+    std::span<const NodeId> dying;                              // nodes that nothing will use
     std::span<const std::pair<ValueId, ValueId>> replacements;  // (old value, its replacement)
   };
   // The last chance to refuse.

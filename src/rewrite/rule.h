@@ -25,7 +25,7 @@ std::string_view to_string(RuleKind kind);
 // What a rule may know beside the graph.
 struct RuleContext {
   const Graph& graph;
-  const ModelIr& model;              // opsets; its graph is the outermost one, which may be older than `graph`
+  const ModelIr& model;               // opsets; its graph is the outermost one, which may be older than `graph`
   std::size_t fold_limit = 1U << 24;  // bytes a folded constant may take beyond those it replaces
 
   const Value& value(ValueId id) const { return graph.value(id); }
@@ -43,7 +43,7 @@ struct Rule {
   std::string_view law;   // one line, in the notation of the comment above
   std::string_view why;   // one sentence for people: why it holds
   RuleKind kind = RuleKind::kStandard;
-  bool exact = true;         // the same bits for the same input
+  bool exact = true;          // the same bits for the same input
   bool cost_decides = false;  // applied only where the estimated cost goes down
   // ai.onnx operators at which propose() is tried; empty: at every node.
   std::span<const std::string_view> roots = {};

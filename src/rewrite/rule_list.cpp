@@ -8,8 +8,15 @@ namespace {
 // The order matters for what is found first, not for what is found: the driver sweeps until nothing changes. What makes
 // the graph smaller comes first, so that later rules see the plain form.
 constexpr std::array kRules = {
-    &kDropIdentity, &kDropCast,          &kFoldConstants,    &kMergeEqualNodes,           &kDropTranspose,
-    &kComposeTransposes, &kTransposeThroughElementwise, &kComposeReshapes, &kFoldBatchNormIntoConv,
+    &kDropIdentity,
+    &kDropCast,
+    &kFoldConstants,
+    &kMergeEqualNodes,
+    &kDropTranspose,
+    &kComposeTransposes,
+    &kTransposeThroughElementwise,
+    &kComposeReshapes,
+    &kFoldBatchNormIntoConv,
 };
 
 }  // namespace

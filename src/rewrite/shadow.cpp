@@ -54,7 +54,8 @@ Status Shadow::extend(const ModelIr& model, const Graph& graph, std::span<const 
         return unsupported("the value of '{}' is not known", graph.value(input).name);
       }
     }
-    CYCLOID_ASSIGN(auto outputs, evaluate_node(model, graph, node, inputs, [&](ValueId value) { return find(graph, value); }));
+    CYCLOID_ASSIGN(auto outputs,
+                   evaluate_node(model, graph, node, inputs, [&](ValueId value) { return find(graph, value); }));
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i].valid()) values_.insert_or_assign(node.outputs[i], std::move(outputs[i]));
     }

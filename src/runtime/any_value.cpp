@@ -16,7 +16,8 @@ Result<std::int64_t> check_view(const TensorView& view) {
   if (!count) return invalid_argument("the shape {} has a negative size or too many elements", to_string(dims));
   const std::size_t each = view.dtype == DType::kString ? sizeof(std::string) : size_of(view.dtype);
   if (static_cast<std::size_t>(*count) > SIZE_MAX / each || view.bytes < static_cast<std::size_t>(*count) * each) {
-    return invalid_argument("{} elements of {} need more than the {} bytes given", *count, to_string(view.dtype), view.bytes);
+    return invalid_argument("{} elements of {} need more than the {} bytes given", *count, to_string(view.dtype),
+                            view.bytes);
   }
   if (*count > 0 && view.data == nullptr) return invalid_argument("the tensor's memory is null");
   return *count;
@@ -50,7 +51,8 @@ Result<AnyValue> AnyValue::copy_of(const TensorView& view) {
 Result<AnyValue> AnyValue::borrow(const TensorView& view, std::shared_ptr<const void> owner) {
   if (view.dtype == DType::kString) return copy_of(view);
   CYCLOID_TRY(check_view(view));
-  return AnyValue(Datum(Tensor::borrow(view.dtype, Dims(view.shape.begin(), view.shape.end()), view.data, std::move(owner))));
+  return AnyValue(
+      Datum(Tensor::borrow(view.dtype, Dims(view.shape.begin(), view.shape.end()), view.data, std::move(owner))));
 }
 
 AnyValue AnyValue::sequence(std::vector<AnyValue> items) {
@@ -88,7 +90,8 @@ TensorView AnyValue::tensor() const {
 }
 
 std::size_t AnyValue::size() const {
-  if (const Tensor* tensor = datum_->tensor()) return tensor->rank() == 0 ? 1 : static_cast<std::size_t>(tensor->dim(0));
+  if (const Tensor* tensor = datum_->tensor())
+    return tensor->rank() == 0 ? 1 : static_cast<std::size_t>(tensor->dim(0));
   if (const Sequence* sequence = datum_->sequence()) return sequence->items.size();
   if (const Map* map = datum_->map()) return static_cast<std::size_t>(map->keys.element_count());
   return 0;

@@ -9,7 +9,10 @@
 namespace cycloid {
 namespace {
 
-std::int64_t now_ns() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 void release_slots(const RunMemory& memory, const Plan& plan, std::size_t stage) {
   for (const std::uint32_t slot : plan.release[stage]) memory.clear_slot(slot);
@@ -35,7 +38,8 @@ void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times) {
       if (plan.stages[i].barrier_before) team.barrier();
       // The threads that used the slots of the stage before have left it: a stage of several threads ends in a barrier.
       if (thread == 0 && i > 0) release_slots(memory, plan, i - 1);
-      for (const Work& work : plan.work[i * threads + static_cast<std::size_t>(thread)]) run_step(plan, context, work, thread, times);
+      for (const Work& work : plan.work[i * threads + static_cast<std::size_t>(thread)])
+        run_step(plan, context, work, thread, times);
     }
   });
 }
@@ -45,7 +49,8 @@ void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times) {
   const Plan& plan = *memory.plan();
   const StepContext context = memory.context(0);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-    for (std::uint32_t s = plan.stages[i].begin; s < plan.stages[i].end; ++s) run_step(plan, context, {s, 0, plan.steps[s].units}, 0, times);
+    for (std::uint32_t s = plan.stages[i].begin; s < plan.stages[i].end; ++s)
+      run_step(plan, context, {s, 0, plan.steps[s].units}, 0, times);
     if (i + 1 < plan.stages.size()) release_slots(memory, plan, i);
   }
 }

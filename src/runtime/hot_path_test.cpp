@@ -67,7 +67,8 @@ Model small_network() {
       e = Concat <axis=1> (c, d)
       f = Mul (e, e)
       y = GlobalAveragePool (f)
-    })").value();
+    })")
+                   .value();
   const Status status = infer_types(ir);
   EXPECT_TRUE(status.ok()) << status.error().message();
   return Model(std::make_shared<const ModelIr>(std::move(ir)));

@@ -40,7 +40,8 @@ TEST_P(LightModel, AgreesWithItsShippedOutput) {
     count *= size;
   }
   std::vector<float> x(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x[i] = static_cast<float>(static_cast<double>(i) / static_cast<double>(count));
 
   for (const int threads : {1, 2}) {
     const Result<Session> session = Session::create(*model, {.threads = threads});
@@ -70,7 +71,8 @@ TEST_P(LightModel, AgreesWithItsShippedOutput) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Onnx, LightModel,
-                         testing::Values("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19", "zfnet512"),
+                         testing::Values("bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50",
+                                         "shufflenet", "squeezenet", "vgg19", "zfnet512"),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -21,7 +21,10 @@ ValueInfo::Kind public_kind(ValueType::Kind kind) {
 }
 
 ValueInfo describe_value(const Value& value) {
-  ValueInfo info{.name = value.name, .kind = public_kind(value.type.kind), .dtype = value.type.dtype, .type = to_string(value.type)};
+  ValueInfo info{.name = value.name,
+                 .kind = public_kind(value.type.kind),
+                 .dtype = value.type.dtype,
+                 .type = to_string(value.type)};
   if (!value.type.is_tensor() || !value.type.shape) return info;
   info.has_rank = true;
   for (const Dim& dim : *value.type.shape) {
@@ -76,8 +79,12 @@ std::span<const ValueInfo> Model::outputs() const { return state_->outputs; }
 const std::string& Model::graph_name() const { return state_->ir->graph.name(); }
 const std::string& Model::producer_name() const { return state_->ir->producer_name; }
 const std::string& Model::doc() const { return state_->ir->doc; }
-std::map<std::string, std::int64_t> Model::opsets() const { return {state_->ir->opsets.begin(), state_->ir->opsets.end()}; }
-std::map<std::string, std::string> Model::metadata() const { return {state_->ir->metadata.begin(), state_->ir->metadata.end()}; }
+std::map<std::string, std::int64_t> Model::opsets() const {
+  return {state_->ir->opsets.begin(), state_->ir->opsets.end()};
+}
+std::map<std::string, std::string> Model::metadata() const {
+  return {state_->ir->metadata.begin(), state_->ir->metadata.end()};
+}
 std::size_t Model::node_count() const { return count_nodes(state_->ir->graph); }
 const std::shared_ptr<const ModelIr>& Model::ir() const { return state_->ir; }
 

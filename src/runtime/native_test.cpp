@@ -14,86 +14,210 @@ namespace {
 
 struct Case {
   const char* name;
-  const char* text;       // inputs of fixed shape; constants without values are drawn
-  std::int64_t terms;     // the longest sum
-  int reference = 0;      // steps that may run by the reference evaluation
-  int conversions = -1;   // steps that only move elements; -1: any number
+  const char* text;      // inputs of fixed shape; constants without values are drawn
+  std::int64_t terms;    // the longest sum
+  int reference = 0;     // steps that may run by the reference evaluation
+  int conversions = -1;  // steps that only move elements; -1: any number
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 // "W[8,3,3,3]" in the text stands for a float constant of these dims with random elements.
 constexpr Case kCases[] = {
-    {"conv", "g (float[1,3,9,10] x, float[8,3,3,3] w, float[8] b) => (float[?,?,?,?] y) { y = Conv <pads=[1,1,1,1]> (x, w, b) }", 28, 0, 2},
-    {"conv_odd_channels", "g (float[5,7,8,6] x, float[13,7,3,3] w) => (float[?,?,?,?] y) { y = Conv <strides=[2,2]> (x, w) }", 64},
-    {"conv_dilated", "g (float[1,4,11,9] x, float[6,4,3,3] w) => (float[?,?,?,?] y) { y = Conv <dilations=[2,2], pads=[2,1,0,1]> (x, w) }", 36},
-    {"conv_same_upper", "g (float[1,4,11,8] x, float[6,4,4,3] w) => (float[?,?,?,?] y) { y = Conv <auto_pad=\"SAME_UPPER\", strides=[2,2]> (x, w) }", 48},
-    {"conv_same_lower", "g (float[1,4,11,8] x, float[6,4,4,3] w) => (float[?,?,?,?] y) { y = Conv <auto_pad=\"SAME_LOWER\", strides=[2,2]> (x, w) }", 48},
-    {"conv_groups", "g (float[2,6,8,8] x, float[9,2,3,3] w) => (float[?,?,?,?] y) { y = Conv <group=3, pads=[1,1,1,1]> (x, w) }", 18},
-    {"conv_depthwise", "g (float[2,19,8,9] x, float[19,1,3,3] w, float[19] b) => (float[?,?,?,?] y) { c = Conv <group=19, pads=[1,1,1,1]> (x, w, b) y = Relu (c) }", 10},
-    {"conv_1d", "g (float[2,6,31] x, float[8,6,5] w) => (float[?,?,?] y) { y = Conv <pads=[2,2], strides=[2]> (x, w) }", 30},
-    {"conv_winograd", "g (float[2,16,14,14] x, float[32,16,3,3] w, float[32] b) => (float[?,?,?,?] y) { c = Conv <pads=[1,1,1,1]> (x, w, b) y = Relu (c) }", 145},
-    {"conv_silu", "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) s = Sigmoid (c) y = Mul (c, s) }", 5, 0, 2},
-    {"conv_hard_swish", "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) y = HardSwish (c) }", 5, 0, 2},
-    {"conv_residual", "g (float[1,8,6,6] x, float[8,8,3,3] w, float[8,8,1,1] v) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, w) b = Conv (x, v) s = Add (a, b) y = Relu (s) }", 72, 0, 2},
-    {"conv_residual_after", "g (float[1,8,6,6] x, float[8,8,3,3] w) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, w) r = Relu (a) y = Add (x, r) }", 72, 0, 2},
-    {"conv_prelu", "g (float[1,8,6,6] x, float[8,8,1,1] w, float[8,1,1] s) => (float[?,?,?,?] y) { a = Conv (x, w) y = PRelu (a, s) }", 8, 0, 2},
-    {"conv_batch_norm", "g (float[1,6,5,5] x, float[4,6,3,3] w, float[4] s, float[4] b, float[4] m) => (float[?,?,?,?] y) <float[4] v = {0.5, 1.5, 2.5, 0.75}> { a = Conv (x, w) n = BatchNormalization (a, s, b, m, v) y = Relu (n) }", 54, 0, 2},
-    {"conv_scale_shift", "g (float[1,6,5,5] x, float[4,6,3,3] w, float[1,4,1,1] s, float[4,1,1] b) => (float[?,?,?,?] y) { a = Conv (x, w) n = Mul (a, s) y = Add (n, b) }", 54, 0, 2},
-    {"batch_norm_relu", "g (float[2,6,5,5] x, float[6] s, float[6] b, float[6] m) => (float[?,?,?,?] y) <float[6] v = {0.5, 1.5, 2.5, 0.75, 1, 2}> { n = BatchNormalization (x, s, b, m, v) y = Relu (n) }", 2},
+    {"conv",
+     "g (float[1,3,9,10] x, float[8,3,3,3] w, float[8] b) => (float[?,?,?,?] y) { y = Conv <pads=[1,1,1,1]> (x, w, b) "
+     "}",
+     28, 0, 2},
+    {"conv_odd_channels",
+     "g (float[5,7,8,6] x, float[13,7,3,3] w) => (float[?,?,?,?] y) { y = Conv <strides=[2,2]> (x, w) }", 64},
+    {"conv_dilated",
+     "g (float[1,4,11,9] x, float[6,4,3,3] w) => (float[?,?,?,?] y) { y = Conv <dilations=[2,2], pads=[2,1,0,1]> (x, "
+     "w) }",
+     36},
+    {"conv_same_upper",
+     "g (float[1,4,11,8] x, float[6,4,4,3] w) => (float[?,?,?,?] y) { y = Conv <auto_pad=\"SAME_UPPER\", "
+     "strides=[2,2]> (x, w) }",
+     48},
+    {"conv_same_lower",
+     "g (float[1,4,11,8] x, float[6,4,4,3] w) => (float[?,?,?,?] y) { y = Conv <auto_pad=\"SAME_LOWER\", "
+     "strides=[2,2]> (x, w) }",
+     48},
+    {"conv_groups",
+     "g (float[2,6,8,8] x, float[9,2,3,3] w) => (float[?,?,?,?] y) { y = Conv <group=3, pads=[1,1,1,1]> (x, w) }", 18},
+    {"conv_depthwise",
+     "g (float[2,19,8,9] x, float[19,1,3,3] w, float[19] b) => (float[?,?,?,?] y) { c = Conv <group=19, "
+     "pads=[1,1,1,1]> (x, w, b) y = Relu (c) }",
+     10},
+    {"conv_1d", "g (float[2,6,31] x, float[8,6,5] w) => (float[?,?,?] y) { y = Conv <pads=[2,2], strides=[2]> (x, w) }",
+     30},
+    {"conv_winograd",
+     "g (float[2,16,14,14] x, float[32,16,3,3] w, float[32] b) => (float[?,?,?,?] y) { c = Conv <pads=[1,1,1,1]> (x, "
+     "w, b) y = Relu (c) }",
+     145},
+    {"conv_silu",
+     "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) s = Sigmoid (c) y = Mul (c, s) }",
+     5, 0, 2},
+    {"conv_hard_swish",
+     "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) y = HardSwish (c) }", 5, 0, 2},
+    {"conv_residual",
+     "g (float[1,8,6,6] x, float[8,8,3,3] w, float[8,8,1,1] v) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, "
+     "w) b = Conv (x, v) s = Add (a, b) y = Relu (s) }",
+     72, 0, 2},
+    {"conv_residual_after",
+     "g (float[1,8,6,6] x, float[8,8,3,3] w) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, w) r = Relu (a) y = "
+     "Add (x, r) }",
+     72, 0, 2},
+    {"conv_prelu",
+     "g (float[1,8,6,6] x, float[8,8,1,1] w, float[8,1,1] s) => (float[?,?,?,?] y) { a = Conv (x, w) y = PRelu (a, s) "
+     "}",
+     8, 0, 2},
+    {"conv_batch_norm",
+     "g (float[1,6,5,5] x, float[4,6,3,3] w, float[4] s, float[4] b, float[4] m) => (float[?,?,?,?] y) <float[4] v = "
+     "{0.5, 1.5, 2.5, 0.75}> { a = Conv (x, w) n = BatchNormalization (a, s, b, m, v) y = Relu (n) }",
+     54, 0, 2},
+    {"conv_scale_shift",
+     "g (float[1,6,5,5] x, float[4,6,3,3] w, float[1,4,1,1] s, float[4,1,1] b) => (float[?,?,?,?] y) { a = Conv (x, w) "
+     "n = Mul (a, s) y = Add (n, b) }",
+     54, 0, 2},
+    {"batch_norm_relu",
+     "g (float[2,6,5,5] x, float[6] s, float[6] b, float[6] m) => (float[?,?,?,?] y) <float[6] v = {0.5, 1.5, 2.5, "
+     "0.75, 1, 2}> { n = BatchNormalization (x, s, b, m, v) y = Relu (n) }",
+     2},
     {"fire", R"(g (float[2,8,7,7] x, float[4,8,1,1] s, float[6,4,1,1] e, float[10,4,3,3] f) => (float[?,?,?,?] y) {
-        a = Conv (x, s) b = Relu (a) c = Conv (b, e) d = Relu (c) h = Conv <pads=[1,1,1,1]> (b, f) i = Relu (h) y = Concat <axis=1> (d, i) })", 36, 0, 2},
+        a = Conv (x, s) b = Relu (a) c = Conv (b, e) d = Relu (c) h = Conv <pads=[1,1,1,1]> (b, f) i = Relu (h) y = Concat <axis=1> (d, i) })",
+     36, 0, 2},
     {"dense_block", R"(g (float[1,4,6,6] x, float[3,4,3,3] w, float[3,7,3,3] v) => (float[?,?,?,?] y) {
-        c0 = Relu (x) a = Conv <pads=[1,1,1,1]> (c0, w) c1 = Concat <axis=1> (c0, a) b = Conv <pads=[1,1,1,1]> (c1, v) c2 = Concat <axis=1> (c1, b) y = Relu (c2) })", 63},
-    {"concat_twice_the_same", "g (float[1,4,6,6] x, float[3,4,1,1] w) => (float[?,?,?,?] y) { a = Conv (x, w) y = Concat <axis=1> (a, a, x) }", 4},
-    {"concat_rows", "g (float[2,3] x, float[2,5] z) => (float[?,?] y, float[?,?] t) { y = Concat <axis=1> (x, z, x) t = Concat <axis=0> (x, x) }", 1},
-    {"max_pool", "g (float[2,5,9,8] x) => (float[?,?,?,?] y) { y = MaxPool <kernel_shape=[3,3], strides=[2,2], pads=[1,0,1,1]> (x) }", 1},
-    {"max_pool_ceil", "g (float[1,5,9,8] x) => (float[?,?,?,?] y) { y = MaxPool <kernel_shape=[3,3], strides=[2,2], ceil_mode=1> (x) }", 1},
-    {"average_pool", "g (float[2,5,9,8] x) => (float[?,?,?,?] y) { y = AveragePool <kernel_shape=[3,2], strides=[2,1], pads=[1,1,1,0]> (x) }", 9},
-    {"average_pool_padding", "g (float[2,5,9,8] x) => (float[?,?,?,?] y) { y = AveragePool <kernel_shape=[3,2], strides=[2,1], pads=[1,1,1,0], count_include_pad=1> (x) }", 9},
-    {"average_pool_ceil", "g (float[1,3,8,8] x) => (float[?,?,?,?] y) { y = AveragePool <kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], count_include_pad=1, ceil_mode=1> (x) }", 9},
-    {"global_pools", "g (float[2,5,9,8] x, float[6,5,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { c = Conv (x, w) y = GlobalAveragePool (c) z = GlobalMaxPool (c) }", 72},
+        c0 = Relu (x) a = Conv <pads=[1,1,1,1]> (c0, w) c1 = Concat <axis=1> (c0, a) b = Conv <pads=[1,1,1,1]> (c1, v) c2 = Concat <axis=1> (c1, b) y = Relu (c2) })",
+     63},
+    {"concat_twice_the_same",
+     "g (float[1,4,6,6] x, float[3,4,1,1] w) => (float[?,?,?,?] y) { a = Conv (x, w) y = Concat <axis=1> (a, a, x) }",
+     4},
+    {"concat_rows",
+     "g (float[2,3] x, float[2,5] z) => (float[?,?] y, float[?,?] t) { y = Concat <axis=1> (x, z, x) t = Concat "
+     "<axis=0> (x, x) }",
+     1},
+    {"max_pool",
+     "g (float[2,5,9,8] x) => (float[?,?,?,?] y) { y = MaxPool <kernel_shape=[3,3], strides=[2,2], pads=[1,0,1,1]> (x) "
+     "}",
+     1},
+    {"max_pool_ceil",
+     "g (float[1,5,9,8] x) => (float[?,?,?,?] y) { y = MaxPool <kernel_shape=[3,3], strides=[2,2], ceil_mode=1> (x) }",
+     1},
+    {"average_pool",
+     "g (float[2,5,9,8] x) => (float[?,?,?,?] y) { y = AveragePool <kernel_shape=[3,2], strides=[2,1], pads=[1,1,1,0]> "
+     "(x) }",
+     9},
+    {"average_pool_padding",
+     "g (float[2,5,9,8] x) => (float[?,?,?,?] y) { y = AveragePool <kernel_shape=[3,2], strides=[2,1], pads=[1,1,1,0], "
+     "count_include_pad=1> (x) }",
+     9},
+    {"average_pool_ceil",
+     "g (float[1,3,8,8] x) => (float[?,?,?,?] y) { y = AveragePool <kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1], "
+     "count_include_pad=1, ceil_mode=1> (x) }",
+     9},
+    {"global_pools",
+     "g (float[2,5,9,8] x, float[6,5,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { c = Conv (x, w) y = "
+     "GlobalAveragePool (c) z = GlobalMaxPool (c) }",
+     72},
     {"classifier", R"(g (float[3,5,9,8] x, float[6,5,3,3] w, float[10,6] v, float[10] b) => (float[?,?] y) {
-        c = Conv (x, w) p = GlobalAveragePool (c) f = Flatten (p) l = Gemm <transB=1> (f, v, b) y = Softmax (l) })", 45},
-    {"gemm", "g (float[5,17] a, float[17,9] b, float[9] c) => (float[?,?] y) { m = Gemm (a, b, c) y = Relu (m) }", 18, 0, 0},
-    {"gemm_alpha_beta", "g (float[17,5] a, float[9,17] b, float[1,9] c) => (float[?,?] y) { y = Gemm <transA=1, transB=1, alpha=0.5, beta=2.0> (a, b, c) }", 18, 0, 0},
-    {"mlp", R"(g (float[1,30] x, float[30,64] w0, float[64] b0, float[64,32] w1, float[32] b1, float[32,1] w2, float[1] b2) => (float[?,?] y) {
-        a = MatMul (x, w0) b = Add (a, b0) c = Relu (b) d = MatMul (c, w1) e = Add (b1, d) f = Tanh (e) h = MatMul (f, w2) i = Add (h, b2) y = Sigmoid (i) })", 64, 0, 0},
+        c = Conv (x, w) p = GlobalAveragePool (c) f = Flatten (p) l = Gemm <transB=1> (f, v, b) y = Softmax (l) })",
+     45},
+    {"gemm", "g (float[5,17] a, float[17,9] b, float[9] c) => (float[?,?] y) { m = Gemm (a, b, c) y = Relu (m) }", 18,
+     0, 0},
+    {"gemm_alpha_beta",
+     "g (float[17,5] a, float[9,17] b, float[1,9] c) => (float[?,?] y) { y = Gemm <transA=1, transB=1, alpha=0.5, "
+     "beta=2.0> (a, b, c) }",
+     18, 0, 0},
+    {"mlp",
+     R"(g (float[1,30] x, float[30,64] w0, float[64] b0, float[64,32] w1, float[32] b1, float[32,1] w2, float[1] b2) => (float[?,?] y) {
+        a = MatMul (x, w0) b = Add (a, b0) c = Relu (b) d = MatMul (c, w1) e = Add (b1, d) f = Tanh (e) h = MatMul (f, w2) i = Add (h, b2) y = Sigmoid (i) })",
+     64, 0, 0},
     {"matmul_batched", "g (float[2,3,5,7] a, float[2,3,7,4] b) => (float[?,?,?,?] y) { y = MatMul (a, b) }", 7, 0, 0},
     {"matmul_broadcast", "g (float[2,1,5,7] a, float[3,7,4] b) => (float[?,?,?,?] y) { y = MatMul (a, b) }", 7, 0, 0},
-    {"matmul_tall", "g (float[2,3,5,7] a, float[7,4] b, float[4] c) => (float[?,?,?,?] y) { m = MatMul (a, b) y = Add (m, c) }", 8, 0, 0},
-    {"matmul_vectors", "g (float[7] a, float[7,4] b, float[3,4] c) => (float[?] y, float[?] z) { y = MatMul (a, b) z = MatMul (c, y) }", 11, 0, 0},
-    {"matmul_residual", "g (float[6,7] a, float[7,4] b, float[6,4] c) => (float[?,?] y) { m = MatMul (a, b) s = Add (m, c) y = Relu (s) }", 8, 0, 0},
-    {"binary_broadcast", R"(g (float[2,3,4,5] x, float[5] a, float[3,1,1] b, float[4,1] c, float[2,1,1,5] d, float e) => (float[?,?,?,?] y) {
-        s = Add (x, a) t = Mul (s, b) u = Sub (c, t) v = Max (u, d) y = Div (v, e) })", 1, 0, 0},
-    {"binary_channels_last", R"(g (float[2,3,4,5] x, float[6,3,1,1] w, float[6,1,1] b, float[2,6,1,1] g1, float[1,1,4,5] m, float[4,5] k) => (float[?,?,?,?] y) {
-        c = Conv (x, w) h = Add (c, c) s = Mul (h, b) t = Mul (s, g1) u = Add (t, m) v = Sub (u, k) y = Clip (v) })", 3},
-    {"squeeze_excite", R"(g (float[2,6,5,5] x, float[6,6,3,3] w, float[2,6,1,1] s, float[6,2,1,1] e) => (float[?,?,?,?] y) {
-        c = Conv <pads=[1,1,1,1]> (x, w) p = GlobalAveragePool (c) a = Conv (p, s) b = Relu (a) d = Conv (b, e) h = HardSigmoid (d) y = Mul (c, h) })", 54},
-    {"sum_and_max_of_three", "g (float[4,5] a, float[4,5] b, float[5] c) => (float[?,?] y, float[?,?] z) { y = Sum (a, b, c) z = Max (a, b, c) }", 3, 0, 0},
-    {"unary", R"(g (float[3,70] x) => (float[?,?] y) { a = Abs (x) b = Sqrt (a) c = Exp (b) d = Log (c) e = Neg (d) f = Erf (e) h = Softplus (f) i = Reciprocal (h) j = Tanh (i) k = Floor (j)
-        l = Sigmoid (x) m = Elu (x) n = LeakyRelu (x) o = Gelu (x) p = Mish (x) q = Add (k, l) r = Add (m, n) s = Add (o, p) t = Add (q, r) y = Add (s, t) })", 8},
-    {"softmaxes", "g (float[3,6,4,5] x) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = Softmax <axis=1> (x) z = LogSoftmax (x) }", 10},
+    {"matmul_tall",
+     "g (float[2,3,5,7] a, float[7,4] b, float[4] c) => (float[?,?,?,?] y) { m = MatMul (a, b) y = Add (m, c) }", 8, 0,
+     0},
+    {"matmul_vectors",
+     "g (float[7] a, float[7,4] b, float[3,4] c) => (float[?] y, float[?] z) { y = MatMul (a, b) z = MatMul (c, y) }",
+     11, 0, 0},
+    {"matmul_residual",
+     "g (float[6,7] a, float[7,4] b, float[6,4] c) => (float[?,?] y) { m = MatMul (a, b) s = Add (m, c) y = Relu (s) }",
+     8, 0, 0},
+    {"binary_broadcast",
+     R"(g (float[2,3,4,5] x, float[5] a, float[3,1,1] b, float[4,1] c, float[2,1,1,5] d, float e) => (float[?,?,?,?] y) {
+        s = Add (x, a) t = Mul (s, b) u = Sub (c, t) v = Max (u, d) y = Div (v, e) })",
+     1, 0, 0},
+    {"binary_channels_last",
+     R"(g (float[2,3,4,5] x, float[6,3,1,1] w, float[6,1,1] b, float[2,6,1,1] g1, float[1,1,4,5] m, float[4,5] k) => (float[?,?,?,?] y) {
+        c = Conv (x, w) h = Add (c, c) s = Mul (h, b) t = Mul (s, g1) u = Add (t, m) v = Sub (u, k) y = Clip (v) })",
+     3},
+    {"squeeze_excite",
+     R"(g (float[2,6,5,5] x, float[6,6,3,3] w, float[2,6,1,1] s, float[6,2,1,1] e) => (float[?,?,?,?] y) {
+        c = Conv <pads=[1,1,1,1]> (x, w) p = GlobalAveragePool (c) a = Conv (p, s) b = Relu (a) d = Conv (b, e) h = HardSigmoid (d) y = Mul (c, h) })",
+     54},
+    {"sum_and_max_of_three",
+     "g (float[4,5] a, float[4,5] b, float[5] c) => (float[?,?] y, float[?,?] z) { y = Sum (a, b, c) z = Max (a, b, c) "
+     "}",
+     3, 0, 0},
+    {"unary",
+     R"(g (float[3,70] x) => (float[?,?] y) { a = Abs (x) b = Sqrt (a) c = Exp (b) d = Log (c) e = Neg (d) f = Erf (e) h = Softplus (f) i = Reciprocal (h) j = Tanh (i) k = Floor (j)
+        l = Sigmoid (x) m = Elu (x) n = LeakyRelu (x) o = Gelu (x) p = Mish (x) q = Add (k, l) r = Add (m, n) s = Add (o, p) t = Add (q, r) y = Add (s, t) })",
+     8},
+    {"softmaxes",
+     "g (float[3,6,4,5] x) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = Softmax <axis=1> (x) z = LogSoftmax (x) }",
+     10},
     {"lrn", "g (float[2,7,4,5] x) => (float[?,?,?,?] y) { y = LRN <size=5, alpha=0.1, beta=0.75, bias=1.0> (x) }", 5},
-    {"layer_norm", "g (float[2,7,24] x, float[24] s, float[24] b) => (float[?,?,?] y) { y = LayerNormalization <axis=-1> (x, s, b) }", 48},
-    {"reduces", R"(g (float[2,6,4,5] x) => (float[?,?] y, float[?,?,?] z, float[?,?,?,?] u, float[?,?,?] v) <int64[2] a = {2, 3}, int64[1] b = {1}, int64[1] c = {-1}> {
-        y = ReduceMean <keepdims=0> (x, a) z = ReduceMax <keepdims=0> (x, b) u = ReduceSum (x, c) v = ReduceL2 <keepdims=0> (x, c) })", 20, 0, 0},
-    {"reduce_after_conv", "g (float[2,3,4,5] x, float[6,3,1,1] w) => (float[?,?] y) <int64[2] a = {2, 3}> { c = Conv (x, w) y = ReduceMean <keepdims=0> (c, a) }", 20},
-    {"transposes", "g (float[2,3,4,5] x) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = Transpose <perm=[0,2,3,1]> (x) z = Transpose <perm=[3,1,0,2]> (x) }", 1},
+    {"layer_norm",
+     "g (float[2,7,24] x, float[24] s, float[24] b) => (float[?,?,?] y) { y = LayerNormalization <axis=-1> (x, s, b) }",
+     48},
+    {"reduces",
+     R"(g (float[2,6,4,5] x) => (float[?,?] y, float[?,?,?] z, float[?,?,?,?] u, float[?,?,?] v) <int64[2] a = {2, 3}, int64[1] b = {1}, int64[1] c = {-1}> {
+        y = ReduceMean <keepdims=0> (x, a) z = ReduceMax <keepdims=0> (x, b) u = ReduceSum (x, c) v = ReduceL2 <keepdims=0> (x, c) })",
+     20, 0, 0},
+    {"reduce_after_conv",
+     "g (float[2,3,4,5] x, float[6,3,1,1] w) => (float[?,?] y) <int64[2] a = {2, 3}> { c = Conv (x, w) y = ReduceMean "
+     "<keepdims=0> (c, a) }",
+     20},
+    {"transposes",
+     "g (float[2,3,4,5] x) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = Transpose <perm=[0,2,3,1]> (x) z = Transpose "
+     "<perm=[3,1,0,2]> (x) }",
+     1},
     {"channels_last_input", R"(g (float[2,6,5,3] x, float[4,3,3,3] w) => (float[?,?,?,?] y) {
-        t = Transpose <perm=[0,3,1,2]> (x) c = Conv (t, w) r = Relu (c) y = Transpose <perm=[0,2,3,1]> (r) })", 27},
-    {"shuffle", R"(g (float[1,6,4,4] x, float[6,6,1,1] w) => (float[?,?,?,?] y) <int64[5] s = {1, 2, 3, 4, 4}, int64[4] t = {1, 6, 4, 4}> {
-        c = Conv (x, w) a = Reshape (c, s) b = Transpose <perm=[0,2,1,3,4]> (a) d = Reshape (b, t) y = Conv (d, w) })", 6},
-    {"pads", R"(g (float[2,3,4,5] x, float[6,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] t) <int64[8] p = {0,1,2,0, 1,0,1,3}, int64[4] q = {1, 2, 0, 1}, int64[2] r = {1, -1}, float v = {2.5}> {
-        c = Conv (x, w) y = Pad (c, p) t = Pad (x, q, v, r) })", 3},
-    {"depth_to_space", "g (float[2,12,3,4] x, float[12,12,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { c = Conv (x, w) y = DepthToSpace <blocksize=2> (c) z = DepthToSpace <blocksize=2, mode=\"CRD\"> (c) }", 12},
-    {"resize_nearest", "g (float[2,3,3,4] x, float[7,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) <float[4] s = {1, 1, 2, 3}> { c = Conv (x, w) y = Resize <mode=\"nearest\", coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"> (c, , s) z = Resize <mode=\"nearest\"> (c, , s) }", 3},
-    {"conv_transpose", "g (float[2,6,5,4] x, float[6,7,3,2] w, float[7] b) => (float[?,?,?,?] y) { c = ConvTranspose <strides=[2,3], pads=[1,0,0,1], output_padding=[1,0]> (x, w, b) y = Relu (c) }", 37, 0, 2},
-    {"conv_transpose_same", "g (float[1,4,5,4] x, float[4,3,3,3] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = ConvTranspose <strides=[2,2], auto_pad=\"SAME_UPPER\"> (x, w) z = ConvTranspose <strides=[2,2], group=2, output_shape=[9,10]> (x, w) }", 36, 1},
+        t = Transpose <perm=[0,3,1,2]> (x) c = Conv (t, w) r = Relu (c) y = Transpose <perm=[0,2,3,1]> (r) })",
+     27},
+    {"shuffle",
+     R"(g (float[1,6,4,4] x, float[6,6,1,1] w) => (float[?,?,?,?] y) <int64[5] s = {1, 2, 3, 4, 4}, int64[4] t = {1, 6, 4, 4}> {
+        c = Conv (x, w) a = Reshape (c, s) b = Transpose <perm=[0,2,1,3,4]> (a) d = Reshape (b, t) y = Conv (d, w) })",
+     6},
+    {"pads",
+     R"(g (float[2,3,4,5] x, float[6,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] t) <int64[8] p = {0,1,2,0, 1,0,1,3}, int64[4] q = {1, 2, 0, 1}, int64[2] r = {1, -1}, float v = {2.5}> {
+        c = Conv (x, w) y = Pad (c, p) t = Pad (x, q, v, r) })",
+     3},
+    {"depth_to_space",
+     "g (float[2,12,3,4] x, float[12,12,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { c = Conv (x, w) y = "
+     "DepthToSpace <blocksize=2> (c) z = DepthToSpace <blocksize=2, mode=\"CRD\"> (c) }",
+     12},
+    {"resize_nearest",
+     "g (float[2,3,3,4] x, float[7,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) <float[4] s = {1, 1, 2, 3}> { c = "
+     "Conv (x, w) y = Resize <mode=\"nearest\", coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"> "
+     "(c, , s) z = Resize <mode=\"nearest\"> (c, , s) }",
+     3},
+    {"conv_transpose",
+     "g (float[2,6,5,4] x, float[6,7,3,2] w, float[7] b) => (float[?,?,?,?] y) { c = ConvTranspose <strides=[2,3], "
+     "pads=[1,0,0,1], output_padding=[1,0]> (x, w, b) y = Relu (c) }",
+     37, 0, 2},
+    {"conv_transpose_same",
+     "g (float[1,4,5,4] x, float[4,3,3,3] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = ConvTranspose "
+     "<strides=[2,2], auto_pad=\"SAME_UPPER\"> (x, w) z = ConvTranspose <strides=[2,2], group=2, output_shape=[9,10]> "
+     "(x, w) }",
+     36, 1},
     {"splits", R"(g (float[1,6,4,4] x, float[6,6,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) <int64[2] s = {2, 4}> {
-        c = Conv (x, w) a, b = Split <axis=1> (c, s) y = Relu (a) z = Neg (b) })", 6},
-    {"slices", R"(g (float[2,6,4] x) => (float[?,?,?] y, float[?,?,?] z) <int64[1] s = {1}, int64[1] e = {4}, int64[1] a = {1}, int64[1] b = {0}, int64[1] f = {9}> {
-        y = Slice (x, s, e, a) z = Slice (x, s, f, b) })", 1},
+        c = Conv (x, w) a, b = Split <axis=1> (c, s) y = Relu (a) z = Neg (b) })",
+     6},
+    {"slices",
+     R"(g (float[2,6,4] x) => (float[?,?,?] y, float[?,?,?] z) <int64[1] s = {1}, int64[1] e = {4}, int64[1] a = {1}, int64[1] b = {0}, int64[1] f = {9}> {
+        y = Slice (x, s, e, a) z = Slice (x, s, f, b) })",
+     1},
 };
 
 Tensor random_tensor(const Dims& dims, std::mt19937& random) {
@@ -111,7 +235,8 @@ Result<ModelIr> model_of(const Case& c, bool constants, std::mt19937& random) {
   for (const ValueId id : inputs) {
     const std::string name = graph.value(id).name;
     if (!constants || name == "x" || name == "a" || name == "z") continue;
-    const ValueId constant = graph.add_constant("constant", random_tensor(*known_dims(*graph.value(id).type.shape), random));
+    const ValueId constant =
+        graph.add_constant("constant", random_tensor(*known_dims(*graph.value(id).type.shape), random));
     graph.replace_uses(id, constant);
     graph.erase_value(id);
   }
@@ -123,7 +248,8 @@ using Outputs = std::vector<std::vector<float>>;
 
 Outputs run(const Session& session, const std::vector<Tensor>& inputs) {
   std::vector<TensorView> views;
-  for (const Tensor& tensor : inputs) views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
+  for (const Tensor& tensor : inputs)
+    views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
   const Result<std::vector<AnyValue>> values = session.run(views);
   EXPECT_TRUE(values.ok()) << (values.ok() ? "" : values.error().message());
   Outputs outputs;
@@ -168,12 +294,16 @@ TEST_P(Native, AgreesWithTheReferenceEvaluation) {
           for (std::size_t k = 0; k < expected[i].size(); ++k) {
             largest = std::max(largest, std::fabs(expected[i][k]));
             worst = std::max(worst, std::fabs(actual[i][k] - expected[i][k]));
-            ASSERT_FALSE(std::isnan(actual[i][k]) != std::isnan(expected[i][k])) << "output " << i << " element " << k << "\n" << plan.to_text();
+            ASSERT_FALSE(std::isnan(actual[i][k]) != std::isnan(expected[i][k]))
+                << "output " << i << " element " << k << "\n"
+                << plan.to_text();
           }
           // Two sums of n terms in different orders differ by about sqrt(n) roundings of the largest partial sum; functions of them (exp, log, a
           // Winograd transform) lose some bits more: 32 of each.
-          const float tolerance = 32 * std::sqrt(static_cast<float>(c.terms)) * std::numeric_limits<float>::epsilon() * std::max(largest, 1e-3f);
-          EXPECT_LE(worst, tolerance) << "output " << i << ", " << to_string(isa) << ", " << threads << " threads\n" << plan.to_text();
+          const float tolerance = 32 * std::sqrt(static_cast<float>(c.terms)) * std::numeric_limits<float>::epsilon() *
+                                  std::max(largest, 1e-3f);
+          EXPECT_LE(worst, tolerance) << "output " << i << ", " << to_string(isa) << ", " << threads << " threads\n"
+                                      << plan.to_text();
         }
         EXPECT_EQ(run(*session, inputs), actual) << "the same bits in every run";
       }
@@ -181,7 +311,8 @@ TEST_P(Native, AgreesWithTheReferenceEvaluation) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, Native, testing::ValuesIn(kCases), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Cases, Native, testing::ValuesIn(kCases),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace cycloid

@@ -13,18 +13,22 @@ std::string PlanInfo::to_text() const {
     kernel = std::max(kernel, step.kernel.size());
     shape = std::max(shape, step.shape.size());
   }
-  std::string text = fmt::format("{:>5} {:<{}} {:<{}} {:<{}} {:>9} {:>8} {:>6}  node\n", "stage", "op", op, "kernel", kernel, "shape", shape, "MFLOP", "KiB", "units");
+  std::string text = fmt::format("{:>5} {:<{}} {:<{}} {:<{}} {:>9} {:>8} {:>6}  node\n", "stage", "op", op, "kernel",
+                                 kernel, "shape", shape, "MFLOP", "KiB", "units");
   double flops = 0;
   for (const StepInfo& step : steps) {
     flops += step.flops;
-    text += fmt::format("{:>5} {:<{}} {:<{}} {:<{}} {:>9.3f} {:>8.1f} {:>6}  {}{}{}\n", step.stage, step.op, op, step.kernel, kernel, step.shape, shape,
-                        step.flops / 1e6, step.bytes / 1024, step.units, step.node, step.layout == "row-major" || step.layout.empty() ? "" : " [" + step.layout + "]",
+    text += fmt::format("{:>5} {:<{}} {:<{}} {:<{}} {:>9.3f} {:>8.1f} {:>6}  {}{}{}\n", step.stage, step.op, op,
+                        step.kernel, kernel, step.shape, shape, step.flops / 1e6, step.bytes / 1024, step.units,
+                        step.node, step.layout == "row-major" || step.layout.empty() ? "" : " [" + step.layout + "]",
                         step.reason.empty() ? "" : " (" + step.reason + ")");
   }
-  text += fmt::format("{} steps in {} stages, {} threads, {:.1f} MFLOP; {} conversions, {} by reference evaluation; arena {:.1f} KiB, scratch {:.1f} KiB a thread, "
-                      "constants {:.1f} KiB\n",
-                      steps.size(), stages, threads, flops / 1e6, conversions, reference_steps, static_cast<double>(arena_bytes) / 1024,
-                      static_cast<double>(scratch_bytes) / 1024, static_cast<double>(constant_bytes) / 1024);
+  text += fmt::format(
+      "{} steps in {} stages, {} threads, {:.1f} MFLOP; {} conversions, {} by reference evaluation; arena {:.1f} KiB, "
+      "scratch {:.1f} KiB a thread, "
+      "constants {:.1f} KiB\n",
+      steps.size(), stages, threads, flops / 1e6, conversions, reference_steps, static_cast<double>(arena_bytes) / 1024,
+      static_cast<double>(scratch_bytes) / 1024, static_cast<double>(constant_bytes) / 1024);
   return text;
 }
 

@@ -81,13 +81,15 @@ Status RunContext::run() {
   if (execution.memory.plan()->slot_count > 0) CYCLOID_TRY(execution.memory.bind(execution.inputs, execution.outputs));
   CYCLOID_TRY(state.session->run(execution, state.profiling ? &state.times : nullptr));
   if (!slots) return {};
-  for (std::size_t i = 0; i < state.outputs.size(); ++i) CYCLOID_TRY(state.session->copy_output(execution, i, state.outputs[i]));
+  for (std::size_t i = 0; i < state.outputs.size(); ++i)
+    CYCLOID_TRY(state.session->copy_output(execution, i, state.outputs[i]));
   return {};
 }
 
 Result<AnyValue> RunContext::output(std::size_t i) const {
   const State& state = *state_;
-  if (i >= state.outputs.size()) return invalid_argument("there is no output {}: the model has {}", i, state.outputs.size());
+  if (i >= state.outputs.size())
+    return invalid_argument("there is no output {}: the model has {}", i, state.outputs.size());
   if (!state.prepared) return invalid_argument("output {} is asked for before a run", i);
   const PlanOutput& output = state.execution->memory.plan()->outputs[i];
   if (output.slot) return AnyValue(state.execution->memory.slot_output(i));
@@ -96,12 +98,15 @@ Result<AnyValue> RunContext::output(std::size_t i) const {
 
 Result<std::vector<std::int64_t>> RunContext::output_shape(std::size_t i) const {
   const State& state = *state_;
-  if (i >= state.outputs.size()) return invalid_argument("there is no output {}: the model has {}", i, state.outputs.size());
+  if (i >= state.outputs.size())
+    return invalid_argument("there is no output {}: the model has {}", i, state.outputs.size());
   if (!state.prepared) return invalid_argument("the shape of output {} is asked for before prepare()", i);
   const PlanOutput& output = state.execution->memory.plan()->outputs[i];
   if (!output.slot) return output.dims;
   const Tensor* tensor = state.execution->memory.slot_output(i).tensor();
-  if (tensor == nullptr) return invalid_argument("the shape of output '{}' depends on data: run first", state.session->model.outputs()[i].name);
+  if (tensor == nullptr)
+    return invalid_argument("the shape of output '{}' depends on data: run first",
+                            state.session->model.outputs()[i].name);
   return tensor->dims();
 }
 

@@ -20,8 +20,10 @@ Status PagedMemory::reserve(std::size_t bytes) {
   // Room to begin at a multiple of the unit.
   const std::size_t rounded = (bytes + unit - 1) / unit * unit;
   const std::size_t mapped = rounded + (unit > page ? unit : 0);
-  void* at = rounded < bytes ? MAP_FAILED : mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) return make_error(ErrorCode::kResourceExhausted, "cannot get {} bytes of memory for a run", bytes);
+  void* at =
+      rounded < bytes ? MAP_FAILED : mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED)
+    return make_error(ErrorCode::kResourceExhausted, "cannot get {} bytes of memory for a run", bytes);
   auto* begin = static_cast<std::byte*>(at);
   const std::size_t ahead = (unit - reinterpret_cast<std::uintptr_t>(begin) % unit) % unit;
   if (ahead > 0) munmap(begin, ahead);
@@ -81,7 +83,9 @@ Status RunMemory::bind(std::span<const RunInput> inputs, std::span<std::byte* co
 }
 
 StepContext RunMemory::context(int thread) const {
-  return {.base = base_.data(), .scratch = scratch_.data() + plan_->scratch_bytes * static_cast<std::size_t>(thread), .run = state_.get()};
+  return {.base = base_.data(),
+          .scratch = scratch_.data() + plan_->scratch_bytes * static_cast<std::size_t>(thread),
+          .run = state_.get()};
 }
 
 }  // namespace cycloid

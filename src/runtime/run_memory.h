@@ -16,7 +16,8 @@ class PagedMemory {
  public:
   PagedMemory() = default;
   ~PagedMemory() { release(); }
-  PagedMemory(PagedMemory&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  PagedMemory(PagedMemory&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   PagedMemory& operator=(PagedMemory&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);

@@ -13,7 +13,8 @@ namespace {
 template <class State>
 class Borrowed {
  public:
-  Borrowed(State& session, std::unique_ptr<Execution> execution) : session_(session), execution_(std::move(execution)) {}
+  Borrowed(State& session, std::unique_ptr<Execution> execution)
+      : session_(session), execution_(std::move(execution)) {}
   ~Borrowed() { session_.give_back(std::move(execution_)); }
   Borrowed(const Borrowed&) = delete;
   Borrowed& operator=(const Borrowed&) = delete;
@@ -51,7 +52,8 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
     return invalid_argument("threads is {}, but must be from 0 (all) to {}", options.threads, ThreadTeam::kMaxThreads);
   }
   if (options.max_plans < 1) return invalid_argument("max_plans is {}, but must be at least 1", options.max_plans);
-  if (options.spin_microseconds < 0) return invalid_argument("spin_microseconds is {}, but must not be negative", options.spin_microseconds);
+  if (options.spin_microseconds < 0)
+    return invalid_argument("spin_microseconds is {}, but must not be negative", options.spin_microseconds);
   CYCLOID_ASSIGN(const Isa isa, options.isa.empty() ? choose_isa() : parse_isa(options.isa));
   in_force.isa = to_string(isa);
   if (in_force.threads == 0) in_force.threads = usable_cpus();
@@ -62,8 +64,11 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
                                              .flush_denormals = !options.denormals,
                                              .spin_microseconds = options.spin_microseconds}));
   }
-  const PlanOptions plan_options{
-      .threads = in_force.threads, .isa = isa, .strict = options.strict, .reference = options.reference, .max_memory = options.max_memory};
+  const PlanOptions plan_options{.threads = in_force.threads,
+                                 .isa = isa,
+                                 .strict = options.strict,
+                                 .reference = options.reference,
+                                 .max_memory = options.max_memory};
   Session session(std::make_unique<State>(model, std::move(in_force), plan_options, std::move(team)));
 
   bool fixed = true;
@@ -134,8 +139,11 @@ Result<std::shared_ptr<const Plan>> plan_for(State& state, std::span<const Sessi
     const ValueInfo& info = inputs[i];
     const Dims dims(input_shapes[i].begin(), input_shapes[i].end());
     bool fits = !info.has_rank || dims.size() == info.shape.size();
-    for (std::size_t d = 0; fits && info.has_rank && d < dims.size(); ++d) fits = dims[d] >= 0 && (info.shape[d] < 0 || info.shape[d] == dims[d]);
-    if (!fits || !element_count(dims)) return invalid_argument("input '{}': {} is expected, but the shape {} was given", info.name, info.type, to_string(dims));
+    for (std::size_t d = 0; fits && info.has_rank && d < dims.size(); ++d)
+      fits = dims[d] >= 0 && (info.shape[d] < 0 || info.shape[d] == dims[d]);
+    if (!fits || !element_count(dims))
+      return invalid_argument("input '{}': {} is expected, but the shape {} was given", info.name, info.type,
+                              to_string(dims));
     execution->input_dims[i] = dims;
   }
   CYCLOID_TRY(state.prepare(*execution));
@@ -146,7 +154,8 @@ Result<std::shared_ptr<const Plan>> plan_for(State& state, std::span<const Sessi
 
 }  // namespace
 
-Result<std::vector<std::optional<std::vector<std::int64_t>>>> Session::output_shapes(std::span<const ShapeView> input_shapes) const {
+Result<std::vector<std::optional<std::vector<std::int64_t>>>> Session::output_shapes(
+    std::span<const ShapeView> input_shapes) const {
   CYCLOID_ASSIGN(const std::shared_ptr<const Plan> plan, plan_for(*state_, input_shapes));
   std::vector<std::optional<std::vector<std::int64_t>>> shapes;
   for (const PlanOutput& output : plan->outputs) {

@@ -34,21 +34,27 @@ std::optional<std::int64_t> count_of(std::span<const std::int64_t> shape) {
 }  // namespace
 
 Status Session::State::check_input(std::size_t i, const TensorView& view) const {
-  if (i >= model.inputs().size()) return invalid_argument("there is no input {}: the model has {}", i, model.inputs().size());
+  if (i >= model.inputs().size())
+    return invalid_argument("there is no input {}: the model has {}", i, model.inputs().size());
   const ValueInfo& info = model.inputs()[i];
   const auto wrong = [&](std::string_view what) { return invalid_argument("input '{}': {}", info.name, what); };
-  if (info.kind != ValueInfo::Kind::kTensor && info.kind != ValueInfo::Kind::kUnknown && info.kind != ValueInfo::Kind::kOptional) {
+  if (info.kind != ValueInfo::Kind::kTensor && info.kind != ValueInfo::Kind::kUnknown &&
+      info.kind != ValueInfo::Kind::kOptional) {
     return wrong(fmt::format("it is {}, not a tensor; use evaluate()", info.type));
   }
   bool fits = view.dtype != DType::kUndefined && (info.dtype == DType::kUndefined || view.dtype == info.dtype);
   if (fits && info.has_rank) {
     fits = view.shape.size() == info.shape.size();
-    for (std::size_t d = 0; fits && d < view.shape.size(); ++d) fits = info.shape[d] < 0 || view.shape[d] == info.shape[d];
+    for (std::size_t d = 0; fits && d < view.shape.size(); ++d)
+      fits = info.shape[d] < 0 || view.shape[d] == info.shape[d];
   }
-  if (!fits) return wrong(fmt::format("{} is expected, but {} was given", info.type, describe_view(view.dtype, view.shape)));
+  if (!fits)
+    return wrong(fmt::format("{} is expected, but {} was given", info.type, describe_view(view.dtype, view.shape)));
   const std::optional<std::int64_t> count = count_of(view.shape);
-  if (!count) return wrong(fmt::format("{} has a negative size or too many elements", describe_view(view.dtype, view.shape)));
-  if (Status status = check_memory(view.dtype, *count, view.data, view.bytes); !status) return wrong(status.error().message());
+  if (!count)
+    return wrong(fmt::format("{} has a negative size or too many elements", describe_view(view.dtype, view.shape)));
+  if (Status status = check_memory(view.dtype, *count, view.data, view.bytes); !status)
+    return wrong(status.error().message());
   return {};
 }
 
@@ -58,20 +64,24 @@ Status Session::State::check_output(const Plan& plan, std::size_t i, const Mutab
   if (view.data == nullptr && view.bytes == 0) return {};
   const auto wrong = [&](std::string_view what) { return invalid_argument("output '{}': {}", info.name, what); };
   if (output.slot) {
-    if (info.kind != ValueInfo::Kind::kTensor && info.kind != ValueInfo::Kind::kUnknown) return wrong(fmt::format("it is {}, not a tensor; use evaluate()", info.type));
+    if (info.kind != ValueInfo::Kind::kTensor && info.kind != ValueInfo::Kind::kUnknown)
+      return wrong(fmt::format("it is {}, not a tensor; use evaluate()", info.type));
     return {};  // checked when its shape is known
   }
   if (view.dtype != output.dtype || !std::ranges::equal(view.shape, output.dims)) {
-    return wrong(fmt::format("the model gives {}, but the memory is for {}", describe_view(output.dtype, output.dims), describe_view(view.dtype, view.shape)));
+    return wrong(fmt::format("the model gives {}, but the memory is for {}", describe_view(output.dtype, output.dims),
+                             describe_view(view.dtype, view.shape)));
   }
-  if (Status status = check_memory(output.dtype, *count_of(output.dims), view.data, view.bytes); !status) return wrong(status.error().message());
+  if (Status status = check_memory(output.dtype, *count_of(output.dims), view.data, view.bytes); !status)
+    return wrong(status.error().message());
   return {};
 }
 
 Status Session::State::set_input(Execution& execution, std::size_t i, const TensorView& view) const {
   execution.input_dims[i].assign(view.shape.begin(), view.shape.end());
   execution.inputs[i] = {.data = static_cast<const std::byte*>(view.data)};
-  if (view.dtype == DType::kString || model.inputs()[i].kind != ValueInfo::Kind::kTensor || model.inputs()[i].dtype == DType::kUndefined) {
+  if (view.dtype == DType::kString || model.inputs()[i].kind != ValueInfo::Kind::kTensor ||
+      model.inputs()[i].dtype == DType::kUndefined) {
     CYCLOID_ASSIGN(const AnyValue copy, AnyValue::copy_of(view));
     execution.input_values[i] = copy.datum();
     execution.inputs[i].datum = &execution.input_values[i];
@@ -85,8 +95,10 @@ Status Session::State::set_input(Execution& execution, std::size_t i, const AnyV
   const AnyValue::Kind kind = value.kind();
   const bool fits = info.kind == ValueInfo::Kind::kUnknown || info.kind == ValueInfo::Kind::kOptional ||
                     (info.kind == ValueInfo::Kind::kTensor && kind == AnyValue::Kind::kTensor) ||
-                    (info.kind == ValueInfo::Kind::kSequence && kind == AnyValue::Kind::kSequence) || (info.kind == ValueInfo::Kind::kMap && kind == AnyValue::Kind::kMap);
-  if (!fits) return invalid_argument("input '{}': {} is expected, but a value of another kind was given", info.name, info.type);
+                    (info.kind == ValueInfo::Kind::kSequence && kind == AnyValue::Kind::kSequence) ||
+                    (info.kind == ValueInfo::Kind::kMap && kind == AnyValue::Kind::kMap);
+  if (!fits)
+    return invalid_argument("input '{}': {} is expected, but a value of another kind was given", info.name, info.type);
   execution.input_values[i] = value.datum();
   execution.inputs[i] = {.datum = &execution.input_values[i]};
   execution.input_dims[i].clear();
@@ -111,8 +123,8 @@ Status Session::State::prepare(Execution& execution) {
         if (info.symbols[d].empty()) continue;
         const auto [seen, fresh] = sizes.try_emplace(info.symbols[d], (*dims[i])[d], info.name);
         if (!fresh && seen->second.first != (*dims[i])[d]) {
-          return invalid_argument("input '{}': its size {} ('{}') is {}, but in input '{}' it is {}", info.name, d, info.symbols[d], (*dims[i])[d], seen->second.second,
-                                  seen->second.first);
+          return invalid_argument("input '{}': its size {} ('{}') is {}, but in input '{}' it is {}", info.name, d,
+                                  info.symbols[d], (*dims[i])[d], seen->second.second, seen->second.first);
         }
       }
     }
@@ -123,7 +135,8 @@ Status Session::State::prepare(Execution& execution) {
 
 Status Session::State::run(Execution& execution, StepTimes* times) {
   ThreadTeam* use = nullptr;
-  if (execution.memory.plan()->threads > 1 && team != nullptr && !team_busy_.exchange(true, std::memory_order_acquire)) use = team.get();
+  if (execution.memory.plan()->threads > 1 && team != nullptr && !team_busy_.exchange(true, std::memory_order_acquire))
+    use = team.get();
   Status status = execute(execution.memory, use, !options.denormals, times);
   if (use != nullptr) team_busy_.store(false, std::memory_order_release);
   return status;
@@ -135,7 +148,8 @@ Status Session::State::copy_output(const Execution& execution, std::size_t i, co
   const Tensor* tensor = execution.memory.slot_output(i).tensor();
   if (tensor == nullptr) return invalid_argument("output '{}': it is no tensor; use evaluate()", name);
   if (tensor->dtype() != view.dtype || !std::ranges::equal(tensor->dims(), view.shape)) {
-    return invalid_argument("output '{}': the model gave {}, but the memory is for {}", name, describe_view(tensor->dtype(), tensor->dims()), describe_view(view.dtype, view.shape));
+    return invalid_argument("output '{}': the model gave {}, but the memory is for {}", name,
+                            describe_view(tensor->dtype(), tensor->dims()), describe_view(view.dtype, view.shape));
   }
   if (Status status = check_memory(tensor->dtype(), tensor->element_count(), view.data, view.bytes); !status) {
     return invalid_argument("output '{}': {}", name, status.error().message());
@@ -182,7 +196,9 @@ std::unique_ptr<Execution> Session::State::take(std::span<const TensorView> inpu
   {
     const std::lock_guard guard(idle_lock_);
     const auto ready = std::ranges::find_if(idle_, [&](const std::unique_ptr<Execution>& execution) {
-      return std::ranges::equal(execution->input_dims, inputs, [](const Dims& dims, const TensorView& view) { return std::ranges::equal(dims, view.shape); });
+      return std::ranges::equal(execution->input_dims, inputs, [](const Dims& dims, const TensorView& view) {
+        return std::ranges::equal(dims, view.shape);
+      });
     });
     if (!idle_.empty()) {
       const auto best = ready != idle_.end() ? ready : idle_.end() - 1;

@@ -66,11 +66,11 @@ struct Session::State {
 struct RunContext::State {
   Session::State* session = nullptr;
   std::unique_ptr<Execution> execution;
-  std::vector<bool> bound;                   // by input
-  std::vector<MutableTensorView> outputs;    // as bound; shape spans point into output_dims
+  std::vector<bool> bound;                 // by input
+  std::vector<MutableTensorView> outputs;  // as bound; shape spans point into output_dims
   std::vector<Dims> output_dims;
-  std::vector<Tensor> owned;                 // outputs that are not bound
-  bool prepared = false;                     // the memory is ready for what is bound
+  std::vector<Tensor> owned;  // outputs that are not bound
+  bool prepared = false;      // the memory is ready for what is bound
   bool profiling = false;
   StepTimes times;
 };

@@ -23,7 +23,9 @@ Model model_of(std::string_view text) {
   return Model(std::make_shared<const ModelIr>(std::move(checked)));
 }
 
-Session session_of(std::string_view text, SessionOptions options = {}) { return Session::create(model_of(text), options).value(); }
+Session session_of(std::string_view text, SessionOptions options = {}) {
+  return Session::create(model_of(text), options).value();
+}
 
 constexpr std::string_view kAddRelu = R"(
   <ir_version: 10, opset_import: ["" : 21]>
@@ -74,7 +76,8 @@ TEST(Session, SaysWhatIsWrongWithWhatItIsGiven) {
     const Status status = session.run(in, out);
     return status.ok() ? std::string("no error") : status.error().message();
   };
-  EXPECT_THAT(message(std::span(io.in).first(1), io.out), HasSubstr("1 inputs were given, but the model has 2: 'x', 'b'"));
+  EXPECT_THAT(message(std::span(io.in).first(1), io.out),
+              HasSubstr("1 inputs were given, but the model has 2: 'x', 'b'"));
   EXPECT_THAT(message(io.in, {}), HasSubstr("0 outputs were given"));
 
   const std::int64_t wide[] = {2, 4}, flat[] = {6}, minus[] = {-1, 3}, huge[] = {std::int64_t{1} << 62, 3};
@@ -121,7 +124,8 @@ TEST(Session, RejectsWrongOptions) {
 }
 
 TEST(Session, OneSizeForOneSymbol) {
-  const Session session = session_of("<ir_version: 10, opset_import: [\"\" : 21]> g (float[n] a, float[n] b) => (float[n] y) { y = Add (a, b) }");
+  const Session session = session_of(
+      "<ir_version: 10, opset_import: [\"\" : 21]> g (float[n] a, float[n] b) => (float[n] y) { y = Add (a, b) }");
   std::vector<float> a(2), b(1);
   const std::int64_t two[] = {2}, one[] = {1};
   const TensorView in[] = {{std::span(a), two}, {std::span(b), one}};
@@ -171,7 +175,9 @@ TEST(Session, ManyThreadsMayRunAtOnce) {
         const std::int64_t x_dims[] = {n, 3}, b_dims[] = {3};
         const TensorView in[] = {{std::span(x), x_dims}, {std::span(b), b_dims}};
         const MutableTensorView out[] = {{std::span(y), x_dims}};
-        if (!session.run(in, out).ok() || y.front() != static_cast<float>(t + 2) || y.back() != static_cast<float>(t + 2)) ++wrong;
+        if (!session.run(in, out).ok() || y.front() != static_cast<float>(t + 2) ||
+            y.back() != static_cast<float>(t + 2))
+          ++wrong;
       }
     });
   }
@@ -183,7 +189,8 @@ TEST(RunContext, BindsOnceAndRunsOften) {
   const Session session = session_of(kAddRelu);
   AddRelu io;
   RunContext context = session.new_context();
-  EXPECT_THAT(context.bind_input("z", io.in[0]).error().message(), HasSubstr("there is no input 'z'; the model has 'x', 'b'"));
+  EXPECT_THAT(context.bind_input("z", io.in[0]).error().message(),
+              HasSubstr("there is no input 'z'; the model has 'x', 'b'"));
   ASSERT_TRUE(context.bind_input("x", io.in[0]).ok());
   EXPECT_THAT(context.run().error().message(), HasSubstr("input 'b' is not bound"));
   ASSERT_TRUE(context.bind_input(1, io.in[1]).ok());

@@ -26,8 +26,9 @@ bool same_atoms(const std::vector<AtomPtr>& a, const std::vector<AtomPtr>& b) {
 
 bool atoms_before(const std::vector<AtomPtr>& a, const std::vector<AtomPtr>& b) {
   if (a.size() != b.size()) return a.size() > b.size();
-  return std::ranges::lexicographical_compare(a, b, {}, [](const AtomPtr& x) -> const std::string& { return x->text; },
-                                              [](const AtomPtr& x) -> const std::string& { return x->text; });
+  return std::ranges::lexicographical_compare(
+      a, b, {}, [](const AtomPtr& x) -> const std::string& { return x->text; },
+      [](const AtomPtr& x) -> const std::string& { return x->text; });
 }
 
 std::int64_t floor_div_int(std::int64_t a, std::int64_t b) {
@@ -192,7 +193,8 @@ Dim Dim::max(const Dim& a, const Dim& b) {
 }
 
 bool operator==(const Dim& a, const Dim& b) {
-  return a.constant_ == b.constant_ && std::ranges::equal(a.terms_, b.terms_, [](const Dim::Term& x, const Dim::Term& y) {
+  return a.constant_ == b.constant_ &&
+         std::ranges::equal(a.terms_, b.terms_, [](const Dim::Term& x, const Dim::Term& y) {
            return x.coefficient == y.coefficient && same_atoms(x.atoms, y.atoms);
          });
 }
@@ -250,7 +252,8 @@ std::string Dim::to_string() const {
     } else if (negative) {
       text += "-";
     }
-    const std::uint64_t magnitude = negative ? 0 - static_cast<std::uint64_t>(coefficient) : static_cast<std::uint64_t>(coefficient);
+    const std::uint64_t magnitude =
+        negative ? 0 - static_cast<std::uint64_t>(coefficient) : static_cast<std::uint64_t>(coefficient);
     if (product.empty()) {
       text += std::to_string(magnitude);
     } else {
@@ -333,7 +336,9 @@ class DimParser {
       return inner;
     }
     const std::size_t start = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_' || text_[at_] == '.')) ++at_;
+    while (at_ < text_.size() &&
+           (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_' || text_[at_] == '.'))
+      ++at_;
     const std::string_view word = text_.substr(start, at_ - start);
     if (word.empty()) return failure("a number or a name");
     if (std::isdigit(static_cast<unsigned char>(word[0])) != 0) {
@@ -347,7 +352,9 @@ class DimParser {
       if (!take(word == "floor" ? '/' : ',')) return failure(word == "floor" ? "'/'" : "','");
       CYCLOID_ASSIGN(Dim second, sum(depth + 1));
       if (!take(')')) return failure("')'");
-      return word == "floor" ? Dim::floor_div(first, second) : word == "min" ? Dim::min(first, second) : Dim::max(first, second);
+      return word == "floor" ? Dim::floor_div(first, second)
+             : word == "min" ? Dim::min(first, second)
+                             : Dim::max(first, second);
     }
     return Dim::symbol(std::string(word));
   }

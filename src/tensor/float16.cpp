@@ -23,8 +23,9 @@ Float16 to_float16(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000U);
   const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
-  if (magnitude > 0x7F800000U) return {static_cast<std::uint16_t>(sign | 0x7E00U | ((magnitude >> 13) & 0x1FFU))};  // NaN, quiet
-  if (magnitude >= 0x477FF000U) return {static_cast<std::uint16_t>(sign | 0x7C00U)};  // rounds to 65520 or above
+  if (magnitude > 0x7F800000U)
+    return {static_cast<std::uint16_t>(sign | 0x7E00U | ((magnitude >> 13) & 0x1FFU))};  // NaN, quiet
+  if (magnitude >= 0x477FF000U) return {static_cast<std::uint16_t>(sign | 0x7C00U)};     // rounds to 65520 or above
   if (magnitude < 0x38800000U) {  // below 2^-14: subnormal, in units of 2^-24
     const float units = std::nearbyint(std::ldexp(std::bit_cast<float>(magnitude), 24));
     return {static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(units))};

@@ -14,9 +14,9 @@ struct Format {
   int mantissa_bits;
   int exponent_bits;
   int bias;
-  std::uint8_t largest;       // the bits of the largest finite value
-  std::uint8_t nan;           // 0: has none
-  std::uint8_t infinity;      // 0: has none
+  std::uint8_t largest;        // the bits of the largest finite value
+  std::uint8_t nan;            // 0: has none
+  std::uint8_t infinity;       // 0: has none
   bool unsigned_zero = false;  // "UZ": no negative zero, whose bits are the only NaN
 };
 
@@ -39,7 +39,8 @@ float magnitude_of(const Format& format, int bits) {
   const int mantissa = bits & ((1 << format.mantissa_bits) - 1);
   const int exponent = bits >> format.mantissa_bits;
   if (exponent == 0) return std::ldexp(static_cast<float>(mantissa), 1 - format.bias - format.mantissa_bits);
-  return std::ldexp(static_cast<float>(mantissa + (1 << format.mantissa_bits)), exponent - format.bias - format.mantissa_bits);
+  return std::ldexp(static_cast<float>(mantissa + (1 << format.mantissa_bits)),
+                    exponent - format.bias - format.mantissa_bits);
 }
 
 // 2^(bits - 127); 255 is NaN.
@@ -55,7 +56,8 @@ std::uint8_t float_to_e8m0(float x, bool saturate, PowerRounding rounding) {
   int exponent = 0;
   const float fraction = std::frexp(std::fabs(x), &exponent);  // in [0.5, 1)
   int power = exponent - 1;
-  const bool up = rounding == PowerRounding::kUp ? fraction > 0.5F : rounding == PowerRounding::kNearest && fraction >= 0.75F;
+  const bool up =
+      rounding == PowerRounding::kUp ? fraction > 0.5F : rounding == PowerRounding::kNearest && fraction >= 0.75F;
   if (up) ++power;
   if (power < -127) return 0;
   if (power > 127) return saturate ? 254 : 255;
@@ -82,7 +84,9 @@ float float8_to_float(DType dtype, std::uint8_t bits) {
   const int sign_bit = 1 << (format.mantissa_bits + format.exponent_bits);
   const bool negative = (bits & sign_bit) != 0;
   const int magnitude = bits & (sign_bit - 1);
-  const bool is_nan = format.unsigned_zero ? bits == format.nan : format.nan != 0 && magnitude > (format.infinity != 0 ? format.infinity : format.largest);
+  const bool is_nan = format.unsigned_zero
+                          ? bits == format.nan
+                          : format.nan != 0 && magnitude > (format.infinity != 0 ? format.infinity : format.largest);
   if (is_nan) return std::numeric_limits<float>::quiet_NaN();
   const float value = format.infinity != 0 && magnitude == format.infinity ? std::numeric_limits<float>::infinity()
                                                                            : magnitude_of(format, magnitude);
@@ -98,7 +102,8 @@ std::uint8_t float_to_float8(DType dtype, float x, bool saturate, PowerRounding 
     return static_cast<std::uint8_t>(negative ? magnitude | sign_bit : magnitude);
   };
   if (std::isnan(x)) {
-    if (format.nan == 0) return static_cast<std::uint8_t>(sign_bit);  // float4 has none: -0, as ml_dtypes and ONNX's tests have it
+    if (format.nan == 0)
+      return static_cast<std::uint8_t>(sign_bit);  // float4 has none: -0, as ml_dtypes and ONNX's tests have it
     return format.unsigned_zero ? format.nan : signed_bits(format.nan);
   }
   const auto overflow = [&] {

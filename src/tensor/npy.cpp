@@ -139,18 +139,14 @@ Result<ElementType> element_type(const std::string& descr, DType raw_type) {
   if (error != std::errc() || end != text.data() + text.size() || size > (std::size_t{1} << 30)) return decline();
   type.size = type.kind == 'U' ? size * 4 : size;
   switch (type.kind) {
-    case 'b':
-      type.dtype = size == 1 ? DType::kBool : DType::kUndefined;
-      break;
+    case 'b': type.dtype = size == 1 ? DType::kBool : DType::kUndefined; break;
     case 'f':
       type.dtype = size == 4   ? DType::kFloat32
                    : size == 8 ? DType::kFloat64
                    : size == 2 ? DType::kFloat16
                                : DType::kUndefined;
       break;
-    case 'c':
-      type.dtype = size == 8 ? DType::kComplex64 : size == 16 ? DType::kComplex128 : DType::kUndefined;
-      break;
+    case 'c': type.dtype = size == 8 ? DType::kComplex64 : size == 16 ? DType::kComplex128 : DType::kUndefined; break;
     case 'i':
       type.dtype = size == 8   ? DType::kInt64
                    : size == 4 ? DType::kInt32
@@ -166,9 +162,7 @@ Result<ElementType> element_type(const std::string& descr, DType raw_type) {
                                : DType::kUndefined;
       break;
     case 'U':
-    case 'S':
-      type.dtype = DType::kString;
-      break;
+    case 'S': type.dtype = DType::kString; break;
     case 'V':
       if (raw_type == DType::kUndefined) {
         return unsupported("an array of raw bytes ('{}'), which does not say its element type", descr);
@@ -179,8 +173,7 @@ Result<ElementType> element_type(const std::string& descr, DType raw_type) {
       }
       type.dtype = raw_type;
       break;
-    default:
-      break;
+    default: break;
   }
   if (type.dtype == DType::kUndefined) return decline();
   return type;
@@ -292,38 +285,22 @@ Result<Tensor> decode(std::span<const std::byte> data, const Header& header, con
 
 std::string descr_of(const Tensor& tensor, std::size_t text_width) {
   switch (tensor.dtype()) {
-    case DType::kFloat32:
-      return "<f4";
-    case DType::kFloat64:
-      return "<f8";
-    case DType::kFloat16:
-      return "<f2";
-    case DType::kInt8:
-      return "|i1";
-    case DType::kInt16:
-      return "<i2";
-    case DType::kInt32:
-      return "<i4";
-    case DType::kInt64:
-      return "<i8";
-    case DType::kUInt8:
-      return "|u1";
-    case DType::kUInt16:
-      return "<u2";
-    case DType::kUInt32:
-      return "<u4";
-    case DType::kUInt64:
-      return "<u8";
-    case DType::kBool:
-      return "|b1";
-    case DType::kComplex64:
-      return "<c8";
-    case DType::kComplex128:
-      return "<c16";
-    case DType::kString:
-      return fmt::format("<U{}", text_width);
-    default:
-      return fmt::format("|V{}", size_of(tensor.dtype()));
+    case DType::kFloat32: return "<f4";
+    case DType::kFloat64: return "<f8";
+    case DType::kFloat16: return "<f2";
+    case DType::kInt8: return "|i1";
+    case DType::kInt16: return "<i2";
+    case DType::kInt32: return "<i4";
+    case DType::kInt64: return "<i8";
+    case DType::kUInt8: return "|u1";
+    case DType::kUInt16: return "<u2";
+    case DType::kUInt32: return "<u4";
+    case DType::kUInt64: return "<u8";
+    case DType::kBool: return "|b1";
+    case DType::kComplex64: return "<c8";
+    case DType::kComplex128: return "<c16";
+    case DType::kString: return fmt::format("<U{}", text_width);
+    default: return fmt::format("|V{}", size_of(tensor.dtype()));
   }
 }
 

@@ -27,7 +27,8 @@ Result<Tensor> Tensor::empty(DType dtype, Dims dims) {
   tensor.dtype_ = dtype;
   tensor.count_ = *count;
   const auto out_of_memory = [&] {
-    return make_error(ErrorCode::kResourceExhausted, "no memory for a {} tensor of shape {}", to_string(dtype), to_string(dims));
+    return make_error(ErrorCode::kResourceExhausted, "no memory for a {} tensor of shape {}", to_string(dtype),
+                      to_string(dims));
   };
   if (dtype == DType::kString) {
     try {
@@ -106,8 +107,8 @@ bool identical(const Tensor& a, const Tensor& b) {
 
 std::vector<std::int64_t> to_int64s(const Tensor& tensor) {
   std::vector<std::int64_t> values;
-  const bool done = dispatch<std::int64_t, std::int32_t, std::int16_t, std::int8_t, std::uint64_t, std::uint32_t, std::uint16_t,
-                             std::uint8_t, bool>(tensor.dtype(), [&]<class T>(T) {
+  const bool done = dispatch<std::int64_t, std::int32_t, std::int16_t, std::int8_t, std::uint64_t, std::uint32_t,
+                             std::uint16_t, std::uint8_t, bool>(tensor.dtype(), [&]<class T>(T) {
     const auto data = tensor.data<T>();
     values.assign(data.begin(), data.end());
   });

@@ -199,9 +199,7 @@ Case random_case(int seed) {
       p.in_c = pick(random, 1, 4);
       p.out_c = pick(random, 1, 80);
       break;
-    default:
-      p.in_c = pick(random, 1, 50);
-      p.out_c = pick(random, 1, 150);
+    default: p.in_c = pick(random, 1, 50); p.out_c = pick(random, 1, 150);
   }
   if (pick(random, 0, 1) == 0) p.in_stride = p.in_c + pick(random, 0, 9);
   if (pick(random, 0, 1) == 0) p.out_stride = p.out_c + pick(random, 0, 9);

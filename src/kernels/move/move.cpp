@@ -72,12 +72,9 @@ void transpose_bytes(int64_t element_bytes, const char* in, int64_t in_stride, c
     transpose(reinterpret_cast<const T*>(in), in_stride, reinterpret_cast<T*>(out), out_stride, rows, columns);
   };
   switch (element_bytes) {
-    case 1:
-      return go(uint8_t{});
-    case 2:
-      return go(uint16_t{});
-    case 8:
-      return go(uint64_t{});
+    case 1: return go(uint8_t{});
+    case 2: return go(uint16_t{});
+    case 8: return go(uint64_t{});
     default:
 #if defined(__GNUC__)
       return transpose_floats(reinterpret_cast<const float*>(in), in_stride, reinterpret_cast<float*>(out), out_stride,

@@ -25,18 +25,12 @@ T to_integer(double value) {
 
 Tensor scalar_of(DType dtype, double value) {
   switch (dtype) {
-    case DType::kFloat64:
-      return Tensor::scalar(value);
-    case DType::kFloat16:
-      return Tensor::scalar(to_float16(static_cast<float>(value)));
-    case DType::kBFloat16:
-      return Tensor::scalar(to_bfloat16(static_cast<float>(value)));
-    case DType::kInt64:
-      return Tensor::scalar(to_integer<std::int64_t>(value));
-    case DType::kInt32:
-      return Tensor::scalar(to_integer<std::int32_t>(value));
-    default:
-      return Tensor::scalar(static_cast<float>(value));
+    case DType::kFloat64: return Tensor::scalar(value);
+    case DType::kFloat16: return Tensor::scalar(to_float16(static_cast<float>(value)));
+    case DType::kBFloat16: return Tensor::scalar(to_bfloat16(static_cast<float>(value)));
+    case DType::kInt64: return Tensor::scalar(to_integer<std::int64_t>(value));
+    case DType::kInt32: return Tensor::scalar(to_integer<std::int32_t>(value));
+    default: return Tensor::scalar(static_cast<float>(value));
   }
 }
 
@@ -47,10 +41,8 @@ bool has_scalar(DType dtype) {
     case DType::kFloat16:
     case DType::kBFloat16:
     case DType::kInt64:
-    case DType::kInt32:
-      return true;
-    default:
-      return false;
+    case DType::kInt32: return true;
+    default: return false;
   }
 }
 

@@ -22,8 +22,7 @@ Status label_encoder_2(NodeEditor& edit) {
       edit.set("values_strings", classes);
       edit.drop("default_int64");
       return {};
-    default:
-      return unsupported("LabelEncoder before ai.onnx.ml 2 needs to know whether its input is string or int64");
+    default: return unsupported("LabelEncoder before ai.onnx.ml 2 needs to know whether its input is string or int64");
   }
 }
 

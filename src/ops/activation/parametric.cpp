@@ -62,7 +62,9 @@ constexpr char kGamma[] = "gamma";
 
 double sigmoid(double x, double, double) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 double softplus(double x, double, double) { return std::max(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); }
-double hard_sigmoid(double x, double a, double b) { return std::isnan(x) ? x : std::max(0.0, std::min(1.0, a * x + b)); }
+double hard_sigmoid(double x, double a, double b) {
+  return std::isnan(x) ? x : std::max(0.0, std::min(1.0, a * x + b));
+}
 
 double elu(double x, double a, double) { return x < 0 ? a * std::expm1(x) : x; }
 double selu(double x, double a, double gamma) { return gamma * (x > 0 ? x : a * std::expm1(x)); }
@@ -93,7 +95,8 @@ Outputs evaluate_gelu(EvalContext& context) {
   CYCLOID_ASSIGN(const bool by_tanh, gelu_by_tanh(context.node()));
   if (by_tanh) {
     constexpr double kSqrt2OverPi = 0.79788456080286535588;
-    return map_float(context, [](double x) { return 0.5 * x * (1 + std::tanh(kSqrt2OverPi * (x + 0.044715 * x * x * x))); });
+    return map_float(context,
+                     [](double x) { return 0.5 * x * (1 + std::tanh(kSqrt2OverPi * (x + 0.044715 * x * x * x))); });
   }
   return map_float(context, [](double x) { return 0.5 * x * (1 + std::erf(x * 0.70710678118654752440)); });
 }
@@ -144,7 +147,8 @@ Outputs evaluate_swiglu(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* gate, context.tensor(0));
   CYCLOID_ASSIGN(const Tensor* value, context.tensor(1));
   CYCLOID_ASSIGN(const double alpha, parameter(context.node(), {"alpha", 1.0F}));
-  if (gate->dims() != value->dims()) return invalid_argument("shapes {} and {} differ", to_string(gate->dims()), to_string(value->dims()));
+  if (gate->dims() != value->dims())
+    return invalid_argument("shapes {} and {} differ", to_string(gate->dims()), to_string(value->dims()));
   ElementKernel kernel;
   kernel.f64 = binary_chunk<double>([alpha](double a, double b) { return swish(a, alpha, 0) * b; });
   return map_inputs(context, kernel);
@@ -173,7 +177,8 @@ constexpr Op kOps[] = {
      .evaluate = evaluate_prelu,
      .cost = cost_per_output<1>,
      .dtypes = kFloats | DTypeSet{DType::kInt32, DType::kInt64, DType::kUInt32, DType::kUInt64}},
-    activation<selu, 3, Parameter{kAlpha, 1.67326319217681884765625F}, Parameter{kGamma, 1.05070102214813232421875F}>("Selu", 22),
+    activation<selu, 3, Parameter{kAlpha, 1.67326319217681884765625F}, Parameter{kGamma, 1.05070102214813232421875F}>(
+        "Selu", 22),
     {.name = "Shrink",
      .since = 9,
      .min_inputs = 1,

@@ -13,7 +13,8 @@ namespace {
 
 Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const std::int64_t axis, get_int(context.node(), "axis", -1));
-  if (const Shape* shape = shape_of(context, 0); shape != nullptr && !shape->empty()) CYCLOID_TRY(normalize_axis(axis, shape->size()));
+  if (const Shape* shape = shape_of(context, 0); shape != nullptr && !shape->empty())
+    CYCLOID_TRY(normalize_axis(axis, shape->size()));
   return infer_same(context);
 }
 

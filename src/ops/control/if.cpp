@@ -13,7 +13,8 @@ Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const auto then_types, context.infer_subgraph("then_branch", {}));
   CYCLOID_ASSIGN(const auto else_types, context.infer_subgraph("else_branch", {}));
   if (then_types.size() != else_types.size() || then_types.size() < context.output_count()) {
-    return invalid_model("the branches have {} and {} outputs, but If has {}", then_types.size(), else_types.size(), context.output_count());
+    return invalid_model("the branches have {} and {} outputs, but If has {}", then_types.size(), else_types.size(),
+                         context.output_count());
   }
   const Tensor* condition = context.constant(0);
   const bool decided = condition != nullptr && condition->dtype() == DType::kBool && condition->element_count() == 1;
@@ -23,7 +24,8 @@ Status infer(InferContext& context) {
       context.set_output(i, condition->data<bool>()[0] ? then_types[i] : else_types[i]);
       continue;
     }
-    CYCLOID_ASSIGN(ValueType joined, joiner.join(then_types[i], else_types[i]).in(fmt::format("output {} of the branches", i)));
+    CYCLOID_ASSIGN(ValueType joined,
+                   joiner.join(then_types[i], else_types[i]).in(fmt::format("output {} of the branches", i)));
     context.set_output(i, std::move(joined));
   }
   return {};
@@ -31,7 +33,8 @@ Status infer(InferContext& context) {
 
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* condition, tensor_input(context, 0, kBools));
-  if (condition->element_count() != 1) return invalid_argument("the condition must be one element, but is {}", to_string(condition->dims()));
+  if (condition->element_count() != 1)
+    return invalid_argument("the condition must be one element, but is {}", to_string(condition->dims()));
   CYCLOID_ASSIGN(auto results, context.run_subgraph(condition->data<bool>()[0] ? "then_branch" : "else_branch", {}));
   if (results.size() < context.output_count()) return invalid_model("the branch has {} outputs only", results.size());
   return results;
@@ -48,7 +51,15 @@ Result<Cost> cost(const Graph&, const Node& node) {
 
 }  // namespace
 
-const Op kIf = {.domain = "", .name = "If", .since = 1, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1,
-                .max_outputs = Op::kVariadic, .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kIf = {.domain = "",
+                .name = "If",
+                .since = 1,
+                .min_inputs = 1,
+                .max_inputs = 1,
+                .min_outputs = 1,
+                .max_outputs = Op::kVariadic,
+                .infer = infer,
+                .evaluate = evaluate,
+                .cost = cost};
 
 }  // namespace cycloid

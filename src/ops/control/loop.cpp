@@ -19,7 +19,8 @@ bool runs_on(const Graph& body) {
   }
   if (id == body.inputs()[1]) return true;
   const Tensor* constant = body.constant(id);
-  return constant != nullptr && constant->dtype() == DType::kBool && constant->element_count() == 1 && constant->data<bool>()[0];
+  return constant != nullptr && constant->dtype() == DType::kBool && constant->element_count() == 1 &&
+         constant->data<bool>()[0];
 }
 
 // How often the body runs, where that is known.
@@ -27,7 +28,8 @@ Dim trip_count(InferContext& context, const Graph& body) {
   if (!has_input(context, 0) || !runs_on(body)) return Dim::unknown();
   if (has_input(context, 1)) {
     const Tensor* condition = context.constant(1);
-    if (condition == nullptr || condition->dtype() != DType::kBool || condition->element_count() != 1 || !condition->data<bool>()[0]) {
+    if (condition == nullptr || condition->dtype() != DType::kBool || condition->element_count() != 1 ||
+        !condition->data<bool>()[0]) {
       return Dim::unknown();
     }
   }
@@ -54,10 +56,12 @@ Result<FixedPoint> fixed_point(InferContext& context, std::size_t count) {
     std::vector<ValueType> inputs{ValueType::tensor(DType::kInt64, Shape{}), ValueType::tensor(DType::kBool, Shape{})};
     inputs.insert(inputs.end(), point.carried.begin(), point.carried.end());
     CYCLOID_ASSIGN(point.outputs, context.infer_subgraph("body", inputs));
-    if (point.outputs.size() < 1 + count) return invalid_model("the body has {} outputs, but carries {} values", point.outputs.size(), count);
+    if (point.outputs.size() < 1 + count)
+      return invalid_model("the body has {} outputs, but carries {} values", point.outputs.size(), count);
     bool changed = false;
     for (std::size_t i = 0; i < count; ++i) {
-      CYCLOID_ASSIGN(ValueType joined, joiner.join(point.carried[i], point.outputs[1 + i]).in(fmt::format("carried value {}", i)));
+      CYCLOID_ASSIGN(ValueType joined,
+                     joiner.join(point.carried[i], point.outputs[1 + i]).in(fmt::format("carried value {}", i)));
       if (round >= kMostRounds && !(joined == point.carried[i])) joined.shape = std::nullopt;
       changed = changed || !(joined == point.carried[i]);
       point.carried[i] = std::move(joined);
@@ -73,8 +77,8 @@ Status infer(InferContext& context) {
   const std::size_t carried = context.input_count() > 2 ? context.input_count() - 2 : 0;
   CYCLOID_ASSIGN(const GraphPtr body, get_graph(context.node(), "body"));
   if (body->inputs().size() != carried + 2) {
-    return invalid_model("the body has {} inputs, but {} are needed: iteration, condition and {} carried values", body->inputs().size(),
-                         carried + 2, carried);
+    return invalid_model("the body has {} inputs, but {} are needed: iteration, condition and {} carried values",
+                         body->inputs().size(), carried + 2, carried);
   }
   CYCLOID_ASSIGN(const FixedPoint point, fixed_point(context, carried));
   if (context.output_count() > point.outputs.size() - 1) {
@@ -100,7 +104,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* most, optional_tensor_input(context, 0, kInt64Type));
   std::int64_t limit = INT64_MAX;
   if (most != nullptr) {
-    if (most->element_count() != 1) return invalid_argument("the trip count must be one number, but is {}", to_string(most->dims()));
+    if (most->element_count() != 1)
+      return invalid_argument("the trip count must be one number, but is {}", to_string(most->dims()));
     limit = most->data<std::int64_t>()[0];
   }
   bool go_on = true;
@@ -108,7 +113,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     CYCLOID_ASSIGN(go_on, flag(*context.input(1)));
   }
   std::vector<Datum> carried;
-  for (std::size_t i = 2; i < context.input_count(); ++i) carried.push_back(context.input(i) != nullptr ? *context.input(i) : Datum());
+  for (std::size_t i = 2; i < context.input_count(); ++i)
+    carried.push_back(context.input(i) != nullptr ? *context.input(i) : Datum());
   const std::size_t count = carried.size();
   if (body->outputs().size() < 1 + count) return invalid_model("the body has too few outputs");
   const std::size_t scans = body->outputs().size() - 1 - count;
@@ -119,7 +125,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     CYCLOID_ASSIGN(auto results, context.run_subgraph("body", inputs));
     if (results.size() != 1 + count + scans) return invalid_model("the body has too few outputs");
     CYCLOID_ASSIGN(go_on, flag(results[0]));
-    carried.assign(std::make_move_iterator(results.begin() + 1), std::make_move_iterator(results.begin() + 1 + static_cast<std::ptrdiff_t>(count)));
+    carried.assign(std::make_move_iterator(results.begin() + 1),
+                   std::make_move_iterator(results.begin() + 1 + static_cast<std::ptrdiff_t>(count)));
     for (std::size_t s = 0; s < scans; ++s) scanned[s].push_back(std::move(results[1 + count + s]));
   }
   for (std::size_t s = 0; s < scans; ++s) {
@@ -141,7 +148,15 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kLoop = {.domain = "", .name = "Loop", .since = 1, .min_inputs = 0, .max_inputs = Op::kVariadic, .min_outputs = 0,
-                  .max_outputs = Op::kVariadic, .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kLoop = {.domain = "",
+                  .name = "Loop",
+                  .since = 1,
+                  .min_inputs = 0,
+                  .max_inputs = Op::kVariadic,
+                  .min_outputs = 0,
+                  .max_outputs = Op::kVariadic,
+                  .infer = infer,
+                  .evaluate = evaluate,
+                  .cost = cost};
 
 }  // namespace cycloid

@@ -24,7 +24,8 @@ struct ScanAttributes {
     CYCLOID_ASSIGN(a.body, get_graph(node, "body"));
     CYCLOID_ASSIGN(const std::int64_t count, get_int(node, "num_scan_inputs", 0));
     const auto inputs = static_cast<std::int64_t>(node.inputs.size());
-    if (count < 1 || count > inputs) return invalid_model("num_scan_inputs is {}, but Scan has {} inputs", count, inputs);
+    if (count < 1 || count > inputs)
+      return invalid_model("num_scan_inputs is {}, but Scan has {} inputs", count, inputs);
     a.scan_inputs = static_cast<std::size_t>(count);
     a.states = node.inputs.size() - a.scan_inputs;
     if (a.body->inputs().size() != node.inputs.size()) {
@@ -36,7 +37,8 @@ struct ScanAttributes {
     a.scan_outputs = a.body->outputs().size() - a.states;
     const auto list = [&](const char* name, std::size_t size) -> Result<std::vector<std::int64_t>> {
       CYCLOID_ASSIGN(auto values, get_ints(node, name, std::vector<std::int64_t>(size, 0)));
-      if (values.size() != size) return invalid_model("{} has {} elements, but {} are needed", name, values.size(), size);
+      if (values.size() != size)
+        return invalid_model("{} has {} elements, but {} are needed", name, values.size(), size);
       return values;
     };
     CYCLOID_ASSIGN(a.input_axes, list("scan_input_axes", a.scan_inputs));
@@ -65,7 +67,8 @@ Status infer(InferContext& context) {
     slices.push_back(std::move(x));
   }
   std::vector<ValueType> states;
-  for (std::size_t i = 0; i < a.states; ++i) states.push_back(context.input(i) != nullptr ? *context.input(i) : ValueType{});
+  for (std::size_t i = 0; i < a.states; ++i)
+    states.push_back(context.input(i) != nullptr ? *context.input(i) : ValueType{});
   TypeJoin joiner;
   std::vector<ValueType> results;
   for (int round = 0;; ++round) {
@@ -99,7 +102,8 @@ Status infer(InferContext& context) {
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const ScanAttributes a, ScanAttributes::parse(context.node()));
   std::vector<Datum> states;
-  for (std::size_t i = 0; i < a.states; ++i) states.push_back(context.input(i) != nullptr ? *context.input(i) : Datum());
+  for (std::size_t i = 0; i < a.states; ++i)
+    states.push_back(context.input(i) != nullptr ? *context.input(i) : Datum());
   std::vector<const Tensor*> sequences;
   std::vector<std::size_t> axes;
   for (std::size_t i = 0; i < a.scan_inputs; ++i) {
@@ -123,13 +127,15 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     CYCLOID_ASSIGN(auto results, context.run_subgraph("body", inputs));
     const auto middle = results.begin() + static_cast<std::ptrdiff_t>(a.states);
     states.assign(std::make_move_iterator(results.begin()), std::make_move_iterator(middle));
-    for (std::size_t i = 0; i < a.scan_outputs; ++i) scanned[i].push_back(std::move(middle[static_cast<std::ptrdiff_t>(i)]));
+    for (std::size_t i = 0; i < a.scan_outputs; ++i)
+      scanned[i].push_back(std::move(middle[static_cast<std::ptrdiff_t>(i)]));
   }
   for (std::size_t i = 0; i < a.scan_outputs; ++i) {
     if (a.output_directions[i] != 0) std::ranges::reverse(scanned[i]);
     const ValueType& type = a.body->value(a.body->outputs()[a.states + i]).type;
-    const std::size_t rank = scanned[i].empty() ? (type.shape ? type.shape->size() : 0)
-                                                : (scanned[i][0].tensor() != nullptr ? scanned[i][0].tensor()->rank() : 0);
+    const std::size_t rank = scanned[i].empty()
+                                 ? (type.shape ? type.shape->size() : 0)
+                                 : (scanned[i][0].tensor() != nullptr ? scanned[i][0].tensor()->rank() : 0);
     CYCLOID_ASSIGN(const std::int64_t axis, normalize_axis(a.output_axes[i], rank + 1));
     CYCLOID_ASSIGN(Tensor stacked, stack(context, scanned[i], static_cast<std::size_t>(axis), type));
     states.emplace_back(std::move(stacked));
@@ -151,7 +157,14 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kScan = {.domain = "", .name = "Scan", .since = 9, .min_inputs = 1, .max_inputs = Op::kVariadic,
-                  .max_outputs = Op::kVariadic, .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kScan = {.domain = "",
+                  .name = "Scan",
+                  .since = 9,
+                  .min_inputs = 1,
+                  .max_inputs = Op::kVariadic,
+                  .max_outputs = Op::kVariadic,
+                  .infer = infer,
+                  .evaluate = evaluate,
+                  .cost = cost};
 
 }  // namespace cycloid

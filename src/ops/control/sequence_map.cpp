@@ -34,7 +34,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     for (std::size_t i = 0; i < context.input_count(); ++i) {
       const Datum* datum = context.input(i);
       const Sequence* sequence = datum != nullptr ? datum->sequence() : nullptr;
-      if (sequence != nullptr && sequence->items.size() != length) return invalid_argument("the sequences differ in length");
+      if (sequence != nullptr && sequence->items.size() != length)
+        return invalid_argument("the sequences differ in length");
       inputs.push_back(sequence != nullptr ? sequence->items[item] : datum != nullptr ? *datum : Datum());
     }
     CYCLOID_ASSIGN(auto results, context.run_subgraph("body", inputs));
@@ -48,7 +49,13 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kSequenceMap = {.domain = "", .name = "SequenceMap", .since = 17, .min_inputs = 1, .max_inputs = Op::kVariadic,
-                         .max_outputs = Op::kVariadic, .infer = infer, .evaluate = evaluate};
+const Op kSequenceMap = {.domain = "",
+                         .name = "SequenceMap",
+                         .since = 17,
+                         .min_inputs = 1,
+                         .max_inputs = Op::kVariadic,
+                         .max_outputs = Op::kVariadic,
+                         .infer = infer,
+                         .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -9,7 +9,8 @@
 
 namespace cycloid {
 
-Result<Tensor> stack(const EvalContext& context, std::span<const Datum> items, std::size_t axis, const ValueType& type) {
+Result<Tensor> stack(const EvalContext& context, std::span<const Datum> items, std::size_t axis,
+                     const ValueType& type) {
   if (items.empty()) {
     if (!type.is_tensor() || type.dtype == DType::kUndefined || !type.shape) {
       return unsupported("a loop that runs no iteration, and whose scan output is of unknown type");

@@ -26,7 +26,9 @@ std::string to_text(T x) {
     char buffer[64];
     const T magnitude = std::fabs(x);
     const bool plain = x == 0 || (magnitude >= static_cast<T>(1e-4) && magnitude < static_cast<T>(1e16));
-    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), x, plain ? std::chars_format::fixed : std::chars_format::scientific).ptr;
+    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), x,
+                                   plain ? std::chars_format::fixed : std::chars_format::scientific)
+                         .ptr;
     std::string text(buffer, end);
     if (plain && text.find('.') == std::string::npos) text += ".0";
     return text;
@@ -167,7 +169,8 @@ Status infer_bit_cast(InferContext& context) {
 Outputs evaluate_bit_cast(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* x, context.tensor(0));
   CYCLOID_ASSIGN(const DType to, get_dtype(context.node(), "to"));
-  if (bits_of(x->dtype()) != bits_of(to) || size_of(to) == 0) return invalid_argument("the types have different widths");
+  if (bits_of(x->dtype()) != bits_of(to) || size_of(to) == 0)
+    return invalid_argument("the types have different widths");
   CYCLOID_ASSIGN(Tensor result, context.allocate(to, x->dims()));
   if (x->byte_count() != 0) std::memcpy(result.mutable_bytes(), x->bytes(), x->byte_count());
   if (bits_of(to) < 8) {  // a byte holds the sign-extended or the plain number
@@ -186,13 +189,15 @@ Outputs evaluate_bit_cast(EvalContext& context) {
 
 Result<DType> get_dtype(const Node& node, std::string_view attribute, DType fallback) {
   CYCLOID_ASSIGN(const std::int64_t number, get_int(node, attribute, static_cast<std::int64_t>(fallback)));
-  if (number < 0 || number >= kDTypeCount) return unsupported("attribute '{}' is {}, which names no element type this build knows", attribute, number);
+  if (number < 0 || number >= kDTypeCount)
+    return unsupported("attribute '{}' is {}, which names no element type this build knows", attribute, number);
   return static_cast<DType>(number);
 }
 
 Result<Tensor> cast(const EvalContext& context, const Tensor& from, DType to, const CastOptions& options) {
   if (from.dtype() == to) return from;
-  if (kComplexes.contains(from.dtype()) || kComplexes.contains(to)) return unsupported("there is no cast of complex numbers");
+  if (kComplexes.contains(from.dtype()) || kComplexes.contains(to))
+    return unsupported("there is no cast of complex numbers");
   if (to == DType::kString) return to_strings(context, from);
   if (from.dtype() == DType::kString) {
     switch (wide_of(to)) {

@@ -26,8 +26,8 @@ constexpr Op float_function(std::string_view name, std::int64_t since) {
   };
 }
 
-constexpr Op element_function(std::string_view name, std::int64_t since, Status (*infer)(InferContext&), Outputs (*evaluate)(EvalContext&),
-                              DTypeSet dtypes) {
+constexpr Op element_function(std::string_view name, std::int64_t since, Status (*infer)(InferContext&),
+                              Outputs (*evaluate)(EvalContext&), DTypeSet dtypes) {
   return {
       .name = name,
       .since = since,
@@ -46,7 +46,8 @@ double round_half_even(double x) { return std::nearbyint(x); }
 Outputs evaluate_abs(EvalContext& context) {
   ElementKernel kernel;
   kernel.f64 = unary_chunk<double>([](double x) { return std::fabs(x); });
-  kernel.i64 = unary_chunk<std::int64_t>([](std::int64_t x) { return x < 0 ? 0 - static_cast<std::uint64_t>(x) : static_cast<std::uint64_t>(x); });
+  kernel.i64 = unary_chunk<std::int64_t>(
+      [](std::int64_t x) { return x < 0 ? 0 - static_cast<std::uint64_t>(x) : static_cast<std::uint64_t>(x); });
   kernel.u64 = unary_chunk<std::uint64_t>([](std::uint64_t x) { return x; });
   return map_inputs(context, kernel);
 }

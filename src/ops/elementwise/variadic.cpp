@@ -28,7 +28,9 @@ template <bool kGreater>
 Result<std::vector<Datum>> evaluate_extreme(EvalContext& context) {
   const auto pick = [](auto a, auto b) { return (kGreater ? a > b : a < b) ? a : b; };
   ElementKernel kernel;
-  kernel.f64 = fold<double>(context.input_count(), [pick](double a, double b) { return std::isnan(a) ? a : std::isnan(b) ? b : pick(a, b); });
+  kernel.f64 = fold<double>(context.input_count(), [pick](double a, double b) {
+    return std::isnan(a) ? a : std::isnan(b) ? b : pick(a, b);
+  });
   kernel.i64 = fold<std::int64_t>(context.input_count(), pick);
   kernel.u64 = fold<std::uint64_t>(context.input_count(), pick);
   return map_inputs(context, kernel);
@@ -56,11 +58,12 @@ Status infer_extreme(InferContext& context) {
 }
 
 Result<Cost> cost_of_all(const Graph& graph, const Node& node) {
-  return Cost{element_count_of(graph, node.outputs[0]) * static_cast<std::int64_t>(node.inputs.size()), bytes_of(graph, node)};
+  return Cost{element_count_of(graph, node.outputs[0]) * static_cast<std::int64_t>(node.inputs.size()),
+              bytes_of(graph, node)};
 }
 
-constexpr Op variadic(std::string_view name, Status (*infer)(InferContext&), Result<std::vector<Datum>> (*evaluate)(EvalContext&),
-                      DTypeSet dtypes) {
+constexpr Op variadic(std::string_view name, Status (*infer)(InferContext&),
+                      Result<std::vector<Datum>> (*evaluate)(EvalContext&), DTypeSet dtypes) {
   return {
       .name = name,
       .since = 13,

@@ -15,7 +15,8 @@ using Outputs = Result<std::vector<Datum>>;
 
 // --- Constant: exactly one attribute holds the value. (A sparse value was made dense when the file was read.)
 Result<Tensor> constant_value(const Node& node) {
-  if (node.attributes.size() != 1) return invalid_model("it must have exactly one attribute, but has {}", node.attributes.size());
+  if (node.attributes.size() != 1)
+    return invalid_model("it must have exactly one attribute, but has {}", node.attributes.size());
   const auto& [name, attribute] = *node.attributes.begin();
   const auto count = [](const auto& list) { return Dims{static_cast<std::int64_t>(list.size())}; };
   if (const auto* tensor = std::get_if<Tensor>(&attribute)) return *tensor;
@@ -23,8 +24,10 @@ Result<Tensor> constant_value(const Node& node) {
   if (const auto* value = std::get_if<std::int64_t>(&attribute)) return Tensor::scalar(*value);
   if (const auto* value = std::get_if<std::string>(&attribute)) return Tensor::scalar(*value);
   if (const auto* list = std::get_if<std::vector<float>>(&attribute)) return Tensor::of<float>(count(*list), *list);
-  if (const auto* list = std::get_if<std::vector<std::int64_t>>(&attribute)) return Tensor::of<std::int64_t>(count(*list), *list);
-  if (const auto* list = std::get_if<std::vector<std::string>>(&attribute)) return Tensor::of<std::string>(count(*list), *list);
+  if (const auto* list = std::get_if<std::vector<std::int64_t>>(&attribute))
+    return Tensor::of<std::int64_t>(count(*list), *list);
+  if (const auto* list = std::get_if<std::vector<std::string>>(&attribute))
+    return Tensor::of<std::string>(count(*list), *list);
   return unsupported("attribute '{}' holds no tensor", name);
 }
 
@@ -43,7 +46,8 @@ Outputs evaluate_constant(EvalContext& context) {
 Result<Tensor> fill_value(const Node& node) {
   CYCLOID_ASSIGN(const Tensor* value, get_tensor(node, "value"));
   if (value == nullptr) return Tensor::scalar(0.0F);
-  if (value->element_count() != 1) return invalid_model("attribute 'value' must have one element, but has shape {}", to_string(value->dims()));
+  if (value->element_count() != 1)
+    return invalid_model("attribute 'value' must have one element, but has shape {}", to_string(value->dims()));
   return *value;
 }
 
@@ -58,7 +62,8 @@ Status infer_constant_of_shape(InferContext& context) {
   }
   if (shape) {
     for (const Dim& dim : *shape) {
-      if (dim.is_known() && dim.value() < 0) return invalid_model("the shape {} has a negative size", to_string(*shape));
+      if (dim.is_known() && dim.value() < 0)
+        return invalid_model("the shape {} has a negative size", to_string(*shape));
     }
   }
   context.set_output(0, tensor_type(value.dtype(), std::move(shape)));
@@ -68,7 +73,8 @@ Status infer_constant_of_shape(InferContext& context) {
 Outputs evaluate_constant_of_shape(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* shape, context.tensor(0));
   CYCLOID_ASSIGN(const Tensor value, fill_value(context.node()));
-  if (shape->dtype() != DType::kInt64 || shape->rank() != 1) return invalid_argument("the shape must be int64 of rank 1");
+  if (shape->dtype() != DType::kInt64 || shape->rank() != 1)
+    return invalid_argument("the shape must be int64 of rank 1");
   CYCLOID_ASSIGN(Tensor y, context.allocate(value.dtype(), to_int64s(*shape)));
   if (value.dtype() == DType::kString) {
     for (std::string& to : y.mutable_data<std::string>()) to = value.data<std::string>()[0];
@@ -76,7 +82,8 @@ Outputs evaluate_constant_of_shape(EvalContext& context) {
   }
   const std::size_t size = size_of(value.dtype());
   std::byte* to = y.mutable_bytes();
-  for (std::int64_t i = 0; i < y.element_count(); ++i) std::memcpy(to + static_cast<std::size_t>(i) * size, value.bytes(), size);
+  for (std::int64_t i = 0; i < y.element_count(); ++i)
+    std::memcpy(to + static_cast<std::size_t>(i) * size, value.bytes(), size);
   return std::vector<Datum>{std::move(y)};
 }
 
@@ -131,7 +138,8 @@ Outputs evaluate_range(EvalContext& context) {
   CYCLOID_ASSIGN(const double limit, load_scalar<double>(*limit_tensor, "the limit"));
   CYCLOID_ASSIGN(const double delta, load_scalar<double>(*delta_tensor, "the step"));
   const double count = std::ceil((limit - start) / delta);
-  if (std::isnan(count) || count > 9e18) return invalid_argument("a range from {} to {} by {} has no size", start, limit, delta);
+  if (std::isnan(count) || count > 9e18)
+    return invalid_argument("a range from {} to {} by {} has no size", start, limit, delta);
   CYCLOID_ASSIGN(Tensor y, context.allocate(dtype, {count > 0 ? static_cast<std::int64_t>(count) : 0}));
   for (std::int64_t i = 0; i < y.element_count(); ++i) {
     const double value = start + static_cast<double>(i) * delta;
@@ -154,7 +162,8 @@ Outputs evaluate_eye_like(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* x, context.tensor(0));
   CYCLOID_ASSIGN(const std::int64_t k, get_int(context.node(), "k", 0));
   CYCLOID_ASSIGN(const DType dtype, get_dtype(context.node(), "dtype", x->dtype()));
-  if (x->rank() != 2 || dtype == DType::kString) return invalid_argument("it makes a matrix of numbers, not {} of shape {}", to_string(dtype), to_string(x->dims()));
+  if (x->rank() != 2 || dtype == DType::kString)
+    return invalid_argument("it makes a matrix of numbers, not {} of shape {}", to_string(dtype), to_string(x->dims()));
   CYCLOID_ASSIGN(Tensor y, context.allocate(dtype, x->dims()));
   if (y.byte_count() != 0) std::memset(y.mutable_bytes(), 0, y.byte_count());
   const std::int64_t one = 1;

@@ -19,8 +19,10 @@ using Outputs = Result<std::vector<Datum>>;
 class Random {
  public:
   static Result<Random> of(const Node& node) {
-    if (const auto at = node.attributes.find("seed"); at != node.attributes.end()) {  // an integer for Dropout, else a float
-      if (const auto* integer = std::get_if<std::int64_t>(&at->second)) return Random(static_cast<std::uint64_t>(*integer));
+    if (const auto at = node.attributes.find("seed");
+        at != node.attributes.end()) {  // an integer for Dropout, else a float
+      if (const auto* integer = std::get_if<std::int64_t>(&at->second))
+        return Random(static_cast<std::uint64_t>(*integer));
       CYCLOID_ASSIGN(const float seed, get_float(node, "seed", 0.0F));
       return Random(std::bit_cast<std::uint32_t>(seed));
     }
@@ -115,7 +117,8 @@ Outputs evaluate_multinomial(EvalContext& context) {
     for (std::int64_t s = 0; s < samples; ++s) {
       double left = random.uniform() * sum;
       std::int64_t pick = 0;
-      while (pick + 1 < x->dim(1) && left >= weights[static_cast<std::size_t>(pick)]) left -= weights[static_cast<std::size_t>(pick++)];
+      while (pick + 1 < x->dim(1) && left >= weights[static_cast<std::size_t>(pick)])
+        left -= weights[static_cast<std::size_t>(pick++)];
       store<std::int64_t>(y, row * samples + s, std::span<const std::int64_t>(&pick, 1));
     }
   }
@@ -163,7 +166,8 @@ Outputs evaluate_dropout(EvalContext& context) {
   return outputs;
 }
 
-constexpr Op random_op(std::string_view name, std::size_t inputs, Status (*infer)(InferContext&), Outputs (*evaluate)(EvalContext&)) {
+constexpr Op random_op(std::string_view name, std::size_t inputs, Status (*infer)(InferContext&),
+                       Outputs (*evaluate)(EvalContext&)) {
   return {
       .name = name,
       .since = 22,

@@ -64,7 +64,8 @@ Result<std::size_t> EinsumEquation::operand_count(const std::string& equation) {
 Result<EinsumEquation> EinsumEquation::parse(const std::string& equation, const std::vector<std::size_t>& ranks) {
   CYCLOID_ASSIGN(Terms terms, parse_terms(equation));
   if (terms.operands.size() != ranks.size()) {
-    return invalid_model("the equation '{}' has {} operands, but Einsum {} inputs", equation, terms.operands.size(), ranks.size());
+    return invalid_model("the equation '{}' has {} operands, but Einsum {} inputs", equation, terms.operands.size(),
+                         ranks.size());
   }
   // The axes an ellipsis stands for, the most of any operand; they align at their ends.
   std::size_t hidden = 0;
@@ -116,8 +117,11 @@ Result<EinsumEquation> EinsumEquation::parse(const std::string& equation, const 
   }
   made.label_count = labels.size();
   for (std::size_t label = 0; label < made.result_rank; ++label) {
-    const auto has = [label](const std::vector<std::size_t>& axes) { return std::ranges::find(axes, label) != axes.end(); };
-    if (!std::ranges::any_of(made.operands, has)) return invalid_model("the result of '{}' has a letter that no operand has", equation);
+    const auto has = [label](const std::vector<std::size_t>& axes) {
+      return std::ranges::find(axes, label) != axes.end();
+    };
+    if (!std::ranges::any_of(made.operands, has))
+      return invalid_model("the result of '{}' has a letter that no operand has", equation);
   }
   return made;
 }
@@ -150,7 +154,8 @@ constexpr DTypeSet kTypes = kNumbers;
 Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const std::string equation, get_string(context.node(), "equation", ""));
   CYCLOID_ASSIGN(const std::size_t count, EinsumEquation::operand_count(equation));
-  if (count != context.input_count()) return invalid_model("'{}' has {} operands, but Einsum {} inputs", equation, count, context.input_count());
+  if (count != context.input_count())
+    return invalid_model("'{}' has {} operands, but Einsum {} inputs", equation, count, context.input_count());
   CYCLOID_ASSIGN(const DType dtype, common_dtype(context));
   std::vector<Shape> shapes;
   std::vector<std::size_t> ranks;
@@ -182,7 +187,8 @@ Dims label_strides(const std::vector<std::size_t>& axes, const Dims& dims, std::
 }
 
 template <class T>
-void sum_products(const std::vector<Tensor>& operands, const std::vector<Dims>& strides, const Dims& kept, const Dims& summed, Tensor& y) {
+void sum_products(const std::vector<Tensor>& operands, const std::vector<Dims>& strides, const Dims& kept,
+                  const Dims& summed, Tensor& y) {
   using Sum = Accumulator<T>;
   std::vector<const T*> data;
   for (const Tensor& operand : operands) data.push_back(operand.data<T>().data());
@@ -228,10 +234,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   const Dims summed(all.begin() + static_cast<std::ptrdiff_t>(parsed.result_rank), all.end());
   CYCLOID_TRY(check_fits(context, dtype, kept));
   std::vector<Dims> strides;
-  for (std::size_t i = 0; i < operands.size(); ++i) strides.push_back(label_strides(parsed.operands[i], operands[i].dims(), parsed.label_count));
+  for (std::size_t i = 0; i < operands.size(); ++i)
+    strides.push_back(label_strides(parsed.operands[i], operands[i].dims(), parsed.label_count));
   CYCLOID_ASSIGN(Tensor y, Tensor::zeros(operands.empty() ? DType::kFloat32 : operands[0].dtype(), kept));
-  dispatch<float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>(
-      y.dtype(), [&]<class T>(T) { sum_products<T>(operands, strides, kept, summed, y); });
+  dispatch<float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t,
+           std::uint32_t, std::uint64_t>(y.dtype(),
+                                         [&]<class T>(T) { sum_products<T>(operands, strides, kept, summed, y); });
   CYCLOID_ASSIGN(Tensor result, narrowed(std::move(y), dtype));
   return outputs(std::move(result));
 }
@@ -249,12 +257,19 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
   }
   CYCLOID_ASSIGN(const EinsumEquation parsed, EinsumEquation::parse(equation, ranks));
   CYCLOID_ASSIGN(const Shape sizes, parsed.label_sizes(shapes));
-  return cost_with_flops(graph, node, element_count(sizes) * static_cast<std::int64_t>(std::max<std::size_t>(shapes.size(), 1)));
+  return cost_with_flops(graph, node,
+                         element_count(sizes) * static_cast<std::int64_t>(std::max<std::size_t>(shapes.size(), 1)));
 }
 
 }  // namespace
 
-const Op kEinsum = {.domain = "", .name = "Einsum", .since = 12, .min_inputs = 1, .max_inputs = Op::kVariadic, .infer = infer,
-                    .evaluate = evaluate, .cost = cost};
+const Op kEinsum = {.domain = "",
+                    .name = "Einsum",
+                    .since = 12,
+                    .min_inputs = 1,
+                    .max_inputs = Op::kVariadic,
+                    .infer = infer,
+                    .evaluate = evaluate,
+                    .cost = cost};
 
 }  // namespace cycloid

@@ -28,8 +28,7 @@ Result<Shape> GemmAttributes::output_shape(const Shape& a, const Shape& b) const
 
 namespace {
 
-constexpr DTypeSet kTypes =
-    kFloats | DTypeSet{DType::kInt32, DType::kInt64, DType::kUInt32, DType::kUInt64};
+constexpr DTypeSet kTypes = kFloats | DTypeSet{DType::kInt32, DType::kInt64, DType::kUInt32, DType::kUInt64};
 
 Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const GemmAttributes attributes, GemmAttributes::parse(context.node()));
@@ -56,7 +55,8 @@ Status infer(InferContext& context) {
 template <class T>
 MatrixView<T> view(const Tensor& matrix, bool transpose) {
   const std::int64_t columns = matrix.dim(1);
-  return transpose ? MatrixView<T>{matrix.data<T>().data(), 1, columns} : MatrixView<T>{matrix.data<T>().data(), columns, 1};
+  return transpose ? MatrixView<T>{matrix.data<T>().data(), 1, columns}
+                   : MatrixView<T>{matrix.data<T>().data(), columns, 1};
 }
 
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
@@ -91,7 +91,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
                        // Integer products are exact; a factor that is no integer acts on the exact value.
                        const auto scaled = [](float factor, Accumulator<T> value) {
                          if (factor == 1.0F) return value;
-                         const double product = static_cast<double>(factor) * static_cast<double>(static_cast<T>(value));
+                         const double product =
+                             static_cast<double>(factor) * static_cast<double>(static_cast<T>(value));
                          if (!(product > -9.2e18 && product < 9.2e18)) return Accumulator<T>{0};
                          return static_cast<Accumulator<T>>(static_cast<std::int64_t>(product));
                        };
@@ -116,7 +117,13 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kGemm = {.domain = "", .name = "Gemm", .since = 11, .min_inputs = 2, .max_inputs = 3, .infer = infer,
-                  .evaluate = evaluate, .cost = cost};
+const Op kGemm = {.domain = "",
+                  .name = "Gemm",
+                  .since = 11,
+                  .min_inputs = 2,
+                  .max_inputs = 3,
+                  .infer = infer,
+                  .evaluate = evaluate,
+                  .cost = cost};
 
 }  // namespace cycloid

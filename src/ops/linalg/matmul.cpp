@@ -8,7 +8,8 @@
 namespace cycloid {
 
 Result<Shape> matmul_shape(const Shape& a, const Shape& b) {
-  if (a.empty() || b.empty()) return invalid_argument("operands {} and {} must have rank 1 or more", to_string(a), to_string(b));
+  if (a.empty() || b.empty())
+    return invalid_argument("operands {} and {} must have rank 1 or more", to_string(a), to_string(b));
   const Dim& depth_b = b.size() == 1 ? b[0] : b[b.size() - 2];
   if (auto status = check_equal(a.back(), depth_b, "the depths of the operands"); !status) {
     return status.error().in(fmt::format("{} times {}", to_string(a), to_string(b)));
@@ -51,8 +52,7 @@ Result<MatMulPlan> MatMulPlan::make(const Dims& a, const Dims& b) {
 
 namespace {
 
-constexpr DTypeSet kTypes =
-    kFloats | DTypeSet{DType::kInt32, DType::kInt64, DType::kUInt32, DType::kUInt64};
+constexpr DTypeSet kTypes = kFloats | DTypeSet{DType::kInt32, DType::kInt64, DType::kUInt32, DType::kUInt64};
 
 Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const ValueType a, input_type(context, 0, kTypes));
@@ -96,7 +96,13 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kMatMul = {.domain = "", .name = "MatMul", .since = 9, .min_inputs = 2, .max_inputs = 2, .infer = infer,
-                    .evaluate = evaluate, .cost = cost};
+const Op kMatMul = {.domain = "",
+                    .name = "MatMul",
+                    .since = 9,
+                    .min_inputs = 2,
+                    .max_inputs = 2,
+                    .infer = infer,
+                    .evaluate = evaluate,
+                    .cost = cost};
 
 }  // namespace cycloid

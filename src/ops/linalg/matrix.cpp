@@ -15,8 +15,10 @@ namespace {
 Status infer_det(InferContext& context) {
   CYCLOID_ASSIGN(ValueType x, input_type(context, 0, kFloats));
   if (x.shape) {
-    if (x.shape->size() < 2) return invalid_argument("X must have rank 2 or more, but its shape is {}", to_string(*x.shape));
-    CYCLOID_TRY(check_equal(x.shape->back(), (*x.shape)[x.shape->size() - 2], "rows and columns of a matrix with a determinant"));
+    if (x.shape->size() < 2)
+      return invalid_argument("X must have rank 2 or more, but its shape is {}", to_string(*x.shape));
+    CYCLOID_TRY(check_equal(x.shape->back(), (*x.shape)[x.shape->size() - 2],
+                            "rows and columns of a matrix with a determinant"));
     x.shape->resize(x.shape->size() - 2);
   }
   context.set_output(0, std::move(x));
@@ -48,7 +50,8 @@ double determinant(std::vector<double> a, std::int64_t n) {
 
 Result<std::vector<Datum>> evaluate_det(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, kFloats));
-  if (x->rank() < 2 || x->dims().back() != x->dim(x->rank() - 2)) return invalid_argument("X {} has no square matrices", to_string(x->dims()));
+  if (x->rank() < 2 || x->dims().back() != x->dim(x->rank() - 2))
+    return invalid_argument("X {} has no square matrices", to_string(x->dims()));
   CYCLOID_ASSIGN(const std::vector<double> values, doubles(*x));
   const std::int64_t n = x->dims().back();
   const Dims dims(x->dims().begin(), x->dims().end() - 2);
@@ -70,7 +73,8 @@ Result<Cost> det_cost(const Graph& graph, const Node& node) {
 Status infer_trilu(InferContext& context) {
   CYCLOID_ASSIGN(ValueType x, input_type(context, 0));
   CYCLOID_TRY(optional_input_type(context, 1, kInt64Type));
-  if (x.shape && x.shape->size() < 2) return invalid_argument("the input must have rank 2 or more, but its shape is {}", to_string(*x.shape));
+  if (x.shape && x.shape->size() < 2)
+    return invalid_argument("the input must have rank 2 or more, but its shape is {}", to_string(*x.shape));
   context.set_output(0, std::move(x));
   return {};
 }
@@ -79,7 +83,8 @@ Result<std::vector<Datum>> evaluate_trilu(EvalContext& context) {
   CYCLOID_ASSIGN(const std::int64_t upper, get_int(context.node(), "upper", 1));
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0));
   CYCLOID_ASSIGN(const Tensor* k_tensor, optional_tensor_input(context, 1, kInt64Type));
-  if (x->rank() < 2) return invalid_argument("the input must have rank 2 or more, but its shape is {}", to_string(x->dims()));
+  if (x->rank() < 2)
+    return invalid_argument("the input must have rank 2 or more, but its shape is {}", to_string(x->dims()));
   std::int64_t k = 0;
   if (k_tensor != nullptr) {
     if (k_tensor->element_count() != 1) return invalid_argument("k must be one number");
@@ -106,9 +111,20 @@ Result<std::vector<Datum>> evaluate_trilu(EvalContext& context) {
 
 }  // namespace
 
-const Op kDet = {.domain = "", .name = "Det", .since = 11, .min_inputs = 1, .max_inputs = 1, .infer = infer_det,
-                 .evaluate = evaluate_det, .cost = det_cost};
-const Op kTrilu = {.domain = "", .name = "Trilu", .since = 14, .min_inputs = 1, .max_inputs = 2, .infer = infer_trilu,
+const Op kDet = {.domain = "",
+                 .name = "Det",
+                 .since = 11,
+                 .min_inputs = 1,
+                 .max_inputs = 1,
+                 .infer = infer_det,
+                 .evaluate = evaluate_det,
+                 .cost = det_cost};
+const Op kTrilu = {.domain = "",
+                   .name = "Trilu",
+                   .since = 14,
+                   .min_inputs = 1,
+                   .max_inputs = 2,
+                   .infer = infer_trilu,
                    .evaluate = evaluate_trilu};
 
 }  // namespace cycloid

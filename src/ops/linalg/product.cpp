@@ -12,7 +12,8 @@ using Vector = double __attribute__((vector_size(64)));
 constexpr std::int64_t kLanes = 8;
 
 // Two vectors of columns by four rows: eight independent sums hide the latency of a multiply-add.
-[[gnu::always_inline]] inline void accumulate(const double* rows, const double* panel, std::int64_t depth, double* sums) {
+[[gnu::always_inline]] inline void accumulate(const double* rows, const double* panel, std::int64_t depth,
+                                              double* sums) {
   for (std::int64_t t = 0; t < kPanelColumns; t += 2 * kLanes) {
     Vector sum[kPanelRows][2];
     for (int r = 0; r < kPanelRows; ++r) std::memcpy(sum[r], sums + r * kPanelColumns + t, sizeof(sum[r]));
@@ -30,10 +31,12 @@ constexpr std::int64_t kLanes = 8;
 }
 
 #if defined(__x86_64__)
-[[gnu::target("avx512f")]] void accumulate_avx512(const double* rows, const double* panel, std::int64_t depth, double* sums) {
+[[gnu::target("avx512f")]] void accumulate_avx512(const double* rows, const double* panel, std::int64_t depth,
+                                                  double* sums) {
   accumulate(rows, panel, depth, sums);
 }
-[[gnu::target("avx2,fma")]] void accumulate_avx2(const double* rows, const double* panel, std::int64_t depth, double* sums) {
+[[gnu::target("avx2,fma")]] void accumulate_avx2(const double* rows, const double* panel, std::int64_t depth,
+                                                 double* sums) {
   accumulate(rows, panel, depth, sums);
 }
 #endif
@@ -84,8 +87,8 @@ Result<Tensor> narrowed(Tensor tensor, DType dtype) {
 Result<std::vector<double>> doubles(const Tensor& tensor) {
   CYCLOID_ASSIGN(const Tensor wide, widened(tensor));
   std::vector<double> values;
-  const bool done = dispatch<float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t,
-                             std::uint32_t, std::uint64_t, bool>(wide.dtype(), [&]<class T>(T) {
+  const bool done = dispatch<float, double, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
+                             std::uint16_t, std::uint32_t, std::uint64_t, bool>(wide.dtype(), [&]<class T>(T) {
     const auto data = wide.data<T>();
     values.assign(data.begin(), data.end());
   });

@@ -29,8 +29,8 @@ using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, std:
 // store(i, j, sum over l < k of a[i][l] * b[l][j]) for all i < m, j < n, in an order of its own. `read_row(i, l0, count,
 // to)` writes a[i][l0 ...]; `read_panel(l0, depth, j0, columns, to)` writes b[l0 + l][j0 + j] to to[l * kPanelColumns + j].
 template <class Sum, class ReadRow, class ReadPanel, class Store>
-void blocked_product(std::int64_t m, std::int64_t n, std::int64_t k, const ReadRow& read_row, const ReadPanel& read_panel,
-                     const Store& store) {
+void blocked_product(std::int64_t m, std::int64_t n, std::int64_t k, const ReadRow& read_row,
+                     const ReadPanel& read_panel, const Store& store) {
   constexpr std::int64_t kRowsAtOnce = 512;  // 128 KiB of sums
   std::vector<Sum> panel(kPanelDepth * kPanelColumns, Sum(0));
   std::vector<Sum> rows(kPanelRows * kPanelDepth, Sum(0));
@@ -69,7 +69,8 @@ struct MatrixView {
 
 // store(i, j, (a b)[i][j]) for a of m rows and b of n columns.
 template <class T, class Store>
-void matrix_product(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b, const Store& store) {
+void matrix_product(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T> a, MatrixView<T> b,
+                    const Store& store) {
   using Sum = Accumulator<T>;
   blocked_product<Sum>(
       m, n, k,
@@ -80,7 +81,8 @@ void matrix_product(std::int64_t m, std::int64_t n, std::int64_t k, MatrixView<T
       [&](std::int64_t l0, std::int64_t depth, std::int64_t j0, std::int64_t columns, Sum* to) {
         for (std::int64_t l = 0; l < depth; ++l) {
           const T* from = b.data + (l0 + l) * b.row_stride + j0 * b.column_stride;
-          for (std::int64_t t = 0; t < columns; ++t) to[l * kPanelColumns + t] = static_cast<Sum>(from[t * b.column_stride]);
+          for (std::int64_t t = 0; t < columns; ++t)
+            to[l * kPanelColumns + t] = static_cast<Sum>(from[t * b.column_stride]);
         }
       },
       store);

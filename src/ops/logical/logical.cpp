@@ -58,7 +58,8 @@ Outputs evaluate_not(EvalContext& context) {
 
 Result<bool> shifts_left(const Node& node) {
   CYCLOID_ASSIGN(const std::string direction, get_string(node, "direction", ""));
-  if (direction != "LEFT" && direction != "RIGHT") return invalid_model("attribute 'direction' is '{}', but must be LEFT or RIGHT", direction);
+  if (direction != "LEFT" && direction != "RIGHT")
+    return invalid_model("attribute 'direction' is '{}', but must be LEFT or RIGHT", direction);
   return direction == "LEFT";
 }
 
@@ -82,8 +83,8 @@ Outputs evaluate_shift(EvalContext& context) {
   return map_inputs(context, kernel);
 }
 
-constexpr Op binary(std::string_view name, std::int64_t since, Status (*infer)(InferContext&), Outputs (*evaluate)(EvalContext&),
-                    DTypeSet dtypes) {
+constexpr Op binary(std::string_view name, std::int64_t since, Status (*infer)(InferContext&),
+                    Outputs (*evaluate)(EvalContext&), DTypeSet dtypes) {
   return {
       .name = name,
       .since = since,
@@ -107,7 +108,13 @@ constexpr Op kOps[] = {
     binary("BitwiseOr", 18, infer_broadcast, evaluate_bits<std::bit_or<>>, kInts),
     binary("BitwiseXor", 18, infer_broadcast, evaluate_bits<std::bit_xor<>>, kInts),
     binary("BitShift", 28, infer_shift, evaluate_shift, kInts),
-    {.name = "Not", .since = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer_same, .evaluate = evaluate_not, .dtypes = kBools},
+    {.name = "Not",
+     .since = 1,
+     .min_inputs = 1,
+     .max_inputs = 1,
+     .infer = infer_same,
+     .evaluate = evaluate_not,
+     .dtypes = kBools},
 };
 
 }  // namespace

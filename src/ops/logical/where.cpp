@@ -35,7 +35,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* condition, context.tensor(0));
   CYCLOID_ASSIGN(const Tensor* x, context.tensor(1));
   CYCLOID_ASSIGN(const Tensor* y, context.tensor(2));
-  if (condition->dtype() != DType::kBool || x->dtype() != y->dtype()) return invalid_argument("the inputs have wrong types");
+  if (condition->dtype() != DType::kBool || x->dtype() != y->dtype())
+    return invalid_argument("the inputs have wrong types");
   CYCLOID_ASSIGN(Dims dims, broadcast(x->dims(), y->dims()));
   CYCLOID_ASSIGN(dims, broadcast(dims, condition->dims()));
   CYCLOID_ASSIGN(Tensor result, context.allocate(x->dtype(), dims));

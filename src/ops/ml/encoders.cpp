@@ -31,7 +31,8 @@ struct Categories {
 
 Result<Categories> one_hot_categories(const Node& node) {
   CYCLOID_ASSIGN(Categories cats, Categories::parse(node));
-  if (cats.ints.empty() == cats.strings.empty()) return invalid_model("OneHotEncoder needs either cats_int64s or cats_strings");
+  if (cats.ints.empty() == cats.strings.empty())
+    return invalid_model("OneHotEncoder needs either cats_int64s or cats_strings");
   return cats;
 }
 
@@ -49,7 +50,8 @@ Result<std::vector<Datum>> evaluate_one_hot(EvalContext& context) {
   CYCLOID_ASSIGN(const std::int64_t zeros, get_int(context.node(), "zeros", 1));
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, kCategories));
   const bool is_text = x->dtype() == DType::kString;
-  if (is_text != cats.ints.empty()) return invalid_argument("X is {}, but the categories are of another kind", to_string(x->dtype()));
+  if (is_text != cats.ints.empty())
+    return invalid_argument("X is {}, but the categories are of another kind", to_string(x->dtype()));
   const std::size_t count = cats.ints.size() + cats.strings.size();
   Dims dims = x->dims();
   dims.push_back(static_cast<std::int64_t>(count));
@@ -67,8 +69,9 @@ Result<std::vector<Datum>> evaluate_one_hot(EvalContext& context) {
       at = static_cast<std::size_t>(std::ranges::find(cats.strings, x->data<std::string>()[i]) - cats.strings.begin());
     } else {
       const double value = std::trunc(numbers[i]);
-      at = static_cast<std::size_t>(std::ranges::find_if(cats.ints, [&](std::int64_t cat) { return static_cast<double>(cat) == value; }) -
-                                    cats.ints.begin());
+      at = static_cast<std::size_t>(
+          std::ranges::find_if(cats.ints, [&](std::int64_t cat) { return static_cast<double>(cat) == value; }) -
+          cats.ints.begin());
     }
     if (at < count) {
       to[i * count + at] = 1;
@@ -109,7 +112,8 @@ struct LabelMap {
     CYCLOID_ASSIGN(const Tensor* fallback, get_tensor(node, "default_tensor"));
     const DType dtype = map.values.dtype();
     if (fallback != nullptr) {
-      if (fallback->dtype() != dtype || fallback->element_count() != 1) return invalid_model("default_tensor must be one {}", to_string(dtype));
+      if (fallback->dtype() != dtype || fallback->element_count() != 1)
+        return invalid_model("default_tensor must be one {}", to_string(dtype));
       map.fallback = fallback->reshaped({1});
     } else if (dtype == DType::kString) {
       CYCLOID_ASSIGN(std::string text, get_string(node, "default_string", "_Unused"));
@@ -141,7 +145,9 @@ Status infer_label_encoder(InferContext& context) {
 // A key by which elements that are the same are found: their bytes (any NaN is the same), or the string.
 std::string key_of(const Tensor& tensor, std::int64_t i) {
   if (tensor.dtype() == DType::kString) return tensor.data<std::string>()[static_cast<std::size_t>(i)];
-  std::string key(reinterpret_cast<const char*>(tensor.bytes()) + i * static_cast<std::int64_t>(size_of(tensor.dtype())), size_of(tensor.dtype()));
+  std::string key(
+      reinterpret_cast<const char*>(tensor.bytes()) + i * static_cast<std::int64_t>(size_of(tensor.dtype())),
+      size_of(tensor.dtype()));
   dispatch<float, double>(tensor.dtype(), [&]<class T>(T) {
     const T value = tensor.data<T>()[static_cast<std::size_t>(i)] + T(0);  // -0 as 0
     const T same = std::isnan(value) ? std::numeric_limits<T>::quiet_NaN() : value;
@@ -153,7 +159,8 @@ std::string key_of(const Tensor& tensor, std::int64_t i) {
 Result<std::vector<Datum>> evaluate_label_encoder(EvalContext& context) {
   CYCLOID_ASSIGN(const LabelMap map, LabelMap::parse(context.node()));
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0));
-  if (x->dtype() != map.keys.dtype()) return invalid_argument("X is {}, but the keys are {}", to_string(x->dtype()), to_string(map.keys.dtype()));
+  if (x->dtype() != map.keys.dtype())
+    return invalid_argument("X is {}, but the keys are {}", to_string(x->dtype()), to_string(map.keys.dtype()));
   std::map<std::string, std::int64_t, std::less<>> places;
   for (std::int64_t i = 0; i < map.keys.element_count(); ++i) places.emplace(key_of(map.keys, i), i);
   CYCLOID_ASSIGN(Tensor y, Tensor::zeros(map.values.dtype(), x->dims()));
@@ -185,7 +192,8 @@ Result<std::vector<Datum>> evaluate_category_mapper(EvalContext& context) {
     std::vector<std::int64_t> mapped;
     for (const std::string& text : x->data<std::string>()) {
       const auto at = std::ranges::find(cats.strings, text);
-      mapped.push_back(at != cats.strings.end() ? cats.ints[static_cast<std::size_t>(at - cats.strings.begin())] : fallback);
+      mapped.push_back(at != cats.strings.end() ? cats.ints[static_cast<std::size_t>(at - cats.strings.begin())]
+                                                : fallback);
     }
     return outputs(Tensor::of<std::int64_t>(x->dims(), mapped));
   }
@@ -200,11 +208,26 @@ Result<std::vector<Datum>> evaluate_category_mapper(EvalContext& context) {
 
 }  // namespace
 
-const Op kOneHotEncoder = {.domain = "ai.onnx.ml", .name = "OneHotEncoder", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                           .infer = infer_one_hot, .evaluate = evaluate_one_hot};
-const Op kLabelEncoder = {.domain = "ai.onnx.ml", .name = "LabelEncoder", .since = 2, .min_inputs = 1, .max_inputs = 1,
-                          .infer = infer_label_encoder, .evaluate = evaluate_label_encoder};
-const Op kCategoryMapper = {.domain = "ai.onnx.ml", .name = "CategoryMapper", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                            .infer = infer_category_mapper, .evaluate = evaluate_category_mapper};
+const Op kOneHotEncoder = {.domain = "ai.onnx.ml",
+                           .name = "OneHotEncoder",
+                           .since = 1,
+                           .min_inputs = 1,
+                           .max_inputs = 1,
+                           .infer = infer_one_hot,
+                           .evaluate = evaluate_one_hot};
+const Op kLabelEncoder = {.domain = "ai.onnx.ml",
+                          .name = "LabelEncoder",
+                          .since = 2,
+                          .min_inputs = 1,
+                          .max_inputs = 1,
+                          .infer = infer_label_encoder,
+                          .evaluate = evaluate_label_encoder};
+const Op kCategoryMapper = {.domain = "ai.onnx.ml",
+                            .name = "CategoryMapper",
+                            .since = 1,
+                            .min_inputs = 1,
+                            .max_inputs = 1,
+                            .infer = infer_category_mapper,
+                            .evaluate = evaluate_category_mapper};
 
 }  // namespace cycloid

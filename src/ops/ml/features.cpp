@@ -30,7 +30,8 @@ Result<std::vector<Datum>> evaluate_extractor(EvalContext& context) {
   auto indices = to_int64s(*index_tensor);
   const std::int64_t columns = x->dims().back();
   for (const std::int64_t index : indices) {
-    if (index < 0 || index >= columns) return invalid_argument("column {} is out of range for {} columns", index, columns);
+    if (index < 0 || index >= columns)
+      return invalid_argument("column {} is out of range for {} columns", index, columns);
   }
   Dims dims = x->dims();
   if (dims.size() == 1) dims.insert(dims.begin(), 1);
@@ -48,7 +49,8 @@ Result<std::vector<Datum>> evaluate_extractor(EvalContext& context) {
 
 Result<std::vector<std::int64_t>> widths_of(const Node& node) {
   CYCLOID_ASSIGN(auto widths, get_ints(node, "inputdimensions"));
-  if (widths.size() != node.inputs.size()) return invalid_model("inputdimensions has {} sizes for {} inputs", widths.size(), node.inputs.size());
+  if (widths.size() != node.inputs.size())
+    return invalid_model("inputdimensions has {} sizes for {} inputs", widths.size(), node.inputs.size());
   for (const std::int64_t width : widths) {
     if (width < 0 || width > (std::int64_t{1} << 31)) return invalid_model("inputdimensions has the size {}", width);
   }
@@ -97,9 +99,19 @@ Result<std::vector<Datum>> evaluate_vectorizer(EvalContext& context) {
 
 }  // namespace
 
-const Op kArrayFeatureExtractor = {.domain = "ai.onnx.ml", .name = "ArrayFeatureExtractor", .since = 1, .min_inputs = 2,
-                                   .max_inputs = 2, .infer = infer_extractor, .evaluate = evaluate_extractor};
-const Op kFeatureVectorizer = {.domain = "ai.onnx.ml", .name = "FeatureVectorizer", .since = 1, .min_inputs = 1,
-                               .max_inputs = Op::kVariadic, .infer = infer_vectorizer, .evaluate = evaluate_vectorizer};
+const Op kArrayFeatureExtractor = {.domain = "ai.onnx.ml",
+                                   .name = "ArrayFeatureExtractor",
+                                   .since = 1,
+                                   .min_inputs = 2,
+                                   .max_inputs = 2,
+                                   .infer = infer_extractor,
+                                   .evaluate = evaluate_extractor};
+const Op kFeatureVectorizer = {.domain = "ai.onnx.ml",
+                               .name = "FeatureVectorizer",
+                               .since = 1,
+                               .min_inputs = 1,
+                               .max_inputs = Op::kVariadic,
+                               .infer = infer_vectorizer,
+                               .evaluate = evaluate_vectorizer};
 
 }  // namespace cycloid

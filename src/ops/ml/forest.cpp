@@ -54,8 +54,10 @@ Status check(const Forest& forest) {
   std::vector<std::uint8_t> state(forest.nodes.size(), kNew);
   for (const ForestNode& node : forest.nodes) {
     if (node.branch == Branch::kLeaf) continue;
-    if (node.if_true >= forest.nodes.size() || node.if_false >= forest.nodes.size()) return invalid_model("a tree's node has no such child");
-    if (node.feature < 0 || node.feature >= kMostFeatures) return invalid_model("a tree's node tests feature {}", node.feature);
+    if (node.if_true >= forest.nodes.size() || node.if_false >= forest.nodes.size())
+      return invalid_model("a tree's node has no such child");
+    if (node.feature < 0 || node.feature >= kMostFeatures)
+      return invalid_model("a tree's node tests feature {}", node.feature);
   }
   for (const std::uint32_t root : forest.roots) {
     if (root >= forest.nodes.size()) return invalid_model("a tree's root {} is no node", root);
@@ -114,7 +116,8 @@ Status read_nodes(const Node& node, Forest& forest, std::map<Key, std::uint32_t>
     forest.features = std::max(forest.features, features[i] + 1);
     for (const auto& [child, to] : {std::pair(if_true[i], &made.if_true), std::pair(if_false[i], &made.if_false)}) {
       const auto at = index.find(Key(trees[i], child));
-      if (at == index.end()) return invalid_model("node {} of tree {} has the child {}, which the tree lacks", ids[i], trees[i], child);
+      if (at == index.end())
+        return invalid_model("node {} of tree {} has the child {}, which the tree lacks", ids[i], trees[i], child);
       *to = at->second;
       is_child[at->second] = true;
     }
@@ -132,7 +135,8 @@ Status read_nodes(const Node& node, Forest& forest, std::map<Key, std::uint32_t>
 }
 
 // The weights, given by tree and node, put together by node.
-Status read_weights(const Node& node, const std::string& prefix, const std::map<Key, std::uint32_t>& index, Forest& forest) {
+Status read_weights(const Node& node, const std::string& prefix, const std::map<Key, std::uint32_t>& index,
+                    Forest& forest) {
   CYCLOID_ASSIGN(const Ints trees, get_ints(node, prefix + "_treeids"));
   CYCLOID_ASSIGN(const Ints ids, get_ints(node, prefix + "_nodeids"));
   CYCLOID_ASSIGN(const Ints targets, get_ints(node, prefix + "_ids"));
@@ -143,8 +147,10 @@ Status read_weights(const Node& node, const std::string& prefix, const std::map<
   std::vector<std::vector<LeafWeight>> by_node(forest.nodes.size());
   for (std::size_t i = 0; i < trees.size(); ++i) {
     const auto at = index.find(Key(trees[i], ids[i]));
-    if (at == index.end()) return invalid_model("a weight is of node {} of tree {}, which there is not", ids[i], trees[i]);
-    if (targets[i] < 0 || targets[i] >= forest.targets) return invalid_model("{}_ids has {}, but there are {}", prefix, targets[i], forest.targets);
+    if (at == index.end())
+      return invalid_model("a weight is of node {} of tree {}, which there is not", ids[i], trees[i]);
+    if (targets[i] < 0 || targets[i] >= forest.targets)
+      return invalid_model("{}_ids has {}, but there are {}", prefix, targets[i], forest.targets);
     by_node[at->second].push_back({targets[i], weights[i]});
     forest.positive_weights = forest.positive_weights && weights[i] >= 0;
   }
@@ -231,7 +237,8 @@ Result<Forest> Forest::ensemble(const Node& node) {
   CYCLOID_ASSIGN(const auto modes, doubles(*modes_tensor));
   CYCLOID_ASSIGN(const auto weights, doubles(*weights_tensor));
   const std::size_t count = features.size();
-  for (const std::size_t length : {if_true.size(), if_false.size(), true_leafs.size(), false_leafs.size(), splits.size(), modes.size()}) {
+  for (const std::size_t length :
+       {if_true.size(), if_false.size(), true_leafs.size(), false_leafs.size(), splits.size(), modes.size()}) {
     CYCLOID_TRY(check_length(length, count, "an attribute of TreeEnsemble's nodes"));
   }
   if (!missing.empty()) CYCLOID_TRY(check_length(missing.size(), count, "nodes_missing_value_tracks_true"));
@@ -239,7 +246,8 @@ Result<Forest> Forest::ensemble(const Node& node) {
   // The inner nodes come first, then the leaves.
   forest.nodes.resize(count + leaf_targets.size());
   for (std::size_t i = 0; i < leaf_targets.size(); ++i) {
-    if (leaf_targets[i] < 0 || leaf_targets[i] >= forest.targets) return invalid_model("leaf_targetids has {}", leaf_targets[i]);
+    if (leaf_targets[i] < 0 || leaf_targets[i] >= forest.targets)
+      return invalid_model("leaf_targetids has {}", leaf_targets[i]);
     forest.weights.push_back({leaf_targets[i], weights[i]});
     forest.nodes[count + i].first = static_cast<std::uint32_t>(i);
     forest.nodes[count + i].count = 1;
@@ -257,24 +265,29 @@ Result<Forest> Forest::ensemble(const Node& node) {
     made.feature = features[i];
     made.value = splits[i];
     if (features[i] >= 0 && features[i] < kMostFeatures) forest.features = std::max(forest.features, features[i] + 1);
-    for (const auto& [child, is_leaf, to] :
-         {std::tuple(if_true[i], true_leafs[i], &made.if_true), std::tuple(if_false[i], false_leafs[i], &made.if_false)}) {
+    for (const auto& [child, is_leaf, to] : {std::tuple(if_true[i], true_leafs[i], &made.if_true),
+                                             std::tuple(if_false[i], false_leafs[i], &made.if_false)}) {
       const std::size_t limit = is_leaf != 0 ? leaf_targets.size() : count;
-      if (child < 0 || static_cast<std::size_t>(child) >= limit) return invalid_model("node {} has the child {}, which there is not", i, child);
-      *to = static_cast<std::uint32_t>(is_leaf != 0 ? count + static_cast<std::size_t>(child) : static_cast<std::size_t>(child));
+      if (child < 0 || static_cast<std::size_t>(child) >= limit)
+        return invalid_model("node {} has the child {}, which there is not", i, child);
+      *to = static_cast<std::uint32_t>(is_leaf != 0 ? count + static_cast<std::size_t>(child)
+                                                    : static_cast<std::size_t>(child));
     }
     if (made.branch != Branch::kMember) continue;
     made.first = static_cast<std::uint32_t>(member);
     while (member < forest.members.size() && !std::isnan(forest.members[member])) ++member;
     made.count = static_cast<std::uint32_t>(member) - made.first;
-    if (member == forest.members.size()) return invalid_model("membership_values ends before the members of node {}", i);
+    if (member == forest.members.size())
+      return invalid_model("membership_values ends before the members of node {}", i);
     ++member;
   }
   for (const std::int64_t root : roots) {
-    if (root < 0 || static_cast<std::size_t>(root) >= count) return invalid_model("tree_roots has {}, which is no node", root);
+    if (root < 0 || static_cast<std::size_t>(root) >= count)
+      return invalid_model("tree_roots has {}, which is no node", root);
     const ForestNode& made = forest.nodes[static_cast<std::size_t>(root)];
     // A tree that is one leaf is written as a node whose two children are that leaf.
-    forest.roots.push_back(made.if_true == made.if_false && made.if_true >= count ? made.if_true : static_cast<std::uint32_t>(root));
+    forest.roots.push_back(made.if_true == made.if_false && made.if_true >= count ? made.if_true
+                                                                                  : static_cast<std::uint32_t>(root));
   }
   CYCLOID_TRY(check(forest));
   return forest;

@@ -40,8 +40,8 @@ struct Forest {
   std::int64_t features = 0;  // columns that rows must have at least
   Aggregate aggregate = Aggregate::kSum;
   PostTransform post_transform = PostTransform::kNone;
-  bool binary = false;                // a classifier of two classes whose weights are all of one
-  bool positive_weights = true;       // no weight is negative
+  bool binary = false;           // a classifier of two classes whose weights are all of one
+  bool positive_weights = true;  // no weight is negative
 
   // Every child, root, weight and target is in range, and each tree is free of cycles. Errors name what is not.
   static Result<Forest> classifier(const Node& node, std::int64_t classes);  // TreeEnsembleClassifier

@@ -28,7 +28,8 @@ struct LinearModel {
   Result<std::vector<double>> scores(const FeatureRows& x) const {
     if (targets < 1 || static_cast<std::int64_t>(coefficients.size()) / targets != x.columns ||
         static_cast<std::int64_t>(coefficients.size()) % targets != 0) {
-      return invalid_argument("{} coefficients do not fit {} targets of {} columns", coefficients.size(), targets, x.columns);
+      return invalid_argument("{} coefficients do not fit {} targets of {} columns", coefficients.size(), targets,
+                              x.columns);
     }
     if (!intercepts.empty() && static_cast<std::int64_t>(intercepts.size()) != targets) {
       return invalid_argument("{} intercepts do not fit {} targets", intercepts.size(), targets);
@@ -99,7 +100,8 @@ Result<std::vector<Datum>> evaluate_regressor(EvalContext& context) {
   CYCLOID_ASSIGN(const FeatureRows x, FeatureRows::read(context));
   CYCLOID_ASSIGN(auto scores, model.scores(x));
   for (std::int64_t i = 0; i < x.rows; ++i) {
-    transform_scores(model.post_transform, std::span(scores).subspan(static_cast<std::size_t>(i * model.targets), static_cast<std::size_t>(model.targets)));
+    transform_scores(model.post_transform, std::span(scores).subspan(static_cast<std::size_t>(i * model.targets),
+                                                                     static_cast<std::size_t>(model.targets)));
   }
   CYCLOID_ASSIGN(Tensor y, score_tensor(scores, x.rows, model.targets));
   return outputs(std::move(y));
@@ -115,9 +117,22 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kLinearClassifier = {.domain = "ai.onnx.ml", .name = "LinearClassifier", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                              .max_outputs = 2, .infer = infer_classifier, .evaluate = evaluate_classifier, .cost = cost};
-const Op kLinearRegressor = {.domain = "ai.onnx.ml", .name = "LinearRegressor", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                             .infer = infer_regressor, .evaluate = evaluate_regressor, .cost = cost};
+const Op kLinearClassifier = {.domain = "ai.onnx.ml",
+                              .name = "LinearClassifier",
+                              .since = 1,
+                              .min_inputs = 1,
+                              .max_inputs = 1,
+                              .max_outputs = 2,
+                              .infer = infer_classifier,
+                              .evaluate = evaluate_classifier,
+                              .cost = cost};
+const Op kLinearRegressor = {.domain = "ai.onnx.ml",
+                             .name = "LinearRegressor",
+                             .since = 1,
+                             .min_inputs = 1,
+                             .max_inputs = 1,
+                             .infer = infer_regressor,
+                             .evaluate = evaluate_regressor,
+                             .cost = cost};
 
 }  // namespace cycloid

@@ -18,17 +18,20 @@ constexpr DTypeSet kFloatOnly{DType::kFloat32};
 Status infer_zip_map(InferContext& context) {
   CYCLOID_ASSIGN(const ClassLabels labels, ClassLabels::parse(context.node(), "classlabels_int64s"));
   CYCLOID_TRY(feature_rows(context, kFloatOnly));
-  context.set_output(0, ValueType::sequence(ValueType::map(labels.dtype(), ValueType::tensor(DType::kFloat32, Shape{}))));
+  context.set_output(0,
+                     ValueType::sequence(ValueType::map(labels.dtype(), ValueType::tensor(DType::kFloat32, Shape{}))));
   return {};
 }
 
 Result<std::vector<Datum>> evaluate_zip_map(EvalContext& context) {
   CYCLOID_ASSIGN(const ClassLabels labels, ClassLabels::parse(context.node(), "classlabels_int64s"));
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, kFloatOnly));
-  if (x->rank() < 1 || x->rank() > 2) return invalid_argument("X must have rank 1 or 2, but its shape is {}", to_string(x->dims()));
+  if (x->rank() < 1 || x->rank() > 2)
+    return invalid_argument("X must have rank 1 or 2, but its shape is {}", to_string(x->dims()));
   const std::int64_t rows = x->rank() == 2 ? x->dim(0) : 1;
   const std::int64_t columns = x->dims().back();
-  if (columns != static_cast<std::int64_t>(labels.size())) return invalid_argument("{} columns for {} labels", columns, labels.size());
+  if (columns != static_cast<std::int64_t>(labels.size()))
+    return invalid_argument("{} columns for {} labels", columns, labels.size());
   std::vector<std::size_t> all(labels.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   const Tensor keys = labels.pick(all);
@@ -45,12 +48,14 @@ Result<std::vector<Datum>> evaluate_zip_map(EvalContext& context) {
 
 Result<const Map*> map_input(const EvalContext& context) {
   const Datum* datum = context.input_count() > 0 ? context.input(0) : nullptr;
-  if (datum == nullptr || datum->map() == nullptr) return invalid_argument("input 0 of {} must be a map", context.node().op_type);
+  if (datum == nullptr || datum->map() == nullptr)
+    return invalid_argument("input 0 of {} must be a map", context.node().op_type);
   return datum->map();
 }
 
 // The position of key `i` of the map in a vocabulary of its type; -1 where it is not in it.
-Result<std::int64_t> place_of(const Tensor& keys, std::size_t i, const std::vector<std::int64_t>& ints, const std::vector<std::string>& strings) {
+Result<std::int64_t> place_of(const Tensor& keys, std::size_t i, const std::vector<std::int64_t>& ints,
+                              const std::vector<std::string>& strings) {
   if (keys.dtype() == DType::kString && !strings.empty()) {
     const auto at = std::ranges::find(strings, keys.data<std::string>()[i]);
     return at != strings.end() ? at - strings.begin() : -1;
@@ -65,7 +70,8 @@ Result<std::int64_t> place_of(const Tensor& keys, std::size_t i, const std::vect
 Status infer_dict_vectorizer(InferContext& context) {
   CYCLOID_ASSIGN(const auto ints, get_ints(context.node(), "int64_vocabulary"));
   CYCLOID_ASSIGN(const auto strings, get_strings(context.node(), "string_vocabulary"));
-  if (ints.empty() == strings.empty()) return invalid_model("DictVectorizer needs either int64_vocabulary or string_vocabulary");
+  if (ints.empty() == strings.empty())
+    return invalid_model("DictVectorizer needs either int64_vocabulary or string_vocabulary");
   const ValueType* type = context.input(0);
   const bool known = type != nullptr && type->kind == ValueType::Kind::kMap && type->element != nullptr;
   context.set_output(0, ValueType::tensor(known ? type->element->dtype : DType::kUndefined,
@@ -77,7 +83,8 @@ Result<std::vector<Datum>> evaluate_dict_vectorizer(EvalContext& context) {
   CYCLOID_ASSIGN(const auto ints, get_ints(context.node(), "int64_vocabulary"));
   CYCLOID_ASSIGN(const auto strings, get_strings(context.node(), "string_vocabulary"));
   CYCLOID_ASSIGN(const Map* map, map_input(context));
-  CYCLOID_ASSIGN(Tensor y, Tensor::zeros(map->values.dtype(), {1, static_cast<std::int64_t>(ints.size() + strings.size())}));
+  CYCLOID_ASSIGN(Tensor y,
+                 Tensor::zeros(map->values.dtype(), {1, static_cast<std::int64_t>(ints.size() + strings.size())}));
   const ElementCopier copier(map->values, y);
   for (std::int64_t i = 0; i < map->keys.element_count(); ++i) {
     CYCLOID_ASSIGN(const std::int64_t at, place_of(map->keys, static_cast<std::size_t>(i), ints, strings));
@@ -125,7 +132,8 @@ Result<double> number_at(const Tensor& values, std::size_t i) {
 
 std::string text_at(const Tensor& values, std::size_t i) {
   if (values.dtype() == DType::kString) return values.data<std::string>()[i];
-  return values.dtype() == DType::kInt64 ? fmt::format("{}", values.data<std::int64_t>()[i]) : fmt::format("{}", values.data<float>()[i]);
+  return values.dtype() == DType::kInt64 ? fmt::format("{}", values.data<std::int64_t>()[i])
+                                         : fmt::format("{}", values.data<float>()[i]);
 }
 
 Result<std::vector<Datum>> evaluate_cast_map(EvalContext& context) {
@@ -166,11 +174,26 @@ Result<std::vector<Datum>> evaluate_cast_map(EvalContext& context) {
 
 }  // namespace
 
-const Op kZipMap = {.domain = "ai.onnx.ml", .name = "ZipMap", .since = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer_zip_map,
+const Op kZipMap = {.domain = "ai.onnx.ml",
+                    .name = "ZipMap",
+                    .since = 1,
+                    .min_inputs = 1,
+                    .max_inputs = 1,
+                    .infer = infer_zip_map,
                     .evaluate = evaluate_zip_map};
-const Op kDictVectorizer = {.domain = "ai.onnx.ml", .name = "DictVectorizer", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                            .infer = infer_dict_vectorizer, .evaluate = evaluate_dict_vectorizer};
-const Op kCastMap = {.domain = "ai.onnx.ml", .name = "CastMap", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                     .infer = infer_cast_map, .evaluate = evaluate_cast_map};
+const Op kDictVectorizer = {.domain = "ai.onnx.ml",
+                            .name = "DictVectorizer",
+                            .since = 1,
+                            .min_inputs = 1,
+                            .max_inputs = 1,
+                            .infer = infer_dict_vectorizer,
+                            .evaluate = evaluate_dict_vectorizer};
+const Op kCastMap = {.domain = "ai.onnx.ml",
+                     .name = "CastMap",
+                     .since = 1,
+                     .min_inputs = 1,
+                     .max_inputs = 1,
+                     .infer = infer_cast_map,
+                     .evaluate = evaluate_cast_map};
 
 }  // namespace cycloid

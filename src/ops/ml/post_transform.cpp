@@ -12,7 +12,8 @@ namespace {
 // The quantile of the standard normal distribution: Winitzki's closed form, made exact by Newton's method.
 double probit(double p) {
   if (!(p > 0 && p < 1)) {
-    if (p == 0 || p == 1) return p == 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    if (p == 0 || p == 1)
+      return p == 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
     return std::numeric_limits<double>::quiet_NaN();
   }
   const double y = 2 * p - 1;

@@ -10,7 +10,8 @@ namespace cycloid {
 
 Result<FeatureRows> FeatureRows::read(const EvalContext& context, DTypeSet dtypes) {
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, dtypes));
-  if (x->rank() < 1 || x->rank() > 2) return invalid_argument("X must have rank 1 or 2, but its shape is {}", to_string(x->dims()));
+  if (x->rank() < 1 || x->rank() > 2)
+    return invalid_argument("X must have rank 1 or 2, but its shape is {}", to_string(x->dims()));
   FeatureRows rows;
   rows.rows = x->rank() == 2 ? x->dim(0) : 1;
   rows.columns = x->dims().back();
@@ -21,7 +22,8 @@ Result<FeatureRows> FeatureRows::read(const EvalContext& context, DTypeSet dtype
 Result<Dim> feature_rows(const InferContext& context, DTypeSet dtypes) {
   CYCLOID_ASSIGN(const ValueType x, input_type(context, 0, dtypes));
   if (!x.shape) return Dim::unknown();
-  if (x.shape->empty() || x.shape->size() > 2) return invalid_argument("X must have rank 1 or 2, but its shape is {}", to_string(*x.shape));
+  if (x.shape->empty() || x.shape->size() > 2)
+    return invalid_argument("X must have rank 1 or 2, but its shape is {}", to_string(*x.shape));
   return x.shape->size() == 2 ? (*x.shape)[0] : Dim(1);
 }
 
@@ -49,7 +51,8 @@ Tensor ClassLabels::pick(const std::vector<std::size_t>& classes) const {
 
 Result<Tensor> score_tensor(const std::vector<double>& scores, std::int64_t rows, std::int64_t columns) {
   CYCLOID_ASSIGN(Tensor tensor, Tensor::empty(DType::kFloat32, {rows, columns}));
-  std::ranges::transform(scores, tensor.mutable_data<float>().begin(), [](double score) { return static_cast<float>(score); });
+  std::ranges::transform(scores, tensor.mutable_data<float>().begin(),
+                         [](double score) { return static_cast<float>(score); });
   return tensor;
 }
 

@@ -23,7 +23,8 @@ Status infer_float(InferContext& context) {
 template <class F>
 Result<std::vector<Datum>> map_columns(const EvalContext& context, const Tensor& x, std::int64_t columns, const F& f) {
   CYCLOID_ASSIGN(std::vector<double> values, doubles(x));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = f(values[i], i % static_cast<std::size_t>(std::max<std::int64_t>(columns, 1)));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = f(values[i], i % static_cast<std::size_t>(std::max<std::int64_t>(columns, 1)));
   CYCLOID_ASSIGN(Tensor y, make_tensor<double>(context, DType::kFloat32, x.dims(), values));
   return outputs(std::move(y));
 }
@@ -35,11 +36,14 @@ Result<std::vector<Datum>> evaluate_scaler(EvalContext& context) {
   const std::int64_t columns = x->rank() > 0 ? x->dims().back() : 1;
   for (const auto* list : {&offset, &scale}) {
     if (list->size() != 1 && static_cast<std::int64_t>(list->size()) != columns) {
-      return invalid_argument("offset and scale have {} and {} elements, but X has {} columns", offset.size(), scale.size(), columns);
+      return invalid_argument("offset and scale have {} and {} elements, but X has {} columns", offset.size(),
+                              scale.size(), columns);
     }
   }
   return map_columns(context, *x, columns, [&](double value, std::size_t column) {
-    const auto at = [column](const std::vector<float>& list) { return static_cast<double>(list[list.size() == 1 ? 0 : column]); };
+    const auto at = [column](const std::vector<float>& list) {
+      return static_cast<double>(list[list.size() == 1 ? 0 : column]);
+    };
     return (value - at(offset)) * at(scale);
   });
 }
@@ -65,7 +69,8 @@ Result<std::vector<Datum>> evaluate_normalizer(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, kFeatureTypes));
   CYCLOID_ASSIGN(FeatureRows rows, FeatureRows::read(context));
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    const auto row = std::span(rows.values).subspan(static_cast<std::size_t>(i * rows.columns), static_cast<std::size_t>(rows.columns));
+    const auto row = std::span(rows.values)
+                         .subspan(static_cast<std::size_t>(i * rows.columns), static_cast<std::size_t>(rows.columns));
     double length = 0;
     if (norm == Norm::kMax && !row.empty()) length = *std::ranges::max_element(row);
     for (const double value : row) {
@@ -131,13 +136,35 @@ Result<Cost> scaler_cost(const Graph& graph, const Node& node) { return cost_per
 
 }  // namespace
 
-const Op kScaler = {.domain = "ai.onnx.ml", .name = "Scaler", .since = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer_float,
-                    .evaluate = evaluate_scaler, .cost = scaler_cost};
-const Op kNormalizer = {.domain = "ai.onnx.ml", .name = "Normalizer", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                        .infer = infer_normalizer, .evaluate = evaluate_normalizer, .cost = scaler_cost};
-const Op kImputer = {.domain = "ai.onnx.ml", .name = "Imputer", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                     .infer = infer_same_features, .evaluate = evaluate_imputer};
-const Op kBinarizer = {.domain = "ai.onnx.ml", .name = "Binarizer", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                       .infer = infer_same_features, .evaluate = evaluate_binarizer};
+const Op kScaler = {.domain = "ai.onnx.ml",
+                    .name = "Scaler",
+                    .since = 1,
+                    .min_inputs = 1,
+                    .max_inputs = 1,
+                    .infer = infer_float,
+                    .evaluate = evaluate_scaler,
+                    .cost = scaler_cost};
+const Op kNormalizer = {.domain = "ai.onnx.ml",
+                        .name = "Normalizer",
+                        .since = 1,
+                        .min_inputs = 1,
+                        .max_inputs = 1,
+                        .infer = infer_normalizer,
+                        .evaluate = evaluate_normalizer,
+                        .cost = scaler_cost};
+const Op kImputer = {.domain = "ai.onnx.ml",
+                     .name = "Imputer",
+                     .since = 1,
+                     .min_inputs = 1,
+                     .max_inputs = 1,
+                     .infer = infer_same_features,
+                     .evaluate = evaluate_imputer};
+const Op kBinarizer = {.domain = "ai.onnx.ml",
+                       .name = "Binarizer",
+                       .since = 1,
+                       .min_inputs = 1,
+                       .max_inputs = 1,
+                       .infer = infer_same_features,
+                       .evaluate = evaluate_binarizer};
 
 }  // namespace cycloid

@@ -33,7 +33,8 @@ struct SvmModel {
       return invalid_model("kernel_type '{}' is none of LINEAR, POLY, RBF and SIGMOID", kernel);
     }
     CYCLOID_ASSIGN(const auto parameters, get_floats(node, "kernel_params"));
-    if (!parameters.empty() && parameters.size() != 3) return invalid_model("kernel_params must be gamma, coef0 and degree");
+    if (!parameters.empty() && parameters.size() != 3)
+      return invalid_model("kernel_params must be gamma, coef0 and degree");
     if (parameters.size() == 3) {
       m.gamma = static_cast<double>(parameters[0]);
       m.coef0 = static_cast<double>(parameters[1]);
@@ -76,10 +77,12 @@ Result<std::vector<Datum>> evaluate_regressor(EvalContext& context) {
   CYCLOID_ASSIGN(const std::int64_t one_class, get_int(context.node(), "one_class", 0));
   CYCLOID_ASSIGN(const FeatureRows x, FeatureRows::read(context));
   const auto size = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
-  if (count < 0 || (count > 0 && (size(m.vectors) / count != x.columns || size(m.vectors) % count != 0 || size(m.coefficients) < count)) ||
+  if (count < 0 ||
+      (count > 0 &&
+       (size(m.vectors) / count != x.columns || size(m.vectors) % count != 0 || size(m.coefficients) < count)) ||
       (count == 0 && size(m.coefficients) != x.columns)) {
-    return invalid_argument("{} support vectors of {} numbers and {} coefficients do not fit {} columns", count, m.vectors.size(),
-                            m.coefficients.size(), x.columns);
+    return invalid_argument("{} support vectors of {} numbers and {} coefficients do not fit {} columns", count,
+                            m.vectors.size(), m.coefficients.size(), x.columns);
   }
   std::vector<double> scores;
   for (std::int64_t i = 0; i < x.rows; ++i) {
@@ -88,7 +91,8 @@ Result<std::vector<Datum>> evaluate_regressor(EvalContext& context) {
       sum += m.apply(x.row(i), m.coefficients.data(), x.columns);
     } else {
       for (std::int64_t j = 0; j < count; ++j) {
-        sum += static_cast<double>(m.coefficients[static_cast<std::size_t>(j)]) * m.apply(x.row(i), m.vectors.data() + j * x.columns, x.columns);
+        sum += static_cast<double>(m.coefficients[static_cast<std::size_t>(j)]) *
+               m.apply(x.row(i), m.vectors.data() + j * x.columns, x.columns);
       }
     }
     if (one_class != 0) sum = sum > 0 ? 1 : -1;
@@ -122,9 +126,12 @@ struct SvmClassifierModel {
     const std::size_t classes = m.labels.size();
     const std::size_t pairs = classes * (classes - 1) / 2;
     if (m.vectors > 0) {
-      if (m.per_class.size() != classes) return invalid_model("vectors_per_class has {} counts for {} classes", m.per_class.size(), classes);
-      if (m.svm.rho.size() < pairs) return invalid_model("rho has {} numbers for {} pairs of classes", m.svm.rho.size(), pairs);
-      if (m.svm.coefficients.size() < static_cast<std::size_t>(m.vectors) * (classes - 1)) return invalid_model("too few coefficients");
+      if (m.per_class.size() != classes)
+        return invalid_model("vectors_per_class has {} counts for {} classes", m.per_class.size(), classes);
+      if (m.svm.rho.size() < pairs)
+        return invalid_model("rho has {} numbers for {} pairs of classes", m.svm.rho.size(), pairs);
+      if (m.svm.coefficients.size() < static_cast<std::size_t>(m.vectors) * (classes - 1))
+        return invalid_model("too few coefficients");
     }
     if (m.prob_a.size() != m.prob_b.size() || (!m.prob_a.empty() && (m.prob_a.size() < pairs || m.vectors == 0))) {
       return invalid_model("prob_a and prob_b do not fit {} pairs of classes", pairs);
@@ -151,7 +158,8 @@ struct SvmClassifierModel {
         double sum = static_cast<double>(svm.rho[values.size()]);
         const auto add = [&](std::size_t row, std::size_t of) {
           for (std::int64_t v = starts[of]; v < starts[of] + per_class[of]; ++v) {
-            sum += static_cast<double>(svm.coefficients[row * static_cast<std::size_t>(vectors) + static_cast<std::size_t>(v)]) *
+            sum += static_cast<double>(
+                       svm.coefficients[row * static_cast<std::size_t>(vectors) + static_cast<std::size_t>(v)]) *
                    kernels[static_cast<std::size_t>(v)];
           }
         };
@@ -170,7 +178,8 @@ struct SvmClassifierModel {
     std::size_t pair = 0;
     for (std::size_t i = 0; i < k; ++i) {
       for (std::size_t j = i + 1; j < k; ++j, ++pair) {
-        const double p = logistic(-(static_cast<double>(prob_a[pair]) * values[pair] + static_cast<double>(prob_b[pair])));
+        const double p =
+            logistic(-(static_cast<double>(prob_a[pair]) * values[pair] + static_cast<double>(prob_b[pair])));
         r[i * k + j] = std::clamp(p, 1e-7, 1 - 1e-7);
         r[j * k + i] = 1 - r[i * k + j];
       }
@@ -220,11 +229,14 @@ Status infer_classifier(InferContext& context) {
 
 // The scores of a row, ready for output, and the class they name.
 std::size_t classify(const SvmClassifierModel& m, const double* x, std::int64_t width, std::vector<double>& scores) {
-  const auto best = [](const std::vector<double>& list) { return static_cast<std::size_t>(std::ranges::max_element(list) - list.begin()); };
+  const auto best = [](const std::vector<double>& list) {
+    return static_cast<std::size_t>(std::ranges::max_element(list) - list.begin());
+  };
   if (!m.one_against_one()) {
     scores.clear();
     for (std::size_t c = 0; c < m.classes(); ++c) {
-      scores.push_back(m.svm.apply(x, m.svm.coefficients.data() + c * static_cast<std::size_t>(width), width) + static_cast<double>(m.svm.rho[0]));
+      scores.push_back(m.svm.apply(x, m.svm.coefficients.data() + c * static_cast<std::size_t>(width), width) +
+                       static_cast<double>(m.svm.rho[0]));
     }
     const std::size_t winner = best(scores);
     transform_scores(m.svm.post_transform, scores);
@@ -256,8 +268,9 @@ Result<std::vector<Datum>> evaluate_classifier(EvalContext& context) {
   CYCLOID_ASSIGN(const SvmClassifierModel m, SvmClassifierModel::parse(context.node()));
   CYCLOID_ASSIGN(const FeatureRows x, FeatureRows::read(context));
   const auto size = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
-  const bool fits = m.one_against_one() ? size(m.svm.vectors) / m.vectors == x.columns && size(m.svm.vectors) % m.vectors == 0
-                                        : size(m.svm.coefficients) == static_cast<std::int64_t>(m.classes()) * x.columns;
+  const bool fits = m.one_against_one()
+                        ? size(m.svm.vectors) / m.vectors == x.columns && size(m.svm.vectors) % m.vectors == 0
+                        : size(m.svm.coefficients) == static_cast<std::int64_t>(m.classes()) * x.columns;
   if (!fits) return invalid_argument("the support vectors or coefficients do not fit {} columns", x.columns);
   std::vector<std::size_t> picked;
   std::vector<double> all;
@@ -284,9 +297,22 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kSVMClassifier = {.domain = "ai.onnx.ml", .name = "SVMClassifier", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                           .max_outputs = 2, .infer = infer_classifier, .evaluate = evaluate_classifier, .cost = cost};
-const Op kSVMRegressor = {.domain = "ai.onnx.ml", .name = "SVMRegressor", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                          .infer = infer_regressor, .evaluate = evaluate_regressor, .cost = cost};
+const Op kSVMClassifier = {.domain = "ai.onnx.ml",
+                           .name = "SVMClassifier",
+                           .since = 1,
+                           .min_inputs = 1,
+                           .max_inputs = 1,
+                           .max_outputs = 2,
+                           .infer = infer_classifier,
+                           .evaluate = evaluate_classifier,
+                           .cost = cost};
+const Op kSVMRegressor = {.domain = "ai.onnx.ml",
+                          .name = "SVMRegressor",
+                          .since = 1,
+                          .min_inputs = 1,
+                          .max_inputs = 1,
+                          .infer = infer_regressor,
+                          .evaluate = evaluate_regressor,
+                          .cost = cost};
 
 }  // namespace cycloid

@@ -150,13 +150,30 @@ Result<Forest> any_classifier(const Node& node) {
 
 }  // namespace
 
-const Op kTreeEnsembleClassifier = {.domain = "ai.onnx.ml", .name = "TreeEnsembleClassifier", .since = 1, .min_inputs = 1,
-                                    .max_inputs = 1, .max_outputs = 2, .infer = infer_classifier,
-                                    .evaluate = evaluate_classifier, .cost = cost<any_classifier>};
-const Op kTreeEnsembleRegressor = {.domain = "ai.onnx.ml", .name = "TreeEnsembleRegressor", .since = 1, .min_inputs = 1,
-                                   .max_inputs = 1, .infer = infer_regressor, .evaluate = evaluate_regressor,
+const Op kTreeEnsembleClassifier = {.domain = "ai.onnx.ml",
+                                    .name = "TreeEnsembleClassifier",
+                                    .since = 1,
+                                    .min_inputs = 1,
+                                    .max_inputs = 1,
+                                    .max_outputs = 2,
+                                    .infer = infer_classifier,
+                                    .evaluate = evaluate_classifier,
+                                    .cost = cost<any_classifier>};
+const Op kTreeEnsembleRegressor = {.domain = "ai.onnx.ml",
+                                   .name = "TreeEnsembleRegressor",
+                                   .since = 1,
+                                   .min_inputs = 1,
+                                   .max_inputs = 1,
+                                   .infer = infer_regressor,
+                                   .evaluate = evaluate_regressor,
                                    .cost = cost<Forest::regressor>};
-const Op kTreeEnsemble = {.domain = "ai.onnx.ml", .name = "TreeEnsemble", .since = 5, .min_inputs = 1, .max_inputs = 1,
-                          .infer = infer_ensemble, .evaluate = evaluate_ensemble, .cost = cost<Forest::ensemble>};
+const Op kTreeEnsemble = {.domain = "ai.onnx.ml",
+                          .name = "TreeEnsemble",
+                          .since = 5,
+                          .min_inputs = 1,
+                          .max_inputs = 1,
+                          .infer = infer_ensemble,
+                          .evaluate = evaluate_ensemble,
+                          .cost = cost<Forest::ensemble>};
 
 }  // namespace cycloid

@@ -22,7 +22,8 @@ Result<AttentionAttributes> AttentionAttributes::parse(const Node& node) {
   CYCLOID_ASSIGN(a.q_heads, get_int(node, "q_num_heads", 0));
   CYCLOID_ASSIGN(a.kv_heads, get_int(node, "kv_num_heads", 0));
   CYCLOID_ASSIGN(a.qk_output, get_int(node, "qk_matmul_output_mode", 0));
-  if (a.qk_output < 0 || a.qk_output > 3) return invalid_model("qk_matmul_output_mode {} is none of 0 to 3", a.qk_output);
+  if (a.qk_output < 0 || a.qk_output > 3)
+    return invalid_model("qk_matmul_output_mode {} is none of 0 to 3", a.qk_output);
   if (a.q_heads < 0 || a.kv_heads < 0) return invalid_model("{} and {} heads", a.q_heads, a.kv_heads);
   if (has_attribute(node, "scale")) {
     CYCLOID_ASSIGN(const float scale, get_float(node, "scale", 1));
@@ -35,7 +36,8 @@ Result<AttentionAttributes> AttentionAttributes::parse(const Node& node) {
 
 Result<AttentionSizes> attention_sizes(const AttentionAttributes& a, const Shape& q, const Shape& k, const Shape& v) {
   if (q.size() != k.size() || k.size() != v.size() || (q.size() != 3 && q.size() != 4)) {
-    return invalid_argument("Q {}, K {} and V {} must all have rank 3, or all rank 4", to_string(q), to_string(k), to_string(v));
+    return invalid_argument("Q {}, K {} and V {} must all have rank 3, or all rank 4", to_string(q), to_string(k),
+                            to_string(v));
   }
   AttentionSizes s;
   s.batch = known_of(q[0], k[0]);
@@ -53,8 +55,10 @@ Result<AttentionSizes> attention_sizes(const AttentionAttributes& a, const Shape
     CYCLOID_TRY(check_equal(k[2], v[2], "the lengths of K and V"));
   } else {
     if (a.q_heads < 1 || a.kv_heads < 1) return invalid_model("inputs of rank 3 need q_num_heads and kv_num_heads");
-    for (const auto& [hidden, heads] : {std::pair(q[2], a.q_heads), std::pair(k[2], a.kv_heads), std::pair(v[2], a.kv_heads)}) {
-      if (hidden.is_known() && hidden.value() % heads != 0) return invalid_argument("a size of {} cannot be split into {} heads", hidden.value(), heads);
+    for (const auto& [hidden, heads] :
+         {std::pair(q[2], a.q_heads), std::pair(k[2], a.kv_heads), std::pair(v[2], a.kv_heads)}) {
+      if (hidden.is_known() && hidden.value() % heads != 0)
+        return invalid_argument("a size of {} cannot be split into {} heads", hidden.value(), heads);
     }
     s.q_heads = a.q_heads;
     s.kv_heads = a.kv_heads;
@@ -65,7 +69,8 @@ Result<AttentionSizes> attention_sizes(const AttentionAttributes& a, const Shape
     CYCLOID_TRY(check_equal(s.head_size, Dim::floor_div(k[2], a.kv_heads), "the head sizes of Q and K"));
     CYCLOID_TRY(check_equal(k[1], v[1], "the lengths of K and V"));
   }
-  if (s.q_heads.is_known() && s.kv_heads.is_known() && (s.kv_heads.is(0) || s.q_heads.value() % s.kv_heads.value() != 0)) {
+  if (s.q_heads.is_known() && s.kv_heads.is_known() &&
+      (s.kv_heads.is(0) || s.q_heads.value() % s.kv_heads.value() != 0)) {
     return invalid_argument("{} query heads cannot share {} key heads", s.q_heads.value(), s.kv_heads.value());
   }
   return s;
@@ -85,19 +90,24 @@ Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const auto past_value, optional_input_type(context, 5, kFloats));
   CYCLOID_TRY(optional_input_type(context, 6, kInt64Type));
   CYCLOID_TRY(check_same_dtype(q, k, "Q and K"));
-  if (past_key.has_value() != past_value.has_value()) return invalid_model("past_key and past_value are used together or not at all");
+  if (past_key.has_value() != past_value.has_value())
+    return invalid_model("past_key and past_value are used together or not at all");
   for (const auto* past : {&past_key, &past_value}) {
     if (*past) CYCLOID_TRY(check_rank(**past, 4, "past_key and past_value"));
   }
   if (!q.shape || !k.shape || !v.shape) {
-    for (std::size_t i = 0; i < context.output_count(); ++i) context.set_output(i, ValueType::tensor(i == 2 ? v.dtype : q.dtype));
+    for (std::size_t i = 0; i < context.output_count(); ++i)
+      context.set_output(i, ValueType::tensor(i == 2 ? v.dtype : q.dtype));
     return {};
   }
   CYCLOID_ASSIGN(const AttentionSizes s, attention_sizes(a, *q.shape, *k.shape, *v.shape));
   const Dim past = !past_key ? Dim(0) : past_key->shape ? (*past_key->shape)[2] : Dim::unknown();
   const Dim total = past + s.kv_length;
-  const Shape y = q.shape->size() == 4 ? Shape{s.batch, s.q_heads, s.q_length, s.v_head_size} : Shape{s.batch, s.q_length, s.q_heads * s.v_head_size};
-  const Shape shapes[] = {y, {s.batch, s.kv_heads, total, s.head_size}, {s.batch, s.kv_heads, total, s.v_head_size},
+  const Shape y = q.shape->size() == 4 ? Shape{s.batch, s.q_heads, s.q_length, s.v_head_size}
+                                       : Shape{s.batch, s.q_length, s.q_heads * s.v_head_size};
+  const Shape shapes[] = {y,
+                          {s.batch, s.kv_heads, total, s.head_size},
+                          {s.batch, s.kv_heads, total, s.v_head_size},
                           {s.batch, s.q_heads, s.q_length, total}};
   for (std::size_t i = 0; i < context.output_count() && i < 4; ++i) {
     context.set_output(i, ValueType::tensor(i == 2 ? v.dtype : q.dtype, shapes[i]));
@@ -114,7 +124,8 @@ Result<Tensor> by_heads(const Tensor& x, std::int64_t heads) {
 
 Result<Tensor> with_past(const Tensor* past, const Tensor& now, std::string_view what) {
   if (past == nullptr) return now;
-  if (past->rank() != 4) return invalid_argument("{} must have rank 4, but its shape is {}", what, to_string(past->dims()));
+  if (past->rank() != 4)
+    return invalid_argument("{} must have rank 4, but its shape is {}", what, to_string(past->dims()));
   const Tensor* both[] = {past, &now};
   return concatenate(both, 2).in(what);
 }
@@ -137,7 +148,9 @@ struct Mask {
     m.strides = strides_of(dims);
     for (std::size_t i = 0; i < 4; ++i) {
       const bool fits = dims[i] == 1 || dims[i] == scores[i] || (i == 3 && dims[i] < scores[i]);
-      if (!fits) return invalid_argument("attn_mask {} does not fit scores of shape {}", to_string(mask.dims()), to_string(scores));
+      if (!fits)
+        return invalid_argument("attn_mask {} does not fit scores of shape {}", to_string(mask.dims()),
+                                to_string(scores));
       if (dims[i] == 1) m.strides[i] = 0;
     }
     m.length = dims[3] == 1 ? scores[3] : dims[3];
@@ -193,7 +206,8 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
     const std::int64_t offset = in.past > 0 || in.valid.empty() ? in.past : valid - queries;
     for (std::int64_t j = 0; j < keys; ++j) {
       double sum = 0;
-      for (std::int64_t d = 0; d < size; ++d) sum += q[static_cast<std::size_t>(at * size + d)] * k[static_cast<std::size_t>((kv * keys + j) * size + d)];
+      for (std::int64_t d = 0; d < size; ++d)
+        sum += q[static_cast<std::size_t>(at * size + d)] * k[static_cast<std::size_t>((kv * keys + j) * size + d)];
       row[static_cast<std::size_t>(j)] = sum * scale;
     }
     keep(0, at);
@@ -203,7 +217,8 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
     keep(1, at);
     for (std::int64_t j = 0; j < keys; ++j) {
       const std::int64_t position = i + offset;
-      const bool hidden = j >= valid || (a.is_causal && j > position) || (a.left_window >= 0 && j < position - a.left_window) ||
+      const bool hidden = j >= valid || (a.is_causal && j > position) ||
+                          (a.left_window >= 0 && j < position - a.left_window) ||
                           (a.right_window >= 0 && j > position + a.right_window);
       double& score = row[static_cast<std::size_t>(j)];
       if (in.mask) score += in.mask->at(b, h, i, j);
@@ -230,8 +245,10 @@ Result<Operands> read_operands(EvalContext& context, const AttentionAttributes& 
   CYCLOID_ASSIGN(const Tensor* past_key, optional_tensor_input(context, 4, kFloats));
   CYCLOID_ASSIGN(const Tensor* past_value, optional_tensor_input(context, 5, kFloats));
   CYCLOID_ASSIGN(const Tensor* valid, optional_tensor_input(context, 6, kInt64Type));
-  if ((past_key == nullptr) != (past_value == nullptr)) return invalid_argument("past_key and past_value are used together or not at all");
-  CYCLOID_ASSIGN(const AttentionSizes s, attention_sizes(a, to_shape(q->dims()), to_shape(k->dims()), to_shape(v->dims())));
+  if ((past_key == nullptr) != (past_value == nullptr))
+    return invalid_argument("past_key and past_value are used together or not at all");
+  CYCLOID_ASSIGN(const AttentionSizes s,
+                 attention_sizes(a, to_shape(q->dims()), to_shape(k->dims()), to_shape(v->dims())));
   Operands in;
   CYCLOID_ASSIGN(in.q, by_heads(*q, s.q_heads.value()));
   CYCLOID_ASSIGN(in.k, by_heads(*k, s.kv_heads.value()));
@@ -245,10 +262,12 @@ Result<Operands> read_operands(EvalContext& context, const AttentionAttributes& 
     CYCLOID_ASSIGN(in.mask, Mask::read(*mask, scores));
   }
   if (valid != nullptr) {
-    if (valid->dims() != Dims{in.q.dim(0)}) return invalid_argument("nonpad_kv_seqlen must have one length a batch element");
+    if (valid->dims() != Dims{in.q.dim(0)})
+      return invalid_argument("nonpad_kv_seqlen must have one length a batch element");
     in.valid = to_int64s(*valid);
     for (const std::int64_t count : in.valid) {
-      if (count < 0 || count > in.k.dim(2)) return invalid_argument("nonpad_kv_seqlen has {}, but there are {} keys", count, in.k.dim(2));
+      if (count < 0 || count > in.k.dim(2))
+        return invalid_argument("nonpad_kv_seqlen has {}, but there are {} keys", count, in.k.dim(2));
     }
   }
   return in;
@@ -295,12 +314,20 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
   CYCLOID_ASSIGN(const AttentionSizes s, attention_sizes(a, *q, *k, *v));
   const Shape* past = input_shape(graph, node, 4);
   const Dim keys = s.kv_length + (past != nullptr && past->size() == 4 ? (*past)[2] : Dim(0));
-  return cost_with_flops(graph, node, s.batch * s.q_heads * s.q_length * keys * (s.head_size * 2 + s.v_head_size * 2 + 5));
+  return cost_with_flops(graph, node,
+                         s.batch * s.q_heads * s.q_length * keys * (s.head_size * 2 + s.v_head_size * 2 + 5));
 }
 
 }  // namespace
 
-const Op kAttention = {.domain = "", .name = "Attention", .since = 23, .min_inputs = 3, .max_inputs = 7, .max_outputs = 4,
-                       .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kAttention = {.domain = "",
+                       .name = "Attention",
+                       .since = 23,
+                       .min_inputs = 3,
+                       .max_inputs = 7,
+                       .max_outputs = 4,
+                       .infer = infer,
+                       .evaluate = evaluate,
+                       .cost = cost};
 
 }  // namespace cycloid

@@ -24,9 +24,10 @@ Result<std::vector<Datum>> evaluate_with(EvalContext& context, const PoolAttribu
     dispatch<float, double>(x.dtype(), [&]<class T>(T) {
       const T* from = x.data<T>().data();
       T* to = y.mutable_data<T>().data();
-      for_each_window(x.dims(), window, [&](std::int64_t out, std::int64_t first, const auto& offsets, std::int64_t padded) {
-        to[out] = static_cast<T>(reduce(from + first, offsets, padded));
-      });
+      for_each_window(x.dims(), window,
+                      [&](std::int64_t out, std::int64_t first, const auto& offsets, std::int64_t padded) {
+                        to[out] = static_cast<T>(reduce(from + first, offsets, padded));
+                      });
     });
   }
   CYCLOID_ASSIGN(Tensor result, narrowed(std::move(y), input->dtype()));
@@ -36,11 +37,12 @@ Result<std::vector<Datum>> evaluate_with(EvalContext& context, const PoolAttribu
 Result<std::vector<Datum>> evaluate_average(EvalContext& context) {
   CYCLOID_ASSIGN(const PoolAttributes attributes, PoolAttributes::parse(context.node()));
   const bool include = attributes.count_include_pad;
-  return evaluate_with(context, attributes, [include](const auto* x, const std::vector<std::int64_t>& offsets, std::int64_t padded) {
-    double sum = 0;
-    for (const std::int64_t offset : offsets) sum += static_cast<double>(x[offset]);
-    return sum / static_cast<double>(include ? padded : static_cast<std::int64_t>(offsets.size()));
-  });
+  return evaluate_with(context, attributes,
+                       [include](const auto* x, const std::vector<std::int64_t>& offsets, std::int64_t padded) {
+                         double sum = 0;
+                         for (const std::int64_t offset : offsets) sum += static_cast<double>(x[offset]);
+                         return sum / static_cast<double>(include ? padded : static_cast<std::int64_t>(offsets.size()));
+                       });
 }
 
 Result<std::vector<Datum>> evaluate_lp(EvalContext& context) {
@@ -62,9 +64,21 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kAveragePool = {.domain = "", .name = "AveragePool", .since = 7, .min_inputs = 1, .max_inputs = 1, .infer = infer,
-                         .evaluate = evaluate_average, .cost = cost};
-const Op kLpPool = {.domain = "", .name = "LpPool", .since = 2, .min_inputs = 1, .max_inputs = 1, .infer = infer,
-                    .evaluate = evaluate_lp, .cost = cost};
+const Op kAveragePool = {.domain = "",
+                         .name = "AveragePool",
+                         .since = 7,
+                         .min_inputs = 1,
+                         .max_inputs = 1,
+                         .infer = infer,
+                         .evaluate = evaluate_average,
+                         .cost = cost};
+const Op kLpPool = {.domain = "",
+                    .name = "LpPool",
+                    .since = 2,
+                    .min_inputs = 1,
+                    .max_inputs = 1,
+                    .infer = infer,
+                    .evaluate = evaluate_lp,
+                    .cost = cost};
 
 }  // namespace cycloid

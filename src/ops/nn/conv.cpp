@@ -76,7 +76,8 @@ Status infer(InferContext& context) {
   if (b) {
     CYCLOID_TRY(check_same_dtype(x, *b, "X and B"));
     CYCLOID_TRY(check_rank(*b, 1, "B"));
-    if (b->shape && w.shape && !w.shape->empty()) CYCLOID_TRY(check_equal((*b->shape)[0], (*w.shape)[0], "sizes of B and W"));
+    if (b->shape && w.shape && !w.shape->empty())
+      CYCLOID_TRY(check_equal((*b->shape)[0], (*w.shape)[0], "sizes of B and W"));
   }
   ValueType y = ValueType::tensor(x.dtype != DType::kUndefined ? x.dtype : w.dtype);
   if (x.shape && w.shape) {
@@ -117,7 +118,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
         x.dims(), w.dims(), attributes.group, window, [&](std::int64_t i) { return static_cast<double>(from[i]); },
         [&](std::int64_t i) { return static_cast<double>(weights[i]); },
         [&](std::int64_t n, std::int64_t m, std::int64_t at, double sum) {
-          to[(n * dims[1] + m) * positions + at] = static_cast<T>(sum + (bias != nullptr ? static_cast<double>(bias[m]) : 0.0));
+          to[(n * dims[1] + m) * positions + at] =
+              static_cast<T>(sum + (bias != nullptr ? static_cast<double>(bias[m]) : 0.0));
         });
   });
   CYCLOID_ASSIGN(Tensor result, narrowed(std::move(y), x_input->dtype()));
@@ -134,6 +136,13 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kConv = {.domain = "", .name = "Conv", .since = 1, .min_inputs = 2, .max_inputs = 3, .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kConv = {.domain = "",
+                  .name = "Conv",
+                  .since = 1,
+                  .min_inputs = 2,
+                  .max_inputs = 3,
+                  .infer = infer,
+                  .evaluate = evaluate,
+                  .cost = cost};
 
 }  // namespace cycloid

@@ -70,9 +70,8 @@ void convolve(const Dims& x_dims, const Dims& w_dims, std::int64_t group, const 
           }
         }
       };
-      blocked_product<Sum>(filters, positions, depth, read_row, read_panel, [&](std::int64_t i, std::int64_t j, Sum sum) {
-        store(n, g * filters + i, j, sum);
-      });
+      blocked_product<Sum>(filters, positions, depth, read_row, read_panel,
+                           [&](std::int64_t i, std::int64_t j, Sum sum) { store(n, g * filters + i, j, sum); });
     }
   }
 }

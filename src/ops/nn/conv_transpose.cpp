@@ -27,10 +27,13 @@ Status check_shapes(const ConvTransposeAttributes& a, const Shape& x, const Shap
   }
   const std::size_t rank = x.size() - 2;
   CYCLOID_TRY(a.window.check_rank(rank));
-  if (!a.output_padding.empty() && a.output_padding.size() != rank) return invalid_model("output_padding has {} sizes", a.output_padding.size());
-  if (!a.output_shape.empty() && a.output_shape.size() != rank) return invalid_model("output_shape has {} sizes", a.output_shape.size());
+  if (!a.output_padding.empty() && a.output_padding.size() != rank)
+    return invalid_model("output_padding has {} sizes", a.output_padding.size());
+  if (!a.output_shape.empty() && a.output_shape.size() != rank)
+    return invalid_model("output_shape has {} sizes", a.output_shape.size());
   CYCLOID_TRY(check_equal(x[1], w[0], "channels of X and W"));
-  if (w[0].is_known() && w[0].value() % a.group != 0) return invalid_argument("{} channels cannot be split into {} groups", w[0].value(), a.group);
+  if (w[0].is_known() && w[0].value() % a.group != 0)
+    return invalid_argument("{} channels cannot be split into {} groups", w[0].value(), a.group);
   for (std::size_t i = 0; i < a.window.kernel_shape.size(); ++i) {
     CYCLOID_TRY(check_equal(w[i + 2], a.window.kernel_shape[i], "sizes of W and kernel_shape"));
   }
@@ -128,14 +131,17 @@ void accumulate(const Tensor& x, const Tensor& w, std::int64_t group, const Wind
       const MatrixView<T> weights{w.data<T>().data() + g * channels * filters * taps, 1, filters * taps};
       const MatrixView<T> image{x.data<T>().data() + (n * x.dim(1) + g * channels) * in_count, in_count, 1};
       double* to = y.data() + (n * group + g) * filters * out_count;
-      matrix_product(filters * taps, in_count, channels, weights, image, [&](std::int64_t row, std::int64_t at, double sum) {
-        const std::int64_t tap = row % taps;
-        const std::int64_t oz = at / (s.input[1] * s.input[2]) * s.stride[0] - s.pad[0] + tap / (s.kernel[1] * s.kernel[2]) * s.dilation[0];
-        const std::int64_t oy = at / s.input[2] % s.input[1] * s.stride[1] - s.pad[1] + tap / s.kernel[2] % s.kernel[1] * s.dilation[1];
-        const std::int64_t ox = at % s.input[2] * s.stride[2] - s.pad[2] + tap % s.kernel[2] * s.dilation[2];
-        if (oz < 0 || oz >= s.output[0] || oy < 0 || oy >= s.output[1] || ox < 0 || ox >= s.output[2]) return;
-        to[row / taps * out_count + (oz * s.output[1] + oy) * s.output[2] + ox] += sum;
-      });
+      matrix_product(
+          filters * taps, in_count, channels, weights, image, [&](std::int64_t row, std::int64_t at, double sum) {
+            const std::int64_t tap = row % taps;
+            const std::int64_t oz = at / (s.input[1] * s.input[2]) * s.stride[0] - s.pad[0] +
+                                    tap / (s.kernel[1] * s.kernel[2]) * s.dilation[0];
+            const std::int64_t oy =
+                at / s.input[2] % s.input[1] * s.stride[1] - s.pad[1] + tap / s.kernel[2] % s.kernel[1] * s.dilation[1];
+            const std::int64_t ox = at % s.input[2] * s.stride[2] - s.pad[2] + tap % s.kernel[2] * s.dilation[2];
+            if (oz < 0 || oz >= s.output[0] || oy < 0 || oy >= s.output[1] || ox < 0 || ox >= s.output[2]) return;
+            to[row / taps * out_count + (oz * s.output[1] + oy) * s.output[2] + ox] += sum;
+          });
     }
   }
 }
@@ -168,7 +174,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = bias[i / static_cast<std::size_t>(positions) % bias.size()];
   dispatch<float, double>(x.dtype(), [&]<class T>(T) {
     accumulate<T>(x, w, attributes.group, window, sums);
-    std::transform(sums.begin(), sums.end(), y.mutable_data<T>().begin(), [](double sum) { return static_cast<T>(sum); });
+    std::transform(sums.begin(), sums.end(), y.mutable_data<T>().begin(),
+                   [](double sum) { return static_cast<T>(sum); });
   });
   CYCLOID_ASSIGN(Tensor result, narrowed(std::move(y), x_input->dtype()));
   return outputs(std::move(result));
@@ -184,7 +191,13 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kConvTranspose = {.domain = "", .name = "ConvTranspose", .since = 11, .min_inputs = 2, .max_inputs = 3,
-                           .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kConvTranspose = {.domain = "",
+                           .name = "ConvTranspose",
+                           .since = 11,
+                           .min_inputs = 2,
+                           .max_inputs = 3,
+                           .infer = infer,
+                           .evaluate = evaluate,
+                           .cost = cost};
 
 }  // namespace cycloid

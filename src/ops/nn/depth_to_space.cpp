@@ -23,7 +23,8 @@ struct BlockAttributes {
 };
 
 Result<Dim> divided(const Dim& size, std::int64_t divisor, std::string_view what) {
-  if (size.is_known() && size.value() % divisor != 0) return invalid_argument("{} of {} cannot be divided by {}", what, size.value(), divisor);
+  if (size.is_known() && size.value() % divisor != 0)
+    return invalid_argument("{} of {} cannot be divided by {}", what, size.value(), divisor);
   return Dim::floor_div(size, divisor);
 }
 
@@ -62,20 +63,32 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     const std::int64_t h = x->dim(2);
     const std::int64_t w = x->dim(3);
     const Tensor split = x->reshaped(a.column_row_depth ? Dims{n, c, b, b, h, w} : Dims{n, b, b, c, h, w});
-    CYCLOID_ASSIGN(const Tensor y, a.column_row_depth ? transposed(split, {0, 1, 4, 2, 5, 3}) : transposed(split, {0, 3, 4, 1, 5, 2}));
+    CYCLOID_ASSIGN(const Tensor y,
+                   a.column_row_depth ? transposed(split, {0, 1, 4, 2, 5, 3}) : transposed(split, {0, 3, 4, 1, 5, 2}));
     return outputs(y.reshaped(dims));
   }
   const std::int64_t c = x->dim(1);
   const Tensor split = x->reshaped({n, c, dims[2], b, dims[3], b});
-  CYCLOID_ASSIGN(const Tensor y, a.column_row_depth ? transposed(split, {0, 1, 3, 5, 2, 4}) : transposed(split, {0, 3, 5, 1, 2, 4}));
+  CYCLOID_ASSIGN(const Tensor y,
+                 a.column_row_depth ? transposed(split, {0, 1, 3, 5, 2, 4}) : transposed(split, {0, 3, 5, 1, 2, 4}));
   return outputs(y.reshaped(dims));
 }
 
 }  // namespace
 
-const Op kDepthToSpace = {.domain = "", .name = "DepthToSpace", .since = 11, .min_inputs = 1, .max_inputs = 1,
-                          .infer = infer<true>, .evaluate = evaluate<true>};
-const Op kSpaceToDepth = {.domain = "", .name = "SpaceToDepth", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                          .infer = infer<false>, .evaluate = evaluate<false>};
+const Op kDepthToSpace = {.domain = "",
+                          .name = "DepthToSpace",
+                          .since = 11,
+                          .min_inputs = 1,
+                          .max_inputs = 1,
+                          .infer = infer<true>,
+                          .evaluate = evaluate<true>};
+const Op kSpaceToDepth = {.domain = "",
+                          .name = "SpaceToDepth",
+                          .since = 1,
+                          .min_inputs = 1,
+                          .max_inputs = 1,
+                          .infer = infer<false>,
+                          .evaluate = evaluate<false>};
 
 }  // namespace cycloid

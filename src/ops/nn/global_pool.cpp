@@ -14,7 +14,8 @@ namespace {
 Status infer(InferContext& context) {
   CYCLOID_ASSIGN(ValueType x, input_type(context, 0, kFloats));
   if (x.shape) {
-    if (x.shape->size() < 2) return invalid_argument("X must have rank 2 or more, but its shape is {}", to_string(*x.shape));
+    if (x.shape->size() < 2)
+      return invalid_argument("X must have rank 2 or more, but its shape is {}", to_string(*x.shape));
     for (std::size_t i = 2; i < x.shape->size(); ++i) (*x.shape)[i] = 1;
   }
   context.set_output(0, std::move(x));
@@ -25,7 +26,8 @@ Status infer(InferContext& context) {
 template <class Reduce>
 Result<std::vector<Datum>> evaluate_with(EvalContext& context, const Reduce& reduce) {
   CYCLOID_ASSIGN(const Tensor* input, tensor_input(context, 0, kFloats));
-  if (input->rank() < 2) return invalid_argument("X must have rank 2 or more, but its shape is {}", to_string(input->dims()));
+  if (input->rank() < 2)
+    return invalid_argument("X must have rank 2 or more, but its shape is {}", to_string(input->dims()));
   CYCLOID_ASSIGN(const Tensor x, widened(*input));
   Dims dims(x.rank(), 1);
   dims[0] = x.dim(0);
@@ -81,11 +83,28 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kGlobalAveragePool = {.domain = "", .name = "GlobalAveragePool", .since = 1, .min_inputs = 1, .max_inputs = 1,
-                               .infer = infer, .evaluate = evaluate_average, .cost = cost};
-const Op kGlobalMaxPool = {.domain = "", .name = "GlobalMaxPool", .since = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer,
+const Op kGlobalAveragePool = {.domain = "",
+                               .name = "GlobalAveragePool",
+                               .since = 1,
+                               .min_inputs = 1,
+                               .max_inputs = 1,
+                               .infer = infer,
+                               .evaluate = evaluate_average,
+                               .cost = cost};
+const Op kGlobalMaxPool = {.domain = "",
+                           .name = "GlobalMaxPool",
+                           .since = 1,
+                           .min_inputs = 1,
+                           .max_inputs = 1,
+                           .infer = infer,
                            .evaluate = evaluate_max};
-const Op kGlobalLpPool = {.domain = "", .name = "GlobalLpPool", .since = 2, .min_inputs = 1, .max_inputs = 1, .infer = infer,
-                          .evaluate = evaluate_lp, .cost = cost};
+const Op kGlobalLpPool = {.domain = "",
+                          .name = "GlobalLpPool",
+                          .since = 2,
+                          .min_inputs = 1,
+                          .max_inputs = 1,
+                          .infer = infer,
+                          .evaluate = evaluate_lp,
+                          .cost = cost};
 
 }  // namespace cycloid

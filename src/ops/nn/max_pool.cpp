@@ -51,7 +51,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
       const T* from = x.data<T>().data();
       T* to = y.mutable_data<T>().data();
       for_each_window(x.dims(), window, [&](std::int64_t out, std::int64_t first, const auto& offsets, std::int64_t) {
-        T best = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+        T best = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                      : std::numeric_limits<T>::lowest();
         std::int64_t where = -1;
         for (const std::int64_t offset : offsets) {
           const T value = from[first + offset];
@@ -61,7 +62,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
           if (is_nan(value)) break;  // a NaN is the result, as in PyTorch
         }
         to[out] = best;
-        if (indices_to != nullptr) indices_to[out] = where < 0 ? -1 : flat_index(x.dims(), first, where, attributes.column_major);
+        if (indices_to != nullptr)
+          indices_to[out] = where < 0 ? -1 : flat_index(x.dims(), first, where, attributes.column_major);
       });
     });
   }
@@ -73,7 +75,13 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kMaxPool = {.domain = "", .name = "MaxPool", .since = 8, .min_inputs = 1, .max_inputs = 1, .max_outputs = 2,
-                     .infer = infer, .evaluate = evaluate};
+const Op kMaxPool = {.domain = "",
+                     .name = "MaxPool",
+                     .since = 8,
+                     .min_inputs = 1,
+                     .max_inputs = 1,
+                     .max_outputs = 2,
+                     .infer = infer,
+                     .evaluate = evaluate};
 
 }  // namespace cycloid

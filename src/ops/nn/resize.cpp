@@ -29,11 +29,13 @@ Result<ResizeAttributes> ResizeAttributes::parse(const Node& node) {
   ResizeAttributes a;
   CYCLOID_ASSIGN(a.mode, choice(node, "mode", {"nearest", "linear", "cubic"}, a.mode));
   CYCLOID_ASSIGN(a.transform, choice(node, "coordinate_transformation_mode",
-                                     {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric",
-                                      "tf_crop_and_resize"},
+                                     {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                      "asymmetric", "tf_crop_and_resize"},
                                      a.transform));
-  CYCLOID_ASSIGN(a.nearest, choice(node, "nearest_mode", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}, a.nearest));
-  CYCLOID_ASSIGN(a.policy, choice(node, "keep_aspect_ratio_policy", {"stretch", "not_larger", "not_smaller"}, a.policy));
+  CYCLOID_ASSIGN(a.nearest,
+                 choice(node, "nearest_mode", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}, a.nearest));
+  CYCLOID_ASSIGN(a.policy,
+                 choice(node, "keep_aspect_ratio_policy", {"stretch", "not_larger", "not_smaller"}, a.policy));
   CYCLOID_ASSIGN(const std::int64_t antialias, get_int(node, "antialias", 0));
   CYCLOID_ASSIGN(const std::int64_t exclude, get_int(node, "exclude_outside", 0));
   CYCLOID_ASSIGN(const float cubic, get_float(node, "cubic_coeff_a", -0.75F));
@@ -138,10 +140,12 @@ std::vector<ResizeTaps> resize_taps(const ResizeAttributes& a, const ResizeAxis&
   std::vector<ResizeTaps> all;
   for (std::int64_t i = 0; i < axis.output; ++i) {
     const double x = source_of(a, axis, i);
-    const bool outside = a.transform == CoordinateTransform::kTfCropAndResize && (x < 0 || x > static_cast<double>(axis.input - 1));
+    const bool outside =
+        a.transform == CoordinateTransform::kTfCropAndResize && (x < 0 || x > static_cast<double>(axis.input - 1));
     // A scale near 0 may put x anywhere; beyond both ends all positions are alike.
     const double reach = static_cast<double>(axis.input) + 4;
-    all.push_back(outside ? ResizeTaps{} : taps_at(a, axis, std::clamp(x, -reach, static_cast<double>(axis.input) + reach)));
+    all.push_back(outside ? ResizeTaps{}
+                          : taps_at(a, axis, std::clamp(x, -reach, static_cast<double>(axis.input) + reach)));
   }
   return all;
 }
@@ -174,10 +178,12 @@ Result<std::vector<ResizeAxis>> plan_axes(const ResizeAttributes& a, const Dims&
   double common = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     ResizeAxis& axis = plan[static_cast<std::size_t>(axes[i])];
-    if (sizes[i] < 0 || (axis.input == 0 && sizes[i] != 0)) return invalid_argument("a size of {} cannot become {}", axis.input, sizes[i]);
+    if (sizes[i] < 0 || (axis.input == 0 && sizes[i] != 0))
+      return invalid_argument("a size of {} cannot become {}", axis.input, sizes[i]);
     axis.output = sizes[i];
     axis.scale = axis.input == 0 ? 1 : static_cast<double>(sizes[i]) / static_cast<double>(axis.input);
-    if (i == 0 || (a.policy == AspectPolicy::kNotLarger ? axis.scale < common : axis.scale > common)) common = axis.scale;
+    if (i == 0 || (a.policy == AspectPolicy::kNotLarger ? axis.scale < common : axis.scale > common))
+      common = axis.scale;
   }
   if (sizes.empty() || a.policy == AspectPolicy::kStretch) return plan;
   for (const std::int64_t at : axes) {
@@ -249,7 +255,8 @@ Result<Tensor> resize_nearest(const Tensor& x, const Dims& dims, const std::vect
   std::int64_t to = 0;
   for_each_index(dims, [&](const Dims& index) {
     std::int64_t from = 0;
-    for (std::size_t i = 0; i < index.size(); ++i) from += taps[i][static_cast<std::size_t>(index[i])].from[0] * strides[i];
+    for (std::size_t i = 0; i < index.size(); ++i)
+      from += taps[i][static_cast<std::size_t>(index[i])].from[0] * strides[i];
     copier.copy(to++, from);
   });
   return y;
@@ -302,7 +309,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   std::vector<std::vector<ResizeTaps>> taps;
   bool extrapolates = false;
   for (const ResizeAxis& axis : plan) {
-    if (axis.input == 0 && axis.output > 0) return invalid_argument("an axis without elements cannot be resized to {}", axis.output);
+    if (axis.input == 0 && axis.output > 0)
+      return invalid_argument("an axis without elements cannot be resized to {}", axis.output);
     taps.push_back(resize_taps(a, axis));
     for (const ResizeTaps& tap : taps.back()) extrapolates = extrapolates || tap.from.empty();
   }
@@ -313,9 +321,11 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(std::vector<double> values, doubles(*x));
   Dims sizes_now = x->dims();
   for (std::size_t i = 0; i < plan.size(); ++i) {
-    const bool same = plan[i].input == plan[i].output && plan[i].scale == 1 && a.transform != CoordinateTransform::kTfCropAndResize;
+    const bool same =
+        plan[i].input == plan[i].output && plan[i].scale == 1 && a.transform != CoordinateTransform::kTfCropAndResize;
     if (same) continue;
-    values = resize_axis(values, product(sizes_now, 0, i), sizes_now[i], product(sizes_now, i + 1, sizes_now.size()), taps[i]);
+    values = resize_axis(values, product(sizes_now, 0, i), sizes_now[i], product(sizes_now, i + 1, sizes_now.size()),
+                         taps[i]);
     sizes_now[i] = plan[i].output;
   }
   if (extrapolates) {
@@ -341,7 +351,13 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kResize = {.domain = "", .name = "Resize", .since = 13, .min_inputs = 1, .max_inputs = 4, .infer = infer,
-                    .evaluate = evaluate, .cost = cost};
+const Op kResize = {.domain = "",
+                    .name = "Resize",
+                    .since = 13,
+                    .min_inputs = 1,
+                    .max_inputs = 4,
+                    .infer = infer,
+                    .evaluate = evaluate,
+                    .cost = cost};
 
 }  // namespace cycloid

@@ -9,7 +9,14 @@
 namespace cycloid {
 
 enum class ResizeMode { kNearest, kLinear, kCubic };
-enum class CoordinateTransform { kHalfPixel, kHalfPixelSymmetric, kPytorchHalfPixel, kAlignCorners, kAsymmetric, kTfCropAndResize };
+enum class CoordinateTransform {
+  kHalfPixel,
+  kHalfPixelSymmetric,
+  kPytorchHalfPixel,
+  kAlignCorners,
+  kAsymmetric,
+  kTfCropAndResize
+};
 enum class NearestMode { kRoundPreferFloor, kRoundPreferCeil, kFloor, kCeil };
 enum class AspectPolicy { kStretch, kNotLarger, kNotSmaller };
 

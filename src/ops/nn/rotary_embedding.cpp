@@ -21,7 +21,8 @@ struct RotaryAttributes {
     CYCLOID_ASSIGN(a.rotated, get_int(node, "rotary_embedding_dim", 0));
     CYCLOID_ASSIGN(const std::int64_t interleaved, get_int(node, "interleaved", 0));
     a.interleaved = interleaved != 0;
-    if (a.heads < 0 || a.rotated < 0 || a.rotated % 2 != 0) return invalid_model("{} heads with {} rotated elements", a.heads, a.rotated);
+    if (a.heads < 0 || a.rotated < 0 || a.rotated % 2 != 0)
+      return invalid_model("{} heads with {} rotated elements", a.heads, a.rotated);
     return a;
   }
 };
@@ -32,7 +33,8 @@ Status infer(InferContext& context) {
   CYCLOID_TRY(input_type(context, 1, kTypes));
   CYCLOID_TRY(input_type(context, 2, kTypes));
   CYCLOID_TRY(optional_input_type(context, 3, kInt64Type));
-  if (x.shape && x.shape->size() != 3 && x.shape->size() != 4) return invalid_argument("X must have rank 3 or 4, but its shape is {}", to_string(*x.shape));
+  if (x.shape && x.shape->size() != 3 && x.shape->size() != 4)
+    return invalid_argument("X must have rank 3 or 4, but its shape is {}", to_string(*x.shape));
   if (x.shape && x.shape->size() == 3 && a.heads == 0) return invalid_model("an input of rank 3 needs num_heads");
   context.set_output(0, std::move(x));
   return {};
@@ -45,8 +47,10 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* sin_tensor, tensor_input(context, 2, kTypes));
   CYCLOID_ASSIGN(const Tensor* positions, optional_tensor_input(context, 3, kInt64Type));
   const bool packed = x->rank() == 3;
-  if (!packed && x->rank() != 4) return invalid_argument("X must have rank 3 or 4, but its shape is {}", to_string(x->dims()));
-  if (packed && (a.heads == 0 || x->dim(2) % a.heads != 0)) return invalid_argument("X {} cannot be split into {} heads", to_string(x->dims()), a.heads);
+  if (!packed && x->rank() != 4)
+    return invalid_argument("X must have rank 3 or 4, but its shape is {}", to_string(x->dims()));
+  if (packed && (a.heads == 0 || x->dim(2) % a.heads != 0))
+    return invalid_argument("X {} cannot be split into {} heads", to_string(x->dims()), a.heads);
   const std::int64_t batch = x->dim(0);
   const std::int64_t heads = packed ? a.heads : x->dim(1);
   const std::int64_t length = packed ? x->dim(1) : x->dim(2);
@@ -58,14 +62,17 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_TRY(check_rank(*cos_tensor, cache_rank, "cos_cache"));
   if (cos_tensor->dims() != sin_tensor->dims() || cos_tensor->dims().back() != half ||
       (positions == nullptr && (cos_tensor->dim(0) != batch || cos_tensor->dim(1) != length))) {
-    return invalid_argument("the caches {} and {} do not fit X {}", to_string(cos_tensor->dims()), to_string(sin_tensor->dims()), to_string(x->dims()));
+    return invalid_argument("the caches {} and {} do not fit X {}", to_string(cos_tensor->dims()),
+                            to_string(sin_tensor->dims()), to_string(x->dims()));
   }
   std::vector<std::int64_t> rows;  // of the caches, by batch and position
   if (positions != nullptr) {
-    if (positions->dims() != Dims{batch, length}) return invalid_argument("position_ids must have shape [{}, {}]", batch, length);
+    if (positions->dims() != Dims{batch, length})
+      return invalid_argument("position_ids must have shape [{}, {}]", batch, length);
     rows = to_int64s(*positions);
     for (const std::int64_t row : rows) {
-      if (row < 0 || row >= cos_tensor->dim(0)) return invalid_argument("position {} is outside a cache of {}", row, cos_tensor->dim(0));
+      if (row < 0 || row >= cos_tensor->dim(0))
+        return invalid_argument("position {} is outside a cache of {}", row, cos_tensor->dim(0));
     }
   }
   CYCLOID_ASSIGN(std::vector<double> values, doubles(*x));
@@ -94,7 +101,13 @@ Result<Cost> cost(const Graph& graph, const Node& node) { return cost_per_output
 
 }  // namespace
 
-const Op kRotaryEmbedding = {.domain = "", .name = "RotaryEmbedding", .since = 23, .min_inputs = 3, .max_inputs = 4,
-                             .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kRotaryEmbedding = {.domain = "",
+                             .name = "RotaryEmbedding",
+                             .since = 23,
+                             .min_inputs = 3,
+                             .max_inputs = 4,
+                             .infer = infer,
+                             .evaluate = evaluate,
+                             .cost = cost};
 
 }  // namespace cycloid

@@ -22,7 +22,8 @@ Result<AutoPad> parse_auto_pad(const Node& node) {
 
 Status check_sizes(const Dims& sizes, std::int64_t least, std::string_view what) {
   for (const std::int64_t size : sizes) {
-    if (size < least || size > kLargest) return invalid_model("{} must be from {} to {}, but has {}", what, least, kLargest, size);
+    if (size < least || size > kLargest)
+      return invalid_model("{} must be from {} to {}, but has {}", what, least, kLargest, size);
   }
   return {};
 }
@@ -40,14 +41,16 @@ Result<WindowAttributes> WindowAttributes::parse(const Node& node) {
   CYCLOID_TRY(check_sizes(attributes.strides, 1, "strides"));
   CYCLOID_TRY(check_sizes(attributes.dilations, 1, "dilations"));
   CYCLOID_TRY(check_sizes(attributes.pads, 0, "pads"));
-  if (attributes.pads.size() % 2 != 0) return invalid_model("pads must have two sizes an axis, but has {}", attributes.pads.size());
+  if (attributes.pads.size() % 2 != 0)
+    return invalid_model("pads must have two sizes an axis, but has {}", attributes.pads.size());
   return attributes;
 }
 
 Status WindowAttributes::check_rank(std::size_t spatial_rank) const {
   const auto check = [&](const Dims& list, std::size_t count, const char* what) -> Status {
     if (list.empty() || list.size() == count) return {};
-    return invalid_model("{} has {} sizes, but {} are needed for {} spatial axes", what, list.size(), count, spatial_rank);
+    return invalid_model("{} has {} sizes, but {} are needed for {} spatial axes", what, list.size(), count,
+                         spatial_rank);
   };
   CYCLOID_TRY(check(kernel_shape, spatial_rank, "kernel_shape"));
   CYCLOID_TRY(check(strides, spatial_rank, "strides"));
@@ -73,8 +76,8 @@ Result<Shape> WindowAttributes::output_shape(const Shape& input, const Dims& ker
     const Dim end = padded ? pad_end(i) : 0;
     const Dim span = input[i] + begin + end - ((Dim(kernel[i]) - 1) * dilation(i) + 1);
     if (span.is_known() && span.value() < 0) {
-      return invalid_argument("a kernel of {} (dilation {}) is larger than the padded input: size {}, pads {} and {}", kernel[i],
-                              dilation(i), input[i].to_string(), begin.to_string(), end.to_string());
+      return invalid_argument("a kernel of {} (dilation {}) is larger than the padded input: size {}, pads {} and {}",
+                              kernel[i], dilation(i), input[i].to_string(), begin.to_string(), end.to_string());
     }
     if (!ceil_mode) {
       output.push_back(Dim::floor_div(span, s) + 1);

@@ -26,7 +26,8 @@ Result<Layout> layout_of(const Tensor& x) {
   return layout;
 }
 
-Result<std::vector<double>> channel_values(const EvalContext& context, std::size_t i, std::int64_t channels, std::string_view name) {
+Result<std::vector<double>> channel_values(const EvalContext& context, std::size_t i, std::int64_t channels,
+                                           std::string_view name) {
   CYCLOID_ASSIGN(const Tensor* tensor, context.tensor(i));
   if (tensor->rank() != 1 || tensor->dim(0) != channels) {
     return invalid_argument("{} must have shape [{}], but has {}", name, channels, to_string(tensor->dims()));
@@ -68,7 +69,8 @@ std::vector<Moments> batch_moments(const Layout& layout, std::span<const double>
   for (std::int64_t c = 0; c < layout.channels; ++c) {
     channel.clear();
     for (std::int64_t n = 0; n < layout.batch; ++n) {
-      const auto from = x.subspan(static_cast<std::size_t>((n * layout.channels + c) * layout.each), static_cast<std::size_t>(layout.each));
+      const auto from = x.subspan(static_cast<std::size_t>((n * layout.channels + c) * layout.each),
+                                  static_cast<std::size_t>(layout.each));
       channel.insert(channel.end(), from.begin(), from.end());
     }
     moments.push_back(moments_of(channel));
@@ -95,8 +97,8 @@ Result<std::vector<Datum>> evaluate_batch(EvalContext& context) {
   }
   for (std::int64_t i = 0; i < layout.batch * layout.channels; ++i) {
     const auto c = static_cast<std::size_t>(i % layout.channels);
-    normalize(std::span(x).subspan(static_cast<std::size_t>(i * layout.each), static_cast<std::size_t>(layout.each)), moments[c], epsilon, scale[c],
-              bias[c]);
+    normalize(std::span(x).subspan(static_cast<std::size_t>(i * layout.each), static_cast<std::size_t>(layout.each)),
+              moments[c], epsilon, scale[c], bias[c]);
   }
   CYCLOID_ASSIGN(Tensor y, make_tensor<double>(context, input->dtype(), input->dims(), x));
   std::vector<Datum> outputs{std::move(y)};
@@ -107,11 +109,13 @@ Result<std::vector<Datum>> evaluate_batch(EvalContext& context) {
     }
   }
   if (context.output_count() > 1) {
-    CYCLOID_ASSIGN(Tensor running, make_tensor<double>(context, (*context.tensor(3))->dtype(), {layout.channels}, mean));
+    CYCLOID_ASSIGN(Tensor running,
+                   make_tensor<double>(context, (*context.tensor(3))->dtype(), {layout.channels}, mean));
     outputs.emplace_back(std::move(running));
   }
   if (context.output_count() > 2) {
-    CYCLOID_ASSIGN(Tensor running, make_tensor<double>(context, (*context.tensor(4))->dtype(), {layout.channels}, variance));
+    CYCLOID_ASSIGN(Tensor running,
+                   make_tensor<double>(context, (*context.tensor(4))->dtype(), {layout.channels}, variance));
     outputs.emplace_back(std::move(running));
   }
   return outputs;
@@ -126,10 +130,12 @@ Status infer_groups(InferContext& context) {
 // Each group of channels of each image is normalised by its own moments.
 Result<std::vector<Datum>> evaluate_grouped(EvalContext& context, std::int64_t groups) {
   CYCLOID_ASSIGN(const Tensor* input, context.tensor(0));
-  if (input->rank() < 2) return invalid_argument("X must have rank 2 or more, but has shape {}", to_string(input->dims()));
+  if (input->rank() < 2)
+    return invalid_argument("X must have rank 2 or more, but has shape {}", to_string(input->dims()));
   CYCLOID_ASSIGN(const Layout layout, layout_of(*input));
   if (groups == 0) groups = layout.channels;
-  if (groups < 1 || (layout.channels % groups) != 0) return invalid_argument("{} channels cannot be {} groups", layout.channels, groups);
+  if (groups < 1 || (layout.channels % groups) != 0)
+    return invalid_argument("{} channels cannot be {} groups", layout.channels, groups);
   CYCLOID_ASSIGN(const auto scale, channel_values(context, 1, layout.channels, "scale"));
   CYCLOID_ASSIGN(const auto bias, channel_values(context, 2, layout.channels, "bias"));
   CYCLOID_ASSIGN(const float epsilon, get_float(context.node(), "epsilon", 1e-5F));
@@ -137,7 +143,8 @@ Result<std::vector<Datum>> evaluate_grouped(EvalContext& context, std::int64_t g
   const std::int64_t per_group = layout.channels / std::max<std::int64_t>(groups, 1);
   const auto each = static_cast<std::size_t>(layout.each);
   for (std::int64_t first = 0; first < layout.batch * layout.channels; first += per_group) {
-    const auto group = std::span(x).subspan(static_cast<std::size_t>(first) * each, static_cast<std::size_t>(per_group) * each);
+    const auto group =
+        std::span(x).subspan(static_cast<std::size_t>(first) * each, static_cast<std::size_t>(per_group) * each);
     const Moments moments = moments_of(group);
     for (std::int64_t i = 0; i < per_group; ++i) {
       const auto c = static_cast<std::size_t>((first + i) % layout.channels);

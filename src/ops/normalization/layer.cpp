@@ -20,8 +20,8 @@ Result<std::size_t> first_axis(const Node& node, std::size_t rank) {
 // The type Mean and InvStdDev are given in.
 Result<DType> stash_type(const Node& node) {
   CYCLOID_ASSIGN(const std::int64_t dtype, get_int(node, "stash_type", 1));
-  if (dtype != static_cast<int>(DType::kFloat32) && dtype != static_cast<int>(DType::kFloat64) && dtype != static_cast<int>(DType::kFloat16) &&
-      dtype != static_cast<int>(DType::kBFloat16)) {
+  if (dtype != static_cast<int>(DType::kFloat32) && dtype != static_cast<int>(DType::kFloat64) &&
+      dtype != static_cast<int>(DType::kFloat16) && dtype != static_cast<int>(DType::kBFloat16)) {
     return invalid_model("stash_type {} is no floating-point type", dtype);
   }
   return static_cast<DType>(dtype);
@@ -54,7 +54,9 @@ Result<Tensor> scale_and_shift(EvalContext& context, const Tensor& x, std::vecto
     const Tensor* other = context.optional_tensor(i);
     if (other == nullptr) continue;
     CYCLOID_ASSIGN(const Dims dims, broadcast(x.dims(), other->dims()));
-    if (dims != x.dims()) return invalid_argument("input {} of shape {} does not broadcast to {}", i, to_string(other->dims()), to_string(x.dims()));
+    if (dims != x.dims())
+      return invalid_argument("input {} of shape {} does not broadcast to {}", i, to_string(other->dims()),
+                              to_string(x.dims()));
     const std::vector<double> values = load_all<double>(*other);
     std::vector<std::int64_t> offsets(rows.size());
     BroadcastWalk(other->dims(), x.dims()).next(offsets);

@@ -20,7 +20,8 @@ Status infer(InferContext& context) {
 
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* input, context.tensor(0));
-  if (input->rank() < 2) return invalid_argument("X must have rank 2 or more, but has shape {}", to_string(input->dims()));
+  if (input->rank() < 2)
+    return invalid_argument("X must have rank 2 or more, but has shape {}", to_string(input->dims()));
   CYCLOID_ASSIGN(const std::int64_t size, get_int(context.node(), "size", 0));
   CYCLOID_ASSIGN(const float alpha, get_float(context.node(), "alpha", 1e-4F));
   CYCLOID_ASSIGN(const float beta, get_float(context.node(), "beta", 0.75F));
@@ -57,8 +58,14 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
   return Cost{element_count_of(graph, node.outputs[0]) * (2 * size + 4), bytes_of(graph, node)};
 }
 
-constinit const Op kLrn{
-    .name = "LRN", .since = 13, .min_inputs = 1, .max_inputs = 1, .infer = infer, .evaluate = evaluate, .cost = cost, .dtypes = kFloats};
+constinit const Op kLrn{.name = "LRN",
+                        .since = 13,
+                        .min_inputs = 1,
+                        .max_inputs = 1,
+                        .infer = infer,
+                        .evaluate = evaluate,
+                        .cost = cost,
+                        .dtypes = kFloats};
 
 }  // namespace
 

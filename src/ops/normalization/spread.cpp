@@ -21,7 +21,8 @@ struct LpAttributes {
     LpAttributes attributes;
     CYCLOID_ASSIGN(attributes.axis, get_int(node, "axis", -1));
     CYCLOID_ASSIGN(attributes.p, get_int(node, "p", 2));
-    if (attributes.p != 1 && attributes.p != 2) return invalid_model("attribute 'p' is {}, but must be 1 or 2", attributes.p);
+    if (attributes.p != 1 && attributes.p != 2)
+      return invalid_model("attribute 'p' is {}, but must be 1 or 2", attributes.p);
     return attributes;
   }
 };
@@ -104,6 +105,8 @@ constinit const Op kMeanVarianceNormalization{.name = "MeanVarianceNormalization
 
 }  // namespace
 
-void add_spread_normalization_ops(OpList& list) { list.insert(list.end(), {&kLpNormalization, &kMeanVarianceNormalization}); }
+void add_spread_normalization_ops(OpList& list) {
+  list.insert(list.end(), {&kLpNormalization, &kMeanVarianceNormalization});
+}
 
 }  // namespace cycloid

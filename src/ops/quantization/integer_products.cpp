@@ -28,7 +28,9 @@ Result<std::vector<double>> spread(const Tensor* tensor, double fallback, bool r
   Dims from = tensor->dims();
   if (rows && from.size() == 1) from.push_back(1);
   CYCLOID_ASSIGN(const Dims together, broadcast(from, dims));
-  if (together != dims) return invalid_argument("a scale or zero point of shape {} does not fit {}", to_string(tensor->dims()), to_string(dims));
+  if (together != dims)
+    return invalid_argument("a scale or zero point of shape {} does not fit {}", to_string(tensor->dims()),
+                            to_string(dims));
   std::vector<std::int64_t> offsets(count);
   BroadcastWalk(from, dims).next(offsets);
   std::vector<double> result(count);
@@ -49,8 +51,8 @@ struct Product {
   std::vector<double> sums;  // exact: 2^53 holds sums of 2^37 products of bytes
 };
 
-Result<Product> multiply(const EvalContext& context, const Tensor& a, const std::vector<double>& a_values, const Tensor& b,
-                         const std::vector<double>& b_values) {
+Result<Product> multiply(const EvalContext& context, const Tensor& a, const std::vector<double>& a_values,
+                         const Tensor& b, const std::vector<double>& b_values) {
   CYCLOID_ASSIGN(const MatMulPlan plan, MatMulPlan::make(a.dims(), b.dims()));
   CYCLOID_TRY(context.allocate(DType::kFloat64, plan.dims));  // within the limit
   Product product{plan.dims, std::vector<double>(static_cast<std::size_t>(element_count(plan.dims).value_or(0)))};
@@ -140,11 +142,13 @@ Result<std::vector<double>> per_filter(const Tensor* tensor, double fallback, st
   if (tensor == nullptr) return std::vector<double>(count, fallback);
   std::vector<double> values = load_all<double>(*tensor);
   if (values.size() == 1) values.assign(count, values[0]);
-  if (values.size() != count) return invalid_argument("a scale or zero point has {} elements, but there are {} filters", values.size(), count);
+  if (values.size() != count)
+    return invalid_argument("a scale or zero point has {} elements, but there are {} filters", values.size(), count);
   return values;
 }
 
-Result<Product> convolve_quantized(const EvalContext& context, const Tensor& x, double x_zero, const Tensor& w, const Tensor* w_zero_point) {
+Result<Product> convolve_quantized(const EvalContext& context, const Tensor& x, double x_zero, const Tensor& w,
+                                   const Tensor* w_zero_point) {
   CYCLOID_ASSIGN(const ConvAttributes attributes, ConvAttributes::parse(context.node()));
   CYCLOID_ASSIGN(const Window window, attributes.resolve(x.dims(), w.dims()));
   if (window.kernel.size() > 3) return unsupported("a convolution over {} spatial axes", window.kernel.size());
@@ -160,7 +164,8 @@ Result<Product> convolve_quantized(const EvalContext& context, const Tensor& x, 
   const std::vector<double> from = load_all<double>(x);
   const std::int64_t positions = static_cast<std::int64_t>(product.sums.size()) / (dims[0] * dims[1]);
   convolve<double>(
-      x.dims(), w.dims(), attributes.group, window, [&](std::int64_t i) { return from[static_cast<std::size_t>(i)] - x_zero; },
+      x.dims(), w.dims(), attributes.group, window,
+      [&](std::int64_t i) { return from[static_cast<std::size_t>(i)] - x_zero; },
       [&](std::int64_t i) { return weights[static_cast<std::size_t>(i)]; },
       [&](std::int64_t n, std::int64_t m, std::int64_t at, double sum) {
         product.sums[static_cast<std::size_t>((n * dims[1] + m) * positions + at)] = sum;
@@ -191,7 +196,8 @@ Outputs evaluate_qlinear_conv(EvalContext& context) {
   const std::size_t positions = product.sums.size() / static_cast<std::size_t>(product.dims[0] * product.dims[1]);
   for (std::size_t i = 0; i < product.sums.size(); ++i) {
     const std::size_t m = i / positions % bias.size();
-    product.sums[i] = quantize(rescale(product.sums[i] + bias[m], x_scale, w_scales[m], y_scale), y_zero, y_zero_point->dtype());
+    product.sums[i] =
+        quantize(rescale(product.sums[i] + bias[m], x_scale, w_scales[m], y_scale), y_zero, y_zero_point->dtype());
   }
   return quantized_output(context, y_zero_point->dtype(), product.dims, product.sums);
 }
@@ -201,9 +207,11 @@ Outputs evaluate_qlinear_conv(EvalContext& context) {
 Status infer_to_float(InferContext& context) { return infer_product(context, 0, 1, DType::kFloat32); }
 
 // y = sums * a_scale * b_scale + bias.
-Outputs to_float_output(const EvalContext& context, Product product, double a_scale, const std::vector<double>& b_scales, const Tensor* bias) {
+Outputs to_float_output(const EvalContext& context, Product product, double a_scale,
+                        const std::vector<double>& b_scales, const Tensor* bias) {
   CYCLOID_ASSIGN(const auto biases, spread(bias, 0, false, product.dims));
-  for (std::size_t i = 0; i < product.sums.size(); ++i) product.sums[i] = product.sums[i] * a_scale * b_scales[i] + biases[i];
+  for (std::size_t i = 0; i < product.sums.size(); ++i)
+    product.sums[i] = product.sums[i] * a_scale * b_scales[i] + biases[i];
   return quantized_output(context, DType::kFloat32, product.dims, product.sums);
 }
 
@@ -217,7 +225,8 @@ Outputs evaluate_dynamic_matmul(EvalContext& context) {
   CYCLOID_ASSIGN(const auto b_values, centred(*b, context.optional_tensor(3), false));
   CYCLOID_ASSIGN(Product product, multiply(context, *a, quantization.values, *b, b_values));
   CYCLOID_ASSIGN(const auto b_scales, spread(b_scale, 1, false, product.dims));
-  return to_float_output(context, std::move(product), static_cast<double>(quantization.scale), b_scales, context.optional_tensor(4));
+  return to_float_output(context, std::move(product), static_cast<double>(quantization.scale), b_scales,
+                         context.optional_tensor(4));
 }
 
 // A, B, a_scale, b_scale, a_zero_point, b_zero_point, bias.

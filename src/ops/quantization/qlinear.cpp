@@ -95,7 +95,8 @@ Status infer_pool(InferContext& context) {
   CYCLOID_TRY(check_rank(context, 0, 2, SIZE_MAX));
   CYCLOID_ASSIGN(const bool last, channels_last(context.node()));
   const Shape* shape = shape_of(context, 0);
-  context.set_output(0, tensor_type(dtype_of(context, 0), shape != nullptr ? std::optional(pooled(*shape, last)) : std::nullopt));
+  context.set_output(
+      0, tensor_type(dtype_of(context, 0), shape != nullptr ? std::optional(pooled(*shape, last)) : std::nullopt));
   return {};
 }
 
@@ -124,7 +125,8 @@ Outputs evaluate_pool(EvalContext& context) {
 
 // --- y_scale, y_zero_point, then X, x_scale, x_zero_point of each tensor.
 Status infer_concat(InferContext& context) {
-  if (context.input_count() % 3 != 2) return invalid_model("it takes 2 inputs and 3 for each tensor, but has {}", context.input_count());
+  if (context.input_count() % 3 != 2)
+    return invalid_model("it takes 2 inputs and 3 for each tensor, but has {}", context.input_count());
   const Shape* first = shape_of(context, 2);
   std::optional<Shape> shape;
   if (first != nullptr) shape = *first;
@@ -180,8 +182,8 @@ Outputs evaluate_concat(EvalContext& context) {
   return std::vector<Datum>{std::move(y)};
 }
 
-constexpr Op microsoft(std::string_view name, std::size_t min_inputs, std::size_t max_inputs, Status (*infer)(InferContext&),
-                       Outputs (*evaluate)(EvalContext&), DTypeSet dtypes = kBytes) {
+constexpr Op microsoft(std::string_view name, std::size_t min_inputs, std::size_t max_inputs,
+                       Status (*infer)(InferContext&), Outputs (*evaluate)(EvalContext&), DTypeSet dtypes = kBytes) {
   return {
       .domain = "com.microsoft",
       .name = name,

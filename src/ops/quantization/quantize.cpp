@@ -30,9 +30,11 @@ Status check_scale(const InferContext& context, const QuantizeAttributes& attrib
 }
 
 Result<DType> quantized_dtype(const QuantizeAttributes& attributes, DType zero_point) {
-  if (zero_point == DType::kUndefined) return attributes.output_dtype == DType::kUndefined ? DType::kUInt8 : attributes.output_dtype;
+  if (zero_point == DType::kUndefined)
+    return attributes.output_dtype == DType::kUndefined ? DType::kUInt8 : attributes.output_dtype;
   if (attributes.output_dtype != DType::kUndefined && attributes.output_dtype != zero_point) {
-    return invalid_model("output_dtype is {}, but the zero point is {}", to_string(attributes.output_dtype), to_string(zero_point));
+    return invalid_model("output_dtype is {}, but the zero point is {}", to_string(attributes.output_dtype),
+                         to_string(zero_point));
   }
   return zero_point;
 }
@@ -45,7 +47,8 @@ Status infer_quantize(InferContext& context) {
   DType dtype = DType::kUndefined;  // that of a zero point whose type is not known
   if (!has_input(context, 2) || dtype_of(context, 2) != DType::kUndefined) {
     CYCLOID_ASSIGN(dtype, quantized_dtype(attributes, dtype_of(context, 2)));
-    if (!kQuantized.contains(dtype)) return invalid_model("it quantises to {}, not to {}", to_string(kQuantized), to_string(dtype));
+    if (!kQuantized.contains(dtype))
+      return invalid_model("it quantises to {}, not to {}", to_string(kQuantized), to_string(dtype));
   }
   const Shape* shape = shape_of(context, 0);
   context.set_output(0, tensor_type(dtype, shape != nullptr ? std::optional(*shape) : std::nullopt));
@@ -57,8 +60,10 @@ Outputs evaluate_quantize(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* scale, context.tensor(1));
   CYCLOID_ASSIGN(const QuantizeAttributes attributes, QuantizeAttributes::parse(context.node()));
   const Tensor* zero_point = context.optional_tensor(2);
-  CYCLOID_ASSIGN(const DType dtype, quantized_dtype(attributes, zero_point != nullptr ? zero_point->dtype() : DType::kUndefined));
-  CYCLOID_ASSIGN(const ScaleIndex index, ScaleIndex::make(x->dims(), scale->dims(), attributes.axis, attributes.block_size));
+  CYCLOID_ASSIGN(const DType dtype,
+                 quantized_dtype(attributes, zero_point != nullptr ? zero_point->dtype() : DType::kUndefined));
+  CYCLOID_ASSIGN(const ScaleIndex index,
+                 ScaleIndex::make(x->dims(), scale->dims(), attributes.axis, attributes.block_size));
   const std::vector<double> scales = load_all<double>(*scale);
   CYCLOID_ASSIGN(const std::vector<double> zeros, zero_points(context, 2, scales.size()));
   // The quotient has the precision that the node asks for, that of the scale, or where a scale is a bare power of two that
@@ -93,7 +98,8 @@ Outputs evaluate_dequantize(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* x, context.tensor(0));
   CYCLOID_ASSIGN(const Tensor* scale, context.tensor(1));
   CYCLOID_ASSIGN(const QuantizeAttributes attributes, QuantizeAttributes::parse(context.node()));
-  CYCLOID_ASSIGN(const ScaleIndex index, ScaleIndex::make(x->dims(), scale->dims(), attributes.axis, attributes.block_size));
+  CYCLOID_ASSIGN(const ScaleIndex index,
+                 ScaleIndex::make(x->dims(), scale->dims(), attributes.axis, attributes.block_size));
   const std::vector<double> scales = load_all<double>(*scale);
   CYCLOID_ASSIGN(const std::vector<double> zeros, zero_points(context, 2, scales.size()));
   std::vector<double> values = load_all<double>(*x);

@@ -12,7 +12,8 @@ namespace cycloid {
 Result<ScaleIndex> ScaleIndex::make(const Dims& tensor, const Dims& scale, std::int64_t axis, std::int64_t block_size) {
   ScaleIndex index;
   const auto misfit = [&] {
-    return invalid_argument("a scale of shape {} does not fit a tensor of shape {} along axis {}", to_string(scale), to_string(tensor), axis);
+    return invalid_argument("a scale of shape {} does not fit a tensor of shape {} along axis {}", to_string(scale),
+                            to_string(tensor), axis);
   };
   if (element_count(scale) == 1 && block_size == 0) return index;
   if (tensor.empty()) return misfit();
@@ -70,7 +71,8 @@ Result<double> scalar_input(const EvalContext& context, std::size_t i, double fa
   return load_scalar<double>(*tensor, fmt::format("input {}", i));
 }
 
-Result<std::vector<Datum>> quantized_output(const EvalContext& context, DType dtype, Dims dims, const std::vector<double>& values) {
+Result<std::vector<Datum>> quantized_output(const EvalContext& context, DType dtype, Dims dims,
+                                            const std::vector<double>& values) {
   CYCLOID_ASSIGN(Tensor y, make_tensor<double>(context, dtype, std::move(dims), values));
   return std::vector<Datum>{std::move(y)};
 }

@@ -9,10 +9,10 @@
 namespace cycloid {
 
 // Types that quantised elements have.
-inline constexpr DTypeSet kQuantized{DType::kInt8,         DType::kUInt8,          DType::kInt16,        DType::kUInt16,
-                                     DType::kInt4,         DType::kUInt4,          DType::kInt2,         DType::kUInt2,
-                                     DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ, DType::kFloat8E5M2,   DType::kFloat8E5M2FNUZ,
-                                     DType::kFloat4E2M1};
+inline constexpr DTypeSet kQuantized{
+    DType::kInt8,       DType::kUInt8,          DType::kInt16,     DType::kUInt16,       DType::kInt4,
+    DType::kUInt4,      DType::kInt2,           DType::kUInt2,     DType::kFloat8E4M3FN, DType::kFloat8E4M3FNUZ,
+    DType::kFloat8E5M2, DType::kFloat8E5M2FNUZ, DType::kFloat4E2M1};
 inline constexpr DTypeSet kBytes{DType::kInt8, DType::kUInt8};
 
 // For each element of a tensor, the index of its scale and zero point: one for all (a scalar), one for each index of an
@@ -50,6 +50,7 @@ Result<std::vector<double>> zero_points(const EvalContext& context, std::size_t 
 Result<double> scalar_input(const EvalContext& context, std::size_t i, double fallback);
 
 // Writes quantised values, which must be in the dtype's range.
-Result<std::vector<Datum>> quantized_output(const EvalContext& context, DType dtype, Dims dims, const std::vector<double>& values);
+Result<std::vector<Datum>> quantized_output(const EvalContext& context, DType dtype, Dims dims,
+                                            const std::vector<double>& values);
 
 }  // namespace cycloid

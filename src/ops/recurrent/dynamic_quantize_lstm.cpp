@@ -17,7 +17,9 @@ namespace {
 constexpr DTypeSet kWeights{DType::kInt8, DType::kUInt8};
 constexpr DTypeSet kFloatOnly{DType::kFloat32};
 
-Result<RecurrentAttributes> parse(const Node& node) { return RecurrentAttributes::parse(node, {"Sigmoid", "Tanh", "Tanh"}); }
+Result<RecurrentAttributes> parse(const Node& node) {
+  return RecurrentAttributes::parse(node, {"Sigmoid", "Tanh", "Tanh"});
+}
 
 Status infer(InferContext& context) {
   CYCLOID_ASSIGN(RecurrentAttributes attributes, parse(context.node()));
@@ -47,16 +49,19 @@ void round_to_8_bits(const double* from, double* to, std::int64_t count) {
 }
 
 // Direction `d` of 8-bit weights (directions, rows, columns) as real numbers.
-Result<std::vector<double>> real_weights(const EvalContext& context, std::size_t weights_input, std::size_t scale_input, std::int64_t d,
-                                         const Dims& dims) {
+Result<std::vector<double>> real_weights(const EvalContext& context, std::size_t weights_input, std::size_t scale_input,
+                                         std::int64_t d, const Dims& dims) {
   CYCLOID_ASSIGN(const Tensor* weights, tensor_input(context, weights_input, kWeights));
   CYCLOID_ASSIGN(const Tensor* scale, tensor_input(context, scale_input, kFloatOnly));
   CYCLOID_ASSIGN(const Tensor* zero, tensor_input(context, scale_input + 1, kWeights));
-  if (weights->dims() != dims) return invalid_argument("weights must have shape {}, but have {}", to_string(dims), to_string(weights->dims()));
+  if (weights->dims() != dims)
+    return invalid_argument("weights must have shape {}, but have {}", to_string(dims), to_string(weights->dims()));
   const std::int64_t columns = dims[2];
   const bool per_column = scale->dims() == Dims{dims[0], columns};
-  if (!per_column && scale->dims() != Dims{dims[0]}) return invalid_argument("the scale of weights {} has shape {}", to_string(dims), to_string(scale->dims()));
-  if (zero->dims() != scale->dims() || zero->dtype() != weights->dtype()) return invalid_argument("scale and zero point of the weights do not fit");
+  if (!per_column && scale->dims() != Dims{dims[0]})
+    return invalid_argument("the scale of weights {} has shape {}", to_string(dims), to_string(scale->dims()));
+  if (zero->dims() != scale->dims() || zero->dtype() != weights->dtype())
+    return invalid_argument("scale and zero point of the weights do not fit");
   CYCLOID_ASSIGN(const auto values, doubles(*weights));
   CYCLOID_ASSIGN(const auto scales, doubles(*scale));
   CYCLOID_ASSIGN(const auto zeros, doubles(*zero));
@@ -88,15 +93,23 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 Result<Cost> cost(const Graph& graph, const Node& node) {
   const Shape* x = input_shape(graph, node, 0);
   const Shape* r = input_shape(graph, node, 2);
-  if (x == nullptr || r == nullptr || x->size() != 3 || r->size() != 3) return cost_with_flops(graph, node, Dim::unknown());
+  if (x == nullptr || r == nullptr || x->size() != 3 || r->size() != 3)
+    return cost_with_flops(graph, node, Dim::unknown());
   const Dim hidden = (*r)[1];
   return cost_with_flops(graph, node, (*x)[0] * (*x)[1] * (*r)[0] * hidden * 8 * ((*x)[2] + hidden));
 }
 
 }  // namespace
 
-const Op kDynamicQuantizeLSTM = {.domain = "com.microsoft", .name = "DynamicQuantizeLSTM", .since = 1, .min_inputs = 3,
-                                 .max_inputs = 12, .min_outputs = 0, .max_outputs = 3, .infer = infer, .evaluate = evaluate,
+const Op kDynamicQuantizeLSTM = {.domain = "com.microsoft",
+                                 .name = "DynamicQuantizeLSTM",
+                                 .since = 1,
+                                 .min_inputs = 3,
+                                 .max_inputs = 12,
+                                 .min_outputs = 0,
+                                 .max_outputs = 3,
+                                 .infer = infer,
+                                 .evaluate = evaluate,
                                  .cost = cost};
 
 }  // namespace cycloid

@@ -18,12 +18,12 @@ Status infer(InferContext& context) {
 //   h = g(X Wh^T + (r . H) Rh^T + Rbh + Wbh), or with linear_before_reset h = g(X Wh^T + r . (H Rh^T + Rbh) + Wbh);
 // H' = (1 - z) . h + z . H.
 RecurrentStep gru_step(const RecurrentAttributes& a, std::int64_t hidden) {
-  return [&a, hidden](const RecurrentWeights& weights, const RecurrentActivation* f, const double* input_part, double* h, double*,
-                      double* scratch) {
+  return [&a, hidden](const RecurrentWeights& weights, const RecurrentActivation* f, const double* input_part,
+                      double* h, double*, double* scratch) {
     const std::int64_t rows = 3 * hidden;
     const auto limited = [&a](double x) { return a.clip ? std::clamp(x, -double{*a.clip}, double{*a.clip}) : x; };
-    double* gates = scratch;           // z, r and the recurrent part of h
-    double* reset = scratch + rows;    // r . H
+    double* gates = scratch;         // z, r and the recurrent part of h
+    double* reset = scratch + rows;  // r . H
     for (std::int64_t j = 0; j < rows; ++j) gates[j] = weights.rb[static_cast<std::size_t>(j)];
     add_product(h, weights.r.data(), hidden, a.linear_before_reset ? rows : 2 * hidden, rows, gates);
     for (std::int64_t j = 0; j < 2 * hidden; ++j) gates[j] = f[0](limited(gates[j] + input_part[j]));
@@ -52,7 +52,15 @@ Result<Cost> cost(const Graph& graph, const Node& node) { return recurrent_cost(
 
 }  // namespace
 
-const Op kGRU = {.domain = "", .name = "GRU", .since = 14, .min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2,
-                 .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kGRU = {.domain = "",
+                 .name = "GRU",
+                 .since = 14,
+                 .min_inputs = 3,
+                 .max_inputs = 6,
+                 .min_outputs = 0,
+                 .max_outputs = 2,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .cost = cost};
 
 }  // namespace cycloid

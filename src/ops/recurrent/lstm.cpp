@@ -10,8 +10,8 @@ namespace cycloid {
 // o = f(X Wo^T + H Ro^T + Po . C' + b), H' = o . h(C').
 RecurrentStep lstm_step(const RecurrentAttributes& a, std::int64_t hidden,
                         const std::function<void(const double*, double*, std::int64_t)>& view) {
-  return [&a, hidden, view](const RecurrentWeights& weights, const RecurrentActivation* f, const double* input_part, double* h, double* c,
-                      double* gates) {
+  return [&a, hidden, view](const RecurrentWeights& weights, const RecurrentActivation* f, const double* input_part,
+                            double* h, double* c, double* gates) {
     const std::int64_t rows = 4 * hidden;
     const auto limited = [&a](double x) { return a.clip ? std::clamp(x, -double{*a.clip}, double{*a.clip}) : x; };
     const auto peephole = [&weights, hidden](std::int64_t gate, std::int64_t j) {
@@ -36,7 +36,9 @@ RecurrentStep lstm_step(const RecurrentAttributes& a, std::int64_t hidden,
 
 namespace {
 
-Result<RecurrentAttributes> parse(const Node& node) { return RecurrentAttributes::parse(node, {"Sigmoid", "Tanh", "Tanh"}); }
+Result<RecurrentAttributes> parse(const Node& node) {
+  return RecurrentAttributes::parse(node, {"Sigmoid", "Tanh", "Tanh"});
+}
 
 Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const RecurrentAttributes attributes, parse(context.node()));
@@ -54,7 +56,15 @@ Result<Cost> cost(const Graph& graph, const Node& node) { return recurrent_cost(
 
 }  // namespace
 
-const Op kLSTM = {.domain = "", .name = "LSTM", .since = 14, .min_inputs = 3, .max_inputs = 8, .min_outputs = 0, .max_outputs = 3,
-                  .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kLSTM = {.domain = "",
+                  .name = "LSTM",
+                  .since = 14,
+                  .min_inputs = 3,
+                  .max_inputs = 8,
+                  .min_outputs = 0,
+                  .max_outputs = 3,
+                  .infer = infer,
+                  .evaluate = evaluate,
+                  .cost = cost};
 
 }  // namespace cycloid

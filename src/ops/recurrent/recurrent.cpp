@@ -36,14 +36,16 @@ struct ActivationDefaults {
 
 // The defaults are those of the operators of the same name.
 constexpr ActivationDefaults kActivations[] = {
-    {"Sigmoid", false, 0, false, 0},   {"Tanh", false, 0, false, 0},      {"Relu", false, 0, false, 0},
-    {"Affine", true, 1, true, 0},      {"LeakyRelu", true, 0.01, false, 0}, {"ThresholdedRelu", true, 1, false, 0},
-    {"ScaledTanh", true, 1, true, 1},  {"HardSigmoid", true, 0.2, true, 0.5}, {"Elu", true, 1, false, 0},
-    {"Softsign", false, 0, false, 0},  {"Softplus", false, 0, false, 0},
+    {"Sigmoid", false, 0, false, 0},  {"Tanh", false, 0, false, 0},          {"Relu", false, 0, false, 0},
+    {"Affine", true, 1, true, 0},     {"LeakyRelu", true, 0.01, false, 0},   {"ThresholdedRelu", true, 1, false, 0},
+    {"ScaledTanh", true, 1, true, 1}, {"HardSigmoid", true, 0.2, true, 0.5}, {"Elu", true, 1, false, 0},
+    {"Softsign", false, 0, false, 0}, {"Softplus", false, 0, false, 0},
 };
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y)); });
+  return std::ranges::equal(a, b, [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+  });
 }
 
 Status parse_activations(const Node& node, const std::vector<std::string>& defaults, RecurrentAttributes& attributes) {
@@ -51,14 +53,16 @@ Status parse_activations(const Node& node, const std::vector<std::string>& defau
   CYCLOID_ASSIGN(const auto alphas, get_floats(node, "activation_alpha"));
   CYCLOID_ASSIGN(const auto betas, get_floats(node, "activation_beta"));
   if (names.empty()) {
-    for (std::int64_t i = 0; i < attributes.directions; ++i) names.insert(names.end(), defaults.begin(), defaults.end());
+    for (std::int64_t i = 0; i < attributes.directions; ++i)
+      names.insert(names.end(), defaults.begin(), defaults.end());
   }
   const std::size_t wanted = defaults.size() * static_cast<std::size_t>(attributes.directions);
   if (names.size() != wanted) return invalid_model("activations has {} names, but {} are needed", names.size(), wanted);
   std::size_t alpha = 0;
   std::size_t beta = 0;
   for (const std::string& name : names) {
-    const auto* const at = std::ranges::find_if(kActivations, [&](const auto& known) { return same_name(known.name, name); });
+    const auto* const at =
+        std::ranges::find_if(kActivations, [&](const auto& known) { return same_name(known.name, name); });
     if (at == std::end(kActivations)) return unsupported("the activation '{}'", name);
     RecurrentActivation activation{at->name, at->alpha, at->beta};
     if (at->takes_alpha && alpha < alphas.size()) activation.alpha = static_cast<double>(alphas[alpha++]);
@@ -114,23 +118,27 @@ Status infer_recurrent(InferContext& context, const RecurrentAttributes& a, std:
     for (const ValueType* weights : {&w, &r}) {
       if (!weights->shape) continue;
       CYCLOID_TRY(check_equal((*weights->shape)[0], a.directions, "directions of the weights and of the node"));
-      CYCLOID_TRY(check_equal((*weights->shape)[1], hidden * gates, "rows of the weights, and gates times hidden size"));
+      CYCLOID_TRY(
+          check_equal((*weights->shape)[1], hidden * gates, "rows of the weights, and gates times hidden size"));
     }
     if (r.shape) CYCLOID_TRY(check_equal((*r.shape)[2], hidden, "columns of R, and the hidden size"));
     if (w.shape && x.shape) CYCLOID_TRY(check_equal((*w.shape)[2], (*x.shape)[2], "columns of W, and the input size"));
   }
   const Dim steps = x.shape ? (*x.shape)[a.batch_first ? 1 : 0] : Dim::unknown();
   const Dim batch = x.shape ? (*x.shape)[a.batch_first ? 0 : 1] : Dim::unknown();
-  const Shape all = a.batch_first ? Shape{batch, steps, a.directions, hidden} : Shape{steps, a.directions, batch, hidden};
+  const Shape all =
+      a.batch_first ? Shape{batch, steps, a.directions, hidden} : Shape{steps, a.directions, batch, hidden};
   const Shape last = a.batch_first ? Shape{batch, a.directions, hidden} : Shape{a.directions, batch, hidden};
-  for (std::size_t i = 0; i < context.output_count(); ++i) context.set_output(i, ValueType::tensor(x.dtype, i == 0 ? all : last));
+  for (std::size_t i = 0; i < context.output_count(); ++i)
+    context.set_output(i, ValueType::tensor(x.dtype, i == 0 ? all : last));
   return {};
 }
 
 Result<Cost> recurrent_cost(const Graph& graph, const Node& node, std::int64_t gates) {
   const Shape* x = input_shape(graph, node, 0);
   const Shape* r = input_shape(graph, node, 2);
-  if (x == nullptr || r == nullptr || x->size() != 3 || r->size() != 3) return cost_with_flops(graph, node, Dim::unknown());
+  if (x == nullptr || r == nullptr || x->size() != 3 || r->size() != 3)
+    return cost_with_flops(graph, node, Dim::unknown());
   // hidden is what R is square in; its other axis has gates times as much.
   const Dim hidden = (*r)[2];
   const Dim multiply_adds = (*x)[0] * (*x)[1] * (*r)[0] * hidden * gates * ((*x)[2] + hidden);
@@ -149,7 +157,8 @@ Result<std::vector<double>> read_as(const Tensor* tensor, const Dims& dims, std:
 }
 
 // [rows, columns] of matrix `index` in a stack of them, transposed.
-std::vector<double> transposed_matrix(const std::vector<double>& all, std::int64_t index, std::int64_t rows, std::int64_t columns) {
+std::vector<double> transposed_matrix(const std::vector<double>& all, std::int64_t index, std::int64_t rows,
+                                      std::int64_t columns) {
   std::vector<double> matrix(static_cast<std::size_t>(rows * columns));
   const double* from = all.data() + index * rows * columns;
   for (std::int64_t i = 0; i < rows; ++i) {
@@ -190,15 +199,16 @@ Result<RecurrentInputs> RecurrentInputs::read(EvalContext& context, const Recurr
   return in;
 }
 
-Result<RecurrentInputs> RecurrentInputs::read_without_weights(EvalContext& context, const RecurrentAttributes& a, std::int64_t gates,
-                                                              std::int64_t hidden) {
+Result<RecurrentInputs> RecurrentInputs::read_without_weights(EvalContext& context, const RecurrentAttributes& a,
+                                                              std::int64_t gates, std::int64_t hidden) {
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, kFloats));
   CYCLOID_TRY(check_rank(*x, 3, "X"));
   RecurrentInputs in;
   in.dtype = x->dtype();
   in.sizes = {x->dim(a.batch_first ? 1 : 0), x->dim(a.batch_first ? 0 : 1), x->dim(2), hidden};
   const RecurrentSizes& s = in.sizes;
-  if (a.hidden_size > 0 && a.hidden_size != s.hidden) return invalid_argument("hidden_size is {}, but R has {}", a.hidden_size, s.hidden);
+  if (a.hidden_size > 0 && a.hidden_size != s.hidden)
+    return invalid_argument("hidden_size is {}, but R has {}", a.hidden_size, s.hidden);
   const auto rows = Dim(gates) * s.hidden;
   if (!rows.is_known() || !(rows * 2).is_known()) return invalid_argument("a hidden size of {}", s.hidden);
   CYCLOID_ASSIGN(in.x, doubles(*x));
@@ -233,13 +243,15 @@ Result<RecurrentInputs> RecurrentInputs::read_without_weights(EvalContext& conte
     if (lengths->dims() != Dims{s.batch}) return invalid_argument("sequence_lens must have one length a batch element");
     in.lengths = to_int64s(*lengths);
     for (const std::int64_t length : in.lengths) {
-      if (length < 0 || length > s.steps) return invalid_argument("sequence length {} is outside [0, {}]", length, s.steps);
+      if (length < 0 || length > s.steps)
+        return invalid_argument("sequence length {} is outside [0, {}]", length, s.steps);
     }
   }
   return in;
 }
 
-void add_product(const double* h, const double* matrix, std::int64_t rows, std::int64_t columns, std::int64_t stride, double* to) {
+void add_product(const double* h, const double* matrix, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                 double* to) {
   for (std::int64_t k = 0; k < rows; ++k) {
     const double factor = h[k];
     const double* row = matrix + k * stride;
@@ -254,18 +266,20 @@ Result<Tensor> as_tensor(const std::vector<double>& values, Dims dims, DType dty
   const DType wide = dtype == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   CYCLOID_ASSIGN(Tensor tensor, Tensor::empty(wide, std::move(dims)));
   dispatch<float, double>(wide, [&]<class T>(T) {
-    std::ranges::transform(values, tensor.mutable_data<T>().begin(), [](double value) { return static_cast<T>(value); });
+    std::ranges::transform(values, tensor.mutable_data<T>().begin(),
+                           [](double value) { return static_cast<T>(value); });
   });
   return narrowed(std::move(tensor), dtype);
 }
 
 }  // namespace
 
-Result<std::vector<Datum>> run_recurrent(EvalContext& context, const RecurrentAttributes& a, RecurrentInputs in, std::int64_t gates,
-                                         const RecurrentStep& step) {
+Result<std::vector<Datum>> run_recurrent(EvalContext& context, const RecurrentAttributes& a, RecurrentInputs in,
+                                         std::int64_t gates, const RecurrentStep& step) {
   const RecurrentSizes& s = in.sizes;
   const std::int64_t rows = gates * s.hidden;
-  const Dims y_dims = a.batch_first ? Dims{s.batch, s.steps, a.directions, s.hidden} : Dims{s.steps, a.directions, s.batch, s.hidden};
+  const Dims y_dims =
+      a.batch_first ? Dims{s.batch, s.steps, a.directions, s.hidden} : Dims{s.steps, a.directions, s.batch, s.hidden};
   CYCLOID_TRY(concrete(to_shape(y_dims)));
   CYCLOID_TRY(check_fits(context, DType::kFloat64, y_dims));
   std::vector<double> y(static_cast<std::size_t>(product(y_dims, 0, 4)), 0.0);
@@ -276,7 +290,8 @@ Result<std::vector<Datum>> run_recurrent(EvalContext& context, const RecurrentAt
     const RecurrentWeights& weights = in.weights[static_cast<std::size_t>(d)];
     matrix_product<double>(s.steps * s.batch, rows, s.input, {in.x.data(), s.input, 1}, {weights.w.data(), rows, 1},
                            [&](std::int64_t i, std::int64_t j, double sum) {
-                             input_part[static_cast<std::size_t>(i * rows + j)] = sum + weights.wb[static_cast<std::size_t>(j)];
+                             input_part[static_cast<std::size_t>(i * rows + j)] =
+                                 sum + weights.wb[static_cast<std::size_t>(j)];
                            });
     for (std::int64_t b = 0; b < s.batch; ++b) {
       double* h = in.h.data() + (d * s.batch + b) * s.hidden;
@@ -284,9 +299,10 @@ Result<std::vector<Datum>> run_recurrent(EvalContext& context, const RecurrentAt
       const std::int64_t length = in.lengths[static_cast<std::size_t>(b)];
       for (std::int64_t i = 0; i < length; ++i) {
         const std::int64_t t = a.reversed(d) ? length - 1 - i : i;
-        step(weights, a.activations.data() + static_cast<std::size_t>(d) * per_direction, input_part.data() + (t * s.batch + b) * rows, h, c,
-             scratch.data());
-        const std::int64_t at = a.batch_first ? (b * s.steps + t) * a.directions + d : (t * a.directions + d) * s.batch + b;
+        step(weights, a.activations.data() + static_cast<std::size_t>(d) * per_direction,
+             input_part.data() + (t * s.batch + b) * rows, h, c, scratch.data());
+        const std::int64_t at =
+            a.batch_first ? (b * s.steps + t) * a.directions + d : (t * a.directions + d) * s.batch + b;
         std::copy_n(h, s.hidden, y.begin() + at * s.hidden);
       }
     }

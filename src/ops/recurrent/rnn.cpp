@@ -19,9 +19,10 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(RecurrentInputs inputs, RecurrentInputs::read(context, a, 1));
   const std::int64_t hidden = inputs.sizes.hidden;
   return run_recurrent(context, a, std::move(inputs), 1,
-                       [&a, hidden](const RecurrentWeights& weights, const RecurrentActivation* f, const double* input_part, double* h,
-                                    double*, double* gate) {
-                         for (std::int64_t j = 0; j < hidden; ++j) gate[j] = input_part[j] + weights.rb[static_cast<std::size_t>(j)];
+                       [&a, hidden](const RecurrentWeights& weights, const RecurrentActivation* f,
+                                    const double* input_part, double* h, double*, double* gate) {
+                         for (std::int64_t j = 0; j < hidden; ++j)
+                           gate[j] = input_part[j] + weights.rb[static_cast<std::size_t>(j)];
                          add_product(h, weights.r.data(), hidden, hidden, hidden, gate);
                          for (std::int64_t j = 0; j < hidden; ++j) {
                            const double x = a.clip ? std::clamp(gate[j], -double{*a.clip}, double{*a.clip}) : gate[j];
@@ -34,7 +35,15 @@ Result<Cost> cost(const Graph& graph, const Node& node) { return recurrent_cost(
 
 }  // namespace
 
-const Op kRNN = {.domain = "", .name = "RNN", .since = 14, .min_inputs = 3, .max_inputs = 6, .min_outputs = 0, .max_outputs = 2,
-                 .infer = infer, .evaluate = evaluate, .cost = cost};
+const Op kRNN = {.domain = "",
+                 .name = "RNN",
+                 .since = 14,
+                 .min_inputs = 3,
+                 .max_inputs = 6,
+                 .min_outputs = 0,
+                 .max_outputs = 2,
+                 .infer = infer,
+                 .evaluate = evaluate,
+                 .cost = cost};
 
 }  // namespace cycloid

@@ -101,7 +101,13 @@ Outputs evaluate_arg(EvalContext& context) {
 }
 
 constexpr Op arg_op(std::string_view name, Outputs (*evaluate)(EvalContext&)) {
-  return {.name = name, .since = 13, .min_inputs = 1, .max_inputs = 1, .infer = infer_arg, .evaluate = evaluate, .dtypes = kNumbers};
+  return {.name = name,
+          .since = 13,
+          .min_inputs = 1,
+          .max_inputs = 1,
+          .infer = infer_arg,
+          .evaluate = evaluate,
+          .dtypes = kNumbers};
 }
 
 // --- CumSum, CumProd.
@@ -208,9 +214,11 @@ Outputs evaluate_top_k(EvalContext& context) {
         return a < b;
       });
       std::vector<T> best;
-      for (std::int64_t j = 0; j < k; ++j) best.push_back(lane[static_cast<std::size_t>(order[static_cast<std::size_t>(j)])]);
+      for (std::int64_t j = 0; j < k; ++j)
+        best.push_back(lane[static_cast<std::size_t>(order[static_cast<std::size_t>(j)])]);
       store<T>(values, lanes.start(i, k), std::span<const T>(best), lanes.inner);
-      store<std::int64_t>(indices, lanes.start(i, k), std::span<const std::int64_t>(order.data(), best.size()), lanes.inner);
+      store<std::int64_t>(indices, lanes.start(i, k), std::span<const std::int64_t>(order.data(), best.size()),
+                          lanes.inner);
     }
   });
   return std::vector<Datum>{std::move(values), std::move(indices)};

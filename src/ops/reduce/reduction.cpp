@@ -16,7 +16,9 @@ namespace {
 using Outputs = Result<std::vector<Datum>>;
 using Axes = std::vector<std::int64_t>;
 
-bool contains(const Axes& axes, std::size_t axis) { return std::ranges::binary_search(axes, static_cast<std::int64_t>(axis)); }
+bool contains(const Axes& axes, std::size_t axis) {
+  return std::ranges::binary_search(axes, static_cast<std::int64_t>(axis));
+}
 
 template <class Sizes>
 Sizes reduced_shape(const Sizes& from, const Axes& axes, bool keep_dims) {
@@ -185,7 +187,8 @@ std::int64_t limit(DType dtype, bool least) {
 template <class T, bool kGreatest>
 T extreme(std::span<const T> elements, DType dtype) {
   if (elements.empty()) {
-    if constexpr (std::is_same_v<T, double>) return kGreatest ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
+    if constexpr (std::is_same_v<T, double>)
+      return kGreatest ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
     if constexpr (std::is_same_v<T, std::uint64_t>) return kGreatest ? 0 : std::numeric_limits<T>::max();
     return static_cast<T>(limit(dtype, kGreatest));
   }
@@ -231,9 +234,10 @@ constexpr Op kOps[] = {
     reduction("ReduceL1", 18, evaluate<norm1<double>, norm1<I64>, norm1<U64>>, kReducible, cost_per_input<2>),
     reduction("ReduceL2", 18, evaluate<norm2<double>, norm2<I64>, norm2<U64>>, kReducible, cost_per_input<2>),
     reduction("ReduceLogSum", 28, evaluate<log_sum<double>, log_sum<I64>, log_sum<U64>>, kReducible),
-    reduction("ReduceLogSumExp", 28, evaluate<log_sum_exp<double>, log_sum_exp<I64>, log_sum_exp<U64>>, kReducible, cost_per_input<3>),
-    reduction("ReduceMax", 20, evaluate<extreme<double, true>, extreme<I64, true>, extreme<U64, true>>, kComparable, cost_per_input<0>,
-              infer_shape_reduce<Dim::max>),
+    reduction("ReduceLogSumExp", 28, evaluate<log_sum_exp<double>, log_sum_exp<I64>, log_sum_exp<U64>>, kReducible,
+              cost_per_input<3>),
+    reduction("ReduceMax", 20, evaluate<extreme<double, true>, extreme<I64, true>, extreme<U64, true>>, kComparable,
+              cost_per_input<0>, infer_shape_reduce<Dim::max>),
     reduction("ReduceMean", 18, evaluate<mean<double>, mean<I64>, mean<U64>>, kReducible),
     reduction("ReduceMin", 20, evaluate<extreme<double, false>, extreme<I64, false>, extreme<U64, false>>, kComparable,
               cost_per_input<0>, infer_shape_reduce<Dim::min>),
@@ -241,7 +245,8 @@ constexpr Op kOps[] = {
               infer_shape_reduce<multiply_dims>),
     reduction("ReduceSum", 13, evaluate<sum<double>, sum<I64>, sum<U64>>, kReducible, cost_per_input<1>,
               infer_shape_reduce<add_dims>),
-    reduction("ReduceSumSquare", 18, evaluate<sum_square<double>, sum_square<I64>, sum_square<U64>>, kReducible, cost_per_input<2>),
+    reduction("ReduceSumSquare", 18, evaluate<sum_square<double>, sum_square<I64>, sum_square<U64>>, kReducible,
+              cost_per_input<2>),
 };
 
 }  // namespace
@@ -255,7 +260,8 @@ Result<ReduceAttributes> ReduceAttributes::parse(const Node& node) {
   return attributes;
 }
 
-Result<std::vector<std::int64_t>> ReduceAttributes::axes(const std::optional<std::vector<std::int64_t>>& axes, std::size_t rank) const {
+Result<std::vector<std::int64_t>> ReduceAttributes::axes(const std::optional<std::vector<std::int64_t>>& axes,
+                                                         std::size_t rank) const {
   std::vector<std::int64_t> result;
   if (axes && !axes->empty()) {
     CYCLOID_ASSIGN(result, normalize_axes(*axes, rank));

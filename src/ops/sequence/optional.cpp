@@ -53,11 +53,26 @@ Result<std::vector<Datum>> evaluate_get_element(EvalContext& context) {
 
 }  // namespace
 
-const Op kOptional = {.domain = "", .name = "Optional", .since = 15, .min_inputs = 0, .max_inputs = 1, .infer = infer_optional,
+const Op kOptional = {.domain = "",
+                      .name = "Optional",
+                      .since = 15,
+                      .min_inputs = 0,
+                      .max_inputs = 1,
+                      .infer = infer_optional,
                       .evaluate = evaluate_optional};
-const Op kOptionalHasElement = {.domain = "", .name = "OptionalHasElement", .since = 15, .min_inputs = 0, .max_inputs = 1,
-                                .infer = infer_has_element, .evaluate = evaluate_has_element};
-const Op kOptionalGetElement = {.domain = "", .name = "OptionalGetElement", .since = 15, .min_inputs = 1, .max_inputs = 1,
-                                .infer = infer_get_element, .evaluate = evaluate_get_element};
+const Op kOptionalHasElement = {.domain = "",
+                                .name = "OptionalHasElement",
+                                .since = 15,
+                                .min_inputs = 0,
+                                .max_inputs = 1,
+                                .infer = infer_has_element,
+                                .evaluate = evaluate_has_element};
+const Op kOptionalGetElement = {.domain = "",
+                                .name = "OptionalGetElement",
+                                .since = 15,
+                                .min_inputs = 1,
+                                .max_inputs = 1,
+                                .infer = infer_get_element,
+                                .evaluate = evaluate_get_element};
 
 }  // namespace cycloid

@@ -11,7 +11,8 @@ namespace {
 Result<ValueType> item_type(const InferContext& context, std::size_t i) {
   const ValueType* type = context.input(i);
   if (type == nullptr || type->kind == ValueType::Kind::kUnknown) return ValueType{};
-  if (type->kind != ValueType::Kind::kSequence) return invalid_model("input {} must be a sequence, but is {}", i, to_string(*type));
+  if (type->kind != ValueType::Kind::kSequence)
+    return invalid_model("input {} must be a sequence, but is {}", i, to_string(*type));
   return type->element ? *type->element : ValueType{};
 }
 
@@ -23,10 +24,12 @@ Result<const Sequence*> sequence_input(const EvalContext& context, std::size_t i
 
 // The position, below `places`, that input `i` names in a sequence of `length` items, counted from the end where it is
 // negative; `fallback` where the input is absent.
-Result<std::size_t> position_input(const EvalContext& context, std::size_t i, std::size_t places, std::size_t length, std::size_t fallback) {
+Result<std::size_t> position_input(const EvalContext& context, std::size_t i, std::size_t places, std::size_t length,
+                                   std::size_t fallback) {
   CYCLOID_ASSIGN(const Tensor* tensor, optional_tensor_input(context, i, kIndexTypes));
   if (tensor == nullptr) return fallback;
-  if (tensor->element_count() != 1) return invalid_argument("a position in a sequence must be one number, but is {}", to_string(tensor->dims()));
+  if (tensor->element_count() != 1)
+    return invalid_argument("a position in a sequence must be one number, but is {}", to_string(tensor->dims()));
   std::int64_t at = to_int64s(*tensor)[0];
   if (at < 0) at += static_cast<std::int64_t>(length);
   if (at < 0 || at >= static_cast<std::int64_t>(places)) {
@@ -63,7 +66,8 @@ Result<std::vector<Datum>> evaluate_construct(EvalContext& context) {
 }
 
 Status infer_empty(InferContext& context) {
-  CYCLOID_ASSIGN(const std::int64_t dtype, get_int(context.node(), "dtype", static_cast<std::int64_t>(DType::kFloat32)));
+  CYCLOID_ASSIGN(const std::int64_t dtype,
+                 get_int(context.node(), "dtype", static_cast<std::int64_t>(DType::kFloat32)));
   if (dtype < 1 || dtype >= kDTypeCount) return invalid_model("dtype {} is no element type", dtype);
   context.set_output(0, ValueType::sequence(ValueType::tensor(static_cast<DType>(dtype))));
   return {};
@@ -139,17 +143,47 @@ Result<std::vector<Datum>> evaluate_length(EvalContext& context) {
 
 }  // namespace
 
-const Op kSequenceConstruct = {.domain = "", .name = "SequenceConstruct", .since = 11, .min_inputs = 1, .max_inputs = Op::kVariadic,
-                               .infer = infer_construct, .evaluate = evaluate_construct};
-const Op kSequenceEmpty = {.domain = "", .name = "SequenceEmpty", .since = 11, .min_inputs = 0, .max_inputs = 0,
-                           .infer = infer_empty, .evaluate = evaluate_empty};
-const Op kSequenceAt = {.domain = "", .name = "SequenceAt", .since = 11, .min_inputs = 2, .max_inputs = 2, .infer = infer_at,
+const Op kSequenceConstruct = {.domain = "",
+                               .name = "SequenceConstruct",
+                               .since = 11,
+                               .min_inputs = 1,
+                               .max_inputs = Op::kVariadic,
+                               .infer = infer_construct,
+                               .evaluate = evaluate_construct};
+const Op kSequenceEmpty = {.domain = "",
+                           .name = "SequenceEmpty",
+                           .since = 11,
+                           .min_inputs = 0,
+                           .max_inputs = 0,
+                           .infer = infer_empty,
+                           .evaluate = evaluate_empty};
+const Op kSequenceAt = {.domain = "",
+                        .name = "SequenceAt",
+                        .since = 11,
+                        .min_inputs = 2,
+                        .max_inputs = 2,
+                        .infer = infer_at,
                         .evaluate = evaluate_at};
-const Op kSequenceInsert = {.domain = "", .name = "SequenceInsert", .since = 11, .min_inputs = 2, .max_inputs = 3,
-                            .infer = infer_insert, .evaluate = evaluate_insert};
-const Op kSequenceErase = {.domain = "", .name = "SequenceErase", .since = 11, .min_inputs = 1, .max_inputs = 2,
-                           .infer = infer_erase, .evaluate = evaluate_erase};
-const Op kSequenceLength = {.domain = "", .name = "SequenceLength", .since = 11, .min_inputs = 1, .max_inputs = 1,
-                            .infer = infer_length, .evaluate = evaluate_length};
+const Op kSequenceInsert = {.domain = "",
+                            .name = "SequenceInsert",
+                            .since = 11,
+                            .min_inputs = 2,
+                            .max_inputs = 3,
+                            .infer = infer_insert,
+                            .evaluate = evaluate_insert};
+const Op kSequenceErase = {.domain = "",
+                           .name = "SequenceErase",
+                           .since = 11,
+                           .min_inputs = 1,
+                           .max_inputs = 2,
+                           .infer = infer_erase,
+                           .evaluate = evaluate_erase};
+const Op kSequenceLength = {.domain = "",
+                            .name = "SequenceLength",
+                            .since = 11,
+                            .min_inputs = 1,
+                            .max_inputs = 1,
+                            .infer = infer_length,
+                            .evaluate = evaluate_length};
 
 }  // namespace cycloid

@@ -110,7 +110,8 @@ Result<std::vector<Datum>> evaluate_concat(EvalContext& context) {
   CYCLOID_ASSIGN(const ConcatOptions options, ConcatOptions::parse(context.node()));
   const Datum* datum = context.input_count() > 0 ? context.input(0) : nullptr;
   const Sequence* sequence = datum != nullptr ? datum->sequence() : nullptr;
-  if (sequence == nullptr || sequence->items.empty()) return invalid_argument("ConcatFromSequence needs a sequence with an item or more");
+  if (sequence == nullptr || sequence->items.empty())
+    return invalid_argument("ConcatFromSequence needs a sequence with an item or more");
   std::vector<Tensor> items;
   for (const Datum& item : sequence->items) {
     if (item.tensor() == nullptr) return invalid_argument("an item of the sequence is no tensor");
@@ -131,9 +132,19 @@ Result<std::vector<Datum>> evaluate_concat(EvalContext& context) {
 
 }  // namespace
 
-const Op kSplitToSequence = {.domain = "", .name = "SplitToSequence", .since = 11, .min_inputs = 1, .max_inputs = 2,
-                             .infer = infer_split, .evaluate = evaluate_split};
-const Op kConcatFromSequence = {.domain = "", .name = "ConcatFromSequence", .since = 11, .min_inputs = 1, .max_inputs = 1,
-                                .infer = infer_concat, .evaluate = evaluate_concat};
+const Op kSplitToSequence = {.domain = "",
+                             .name = "SplitToSequence",
+                             .since = 11,
+                             .min_inputs = 1,
+                             .max_inputs = 2,
+                             .infer = infer_split,
+                             .evaluate = evaluate_split};
+const Op kConcatFromSequence = {.domain = "",
+                                .name = "ConcatFromSequence",
+                                .since = 11,
+                                .min_inputs = 1,
+                                .max_inputs = 1,
+                                .infer = infer_concat,
+                                .evaluate = evaluate_concat};
 
 }  // namespace cycloid

@@ -89,7 +89,8 @@ Status check_fits(const EvalContext& context, DType dtype, const Dims& dims) {
   const auto count = element_count(dims);
   const std::size_t size = std::max<std::size_t>(1, dtype == DType::kString ? sizeof(std::string) : size_of(dtype));
   if (count && static_cast<std::size_t>(*count) <= context.bytes_left() / size) return {};
-  return make_error(ErrorCode::kResourceExhausted, "an output of shape {} is larger than the limit of memory", to_string(dims));
+  return make_error(ErrorCode::kResourceExhausted, "an output of shape {} is larger than the limit of memory",
+                    to_string(dims));
 }
 
 Result<Dims> concrete(const Shape& shape) {

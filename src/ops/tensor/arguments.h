@@ -23,7 +23,8 @@ bool wants_output(const EvalContext& context, std::size_t i);
 // absent, no tensor, or of a dtype outside `allowed`.
 Result<ValueType> input_type(const InferContext& context, std::size_t i, DTypeSet allowed = kAllDTypes);
 // The same, nullopt where the input is absent.
-Result<std::optional<ValueType>> optional_input_type(const InferContext& context, std::size_t i, DTypeSet allowed = kAllDTypes);
+Result<std::optional<ValueType>> optional_input_type(const InferContext& context, std::size_t i,
+                                                     DTypeSet allowed = kAllDTypes);
 // Evaluation: the same for the tensor itself.
 Result<const Tensor*> tensor_input(const EvalContext& context, std::size_t i, DTypeSet allowed = kAllDTypes);
 Result<const Tensor*> optional_tensor_input(const EvalContext& context, std::size_t i, DTypeSet allowed = kAllDTypes);

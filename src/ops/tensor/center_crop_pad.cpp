@@ -21,8 +21,10 @@ Status infer(InferContext& context) {
   if (x.shape) {
     CYCLOID_ASSIGN(const auto axes, axes_of(context.node(), x.shape->size()));
     const auto data = context.shape_data(1);
-    if (data && data->size() != axes.size()) return invalid_argument("shape has {} sizes for {} axes", data->size(), axes.size());
-    for (std::size_t i = 0; i < axes.size(); ++i) (*x.shape)[static_cast<std::size_t>(axes[i])] = data ? (*data)[i] : Dim::unknown();
+    if (data && data->size() != axes.size())
+      return invalid_argument("shape has {} sizes for {} axes", data->size(), axes.size());
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      (*x.shape)[static_cast<std::size_t>(axes[i])] = data ? (*data)[i] : Dim::unknown();
   }
   context.set_output(0, std::move(x));
   return {};
@@ -71,7 +73,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kCenterCropPad = {.domain = "", .name = "CenterCropPad", .since = 18, .min_inputs = 2, .max_inputs = 2,
-                           .infer = infer, .evaluate = evaluate};
+const Op kCenterCropPad = {.domain = "",
+                           .name = "CenterCropPad",
+                           .since = 18,
+                           .min_inputs = 2,
+                           .max_inputs = 2,
+                           .infer = infer,
+                           .evaluate = evaluate};
 
 }  // namespace cycloid

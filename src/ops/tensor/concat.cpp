@@ -20,7 +20,8 @@ Result<Tensor> concatenate(std::span<const Tensor* const> tensors, std::int64_t 
     Dims others = tensor->dims();
     if (others.size() == first.rank()) others[axis] = first.dim(axis);
     if (others != first.dims()) {
-      return invalid_argument("shapes {} and {} cannot be joined along axis {}", to_string(first.dims()), to_string(tensor->dims()), axis);
+      return invalid_argument("shapes {} and {} cannot be joined along axis {}", to_string(first.dims()),
+                              to_string(tensor->dims()), axis);
     }
     shape[axis] = shape[axis] + tensor->dim(axis);
   }
@@ -71,7 +72,8 @@ Result<std::optional<Shape>> joined_shape(InferContext& context, std::int64_t ax
     for (std::size_t j = 0; j < shape->size(); ++j) {
       if (j == axis) continue;
       if (auto status = check_equal((*shape)[j], (*x.shape)[j], "sizes"); !status) {
-        return invalid_argument("shapes {} and {} cannot be joined along axis {}", to_string(*shape), to_string(*x.shape), axis);
+        return invalid_argument("shapes {} and {} cannot be joined along axis {}", to_string(*shape),
+                                to_string(*x.shape), axis);
       }
       (*shape)[j] = known_of((*shape)[j], (*x.shape)[j]);
     }
@@ -113,7 +115,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kConcat = {.domain = "", .name = "Concat", .since = 4, .min_inputs = 1, .max_inputs = Op::kVariadic, .infer = infer,
+const Op kConcat = {.domain = "",
+                    .name = "Concat",
+                    .since = 4,
+                    .min_inputs = 1,
+                    .max_inputs = Op::kVariadic,
+                    .infer = infer,
                     .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -14,7 +14,8 @@ Status infer_expand(InferContext& context) {
   ValueType y = ValueType::tensor(x.dtype);
   if (const auto target = context.shape_data(1); target && x.shape) {
     for (const Dim& dim : *target) {
-      if (dim.is_known() && dim.value() < 0) return invalid_argument("shape {} has a negative size", to_string(*target));
+      if (dim.is_known() && dim.value() < 0)
+        return invalid_argument("shape {} has a negative size", to_string(*target));
     }
     CYCLOID_ASSIGN(y.shape, broadcast(*x.shape, *target));
   } else if (x.shape && shape.shape && (*shape.shape)[0].is_known()) {
@@ -42,7 +43,8 @@ Result<std::vector<Datum>> evaluate_expand(EvalContext& context) {
 }
 
 Status check_repeats(const std::vector<std::int64_t>& repeats, std::size_t rank) {
-  if (repeats.size() != rank) return invalid_argument("repeats has {} counts, but the input has rank {}", repeats.size(), rank);
+  if (repeats.size() != rank)
+    return invalid_argument("repeats has {} counts, but the input has rank {}", repeats.size(), rank);
   for (const std::int64_t repeat : repeats) {
     if (repeat < 0) return invalid_argument("repeats has the negative count {}", repeat);
   }
@@ -92,9 +94,19 @@ Result<std::vector<Datum>> evaluate_tile(EvalContext& context) {
 
 }  // namespace
 
-const Op kExpand = {.domain = "", .name = "Expand", .since = 8, .min_inputs = 2, .max_inputs = 2, .infer = infer_expand,
+const Op kExpand = {.domain = "",
+                    .name = "Expand",
+                    .since = 8,
+                    .min_inputs = 2,
+                    .max_inputs = 2,
+                    .infer = infer_expand,
                     .evaluate = evaluate_expand};
-const Op kTile = {.domain = "", .name = "Tile", .since = 6, .min_inputs = 2, .max_inputs = 2, .infer = infer_tile,
+const Op kTile = {.domain = "",
+                  .name = "Tile",
+                  .since = 6,
+                  .min_inputs = 2,
+                  .max_inputs = 2,
+                  .infer = infer_tile,
                   .evaluate = evaluate_tile};
 
 }  // namespace cycloid

@@ -9,7 +9,8 @@ namespace {
 Result<Shape> flat_shape(const Node& node, const Shape& x) {
   CYCLOID_ASSIGN(std::int64_t axis, get_int(node, "axis", 1));
   const auto rank = static_cast<std::int64_t>(x.size());
-  if (axis < -rank || axis > rank) return invalid_argument("axis {} is out of range for a tensor of rank {}", axis, rank);
+  if (axis < -rank || axis > rank)
+    return invalid_argument("axis {} is out of range for a tensor of rank {}", axis, rank);
   if (axis < 0) axis += rank;
   return Shape{element_count(Shape(x.begin(), x.begin() + axis)), element_count(Shape(x.begin() + axis, x.end()))};
 }
@@ -33,7 +34,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kFlatten = {.domain = "", .name = "Flatten", .since = 11, .min_inputs = 1, .max_inputs = 1, .infer = infer,
+const Op kFlatten = {.domain = "",
+                     .name = "Flatten",
+                     .since = 11,
+                     .min_inputs = 1,
+                     .max_inputs = 1,
+                     .infer = infer,
                      .evaluate = evaluate};
 
 }  // namespace cycloid

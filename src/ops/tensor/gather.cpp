@@ -71,7 +71,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kGather = {.domain = "", .name = "Gather", .since = 11, .min_inputs = 2, .max_inputs = 2, .infer = infer,
+const Op kGather = {.domain = "",
+                    .name = "Gather",
+                    .since = 11,
+                    .min_inputs = 2,
+                    .max_inputs = 2,
+                    .infer = infer,
                     .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -51,11 +51,12 @@ Status infer_nd(InferContext& context) {
   if (data.shape && indices.shape && indices.shape->back().is_known()) {
     const std::int64_t length = indices.shape->back().value();
     if (batch > data.shape->size() || length > static_cast<std::int64_t>(data.shape->size() - batch)) {
-      return invalid_argument("indices of shape {} do not fit data of shape {} with {} batch axes", to_string(*indices.shape),
-                              to_string(*data.shape), batch);
+      return invalid_argument("indices of shape {} do not fit data of shape {} with {} batch axes",
+                              to_string(*indices.shape), to_string(*data.shape), batch);
     }
     y.shape = Shape(indices.shape->begin(), indices.shape->end() - 1);
-    y.shape->insert(y.shape->end(), data.shape->begin() + static_cast<std::ptrdiff_t>(batch) + length, data.shape->end());
+    y.shape->insert(y.shape->end(), data.shape->begin() + static_cast<std::ptrdiff_t>(batch) + length,
+                    data.shape->end());
   }
   context.set_output(0, std::move(y));
   return {};
@@ -67,7 +68,8 @@ Result<std::vector<Datum>> evaluate_nd(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* indices, tensor_input(context, 1, kInt64Type));
   CYCLOID_ASSIGN(const SliceList slices, slices_of(data->dims(), *indices, batch));
   Dims dims(indices->dims().begin(), indices->dims().end() - 1);
-  dims.insert(dims.end(), data->dims().begin() + static_cast<std::ptrdiff_t>(batch) + indices->dims().back(), data->dims().end());
+  dims.insert(dims.end(), data->dims().begin() + static_cast<std::ptrdiff_t>(batch) + indices->dims().back(),
+              data->dims().end());
   CYCLOID_ASSIGN(Tensor y, Tensor::empty(data->dtype(), dims));
   if (y.element_count() == 0) return outputs(std::move(y));
   const ElementCopier copier(*data, y);
@@ -81,9 +83,19 @@ Result<std::vector<Datum>> evaluate_nd(EvalContext& context) {
 
 }  // namespace
 
-const Op kGatherElements = {.domain = "", .name = "GatherElements", .since = 11, .min_inputs = 2, .max_inputs = 2,
-                            .infer = infer_elements, .evaluate = evaluate_elements};
-const Op kGatherND = {.domain = "", .name = "GatherND", .since = 12, .min_inputs = 2, .max_inputs = 2, .infer = infer_nd,
+const Op kGatherElements = {.domain = "",
+                            .name = "GatherElements",
+                            .since = 11,
+                            .min_inputs = 2,
+                            .max_inputs = 2,
+                            .infer = infer_elements,
+                            .evaluate = evaluate_elements};
+const Op kGatherND = {.domain = "",
+                      .name = "GatherND",
+                      .since = 12,
+                      .min_inputs = 2,
+                      .max_inputs = 2,
+                      .infer = infer_nd,
                       .evaluate = evaluate_nd};
 
 }  // namespace cycloid

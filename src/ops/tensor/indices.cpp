@@ -13,17 +13,19 @@ Result<std::int64_t> normalize_index(std::int64_t index, std::int64_t size) {
 
 Result<SliceList> slices_of(const Dims& data, const Tensor& indices, std::size_t batch_axes) {
   if (indices.rank() < 1 || batch_axes >= indices.rank() || batch_axes > data.size()) {
-    return invalid_argument("indices of shape {} with {} batch axes do not fit data of shape {}", to_string(indices.dims()), batch_axes,
-                            to_string(data));
+    return invalid_argument("indices of shape {} with {} batch axes do not fit data of shape {}",
+                            to_string(indices.dims()), batch_axes, to_string(data));
   }
   for (std::size_t i = 0; i < batch_axes; ++i) {
     if (data[i] != indices.dim(i)) {
-      return invalid_argument("batch axes of data {} and indices {} differ", to_string(data), to_string(indices.dims()));
+      return invalid_argument("batch axes of data {} and indices {} differ", to_string(data),
+                              to_string(indices.dims()));
     }
   }
   const std::int64_t length = indices.dims().back();
   if (length > static_cast<std::int64_t>(data.size() - batch_axes)) {
-    return invalid_argument("indices of {} axes do not fit data of shape {} with {} batch axes", length, to_string(data), batch_axes);
+    return invalid_argument("indices of {} axes do not fit data of shape {} with {} batch axes", length,
+                            to_string(data), batch_axes);
   }
   const Dims strides = strides_of(data);
   const std::size_t inner = batch_axes + static_cast<std::size_t>(length);
@@ -49,11 +51,13 @@ Result<SliceList> slices_of(const Dims& data, const Tensor& indices, std::size_t
 
 Result<std::vector<std::int64_t>> elements_of(const Dims& data, const Tensor& indices, std::size_t axis) {
   if (indices.rank() != data.size()) {
-    return invalid_argument("indices of shape {} must have the rank of data {}", to_string(indices.dims()), to_string(data));
+    return invalid_argument("indices of shape {} must have the rank of data {}", to_string(indices.dims()),
+                            to_string(data));
   }
   for (std::size_t i = 0; i < data.size(); ++i) {
     if (i != axis && indices.dim(i) > data[i]) {
-      return invalid_argument("indices of shape {} exceed data {} along axis {}", to_string(indices.dims()), to_string(data), i);
+      return invalid_argument("indices of shape {} exceed data {} along axis {}", to_string(indices.dims()),
+                              to_string(data), i);
     }
   }
   const Dims strides = strides_of(data);

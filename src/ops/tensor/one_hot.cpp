@@ -54,7 +54,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* depth_tensor, tensor_input(context, 1, kIndices));
   CYCLOID_ASSIGN(const Tensor* values, tensor_input(context, 2));
   if (depth_tensor->element_count() != 1) return invalid_argument("depth must be one number");
-  if (values->dims() != Dims{2}) return invalid_argument("values must be two elements, but has shape {}", to_string(values->dims()));
+  if (values->dims() != Dims{2})
+    return invalid_argument("values must be two elements, but has shape {}", to_string(values->dims()));
   CYCLOID_ASSIGN(const auto depths, indices_of(*depth_tensor));
   const std::int64_t depth = depths[0];
   if (depth < 0) return invalid_argument("depth is negative or no number: {}", depth);
@@ -79,7 +80,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kOneHot = {.domain = "", .name = "OneHot", .since = 11, .min_inputs = 3, .max_inputs = 3, .infer = infer,
+const Op kOneHot = {.domain = "",
+                    .name = "OneHot",
+                    .since = 11,
+                    .min_inputs = 3,
+                    .max_inputs = 3,
+                    .infer = infer,
                     .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -37,7 +37,8 @@ Result<std::vector<T>> spread(const std::vector<T>& pads, const std::vector<std:
 
 }  // namespace
 
-Result<Dims> pads_of_all_axes(const std::vector<std::int64_t>& pads, const std::vector<std::int64_t>* axes, std::size_t rank) {
+Result<Dims> pads_of_all_axes(const std::vector<std::int64_t>& pads, const std::vector<std::int64_t>* axes,
+                              std::size_t rank) {
   return spread(pads, axes, rank);
 }
 
@@ -59,7 +60,8 @@ Status infer(InferContext& context) {
       for (std::size_t i = 0; i < x.shape->size(); ++i) {
         Dim& dim = (*x.shape)[i];
         dim = dim + all[i] + all[i + x.shape->size()];
-        if (dim.is_known() && dim.value() < 0) return invalid_argument("the pads remove more of axis {} than there is", i);
+        if (dim.is_known() && dim.value() < 0)
+          return invalid_argument("the pads remove more of axis {} than there is", i);
       }
     } else {
       for (Dim& dim : *x.shape) dim = Dim::unknown();
@@ -122,7 +124,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(Tensor y, Tensor::zeros(x->dtype(), dims));
   if (value != nullptr && attributes.mode == PadMode::kConstant) {
     CYCLOID_TRY(check_same_dtype(*x, *value, "data and constant_value"));
-    if (value->element_count() != 1) return invalid_argument("constant_value must be one element, but is {}", to_string(value->dims()));
+    if (value->element_count() != 1)
+      return invalid_argument("constant_value must be one element, but is {}", to_string(value->dims()));
     CYCLOID_ASSIGN(y, broadcast_to(value->reshaped({}), dims));
   }
   if (y.element_count() == 0 || rank == 0) return outputs(rank == 0 ? *x : std::move(y));
@@ -156,6 +159,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kPad = {.domain = "", .name = "Pad", .since = 18, .min_inputs = 2, .max_inputs = 4, .infer = infer, .evaluate = evaluate};
+const Op kPad = {
+    .domain = "", .name = "Pad", .since = 18, .min_inputs = 2, .max_inputs = 4, .infer = infer, .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -14,7 +14,8 @@ struct PadAttributes {
 };
 
 // The pads of every axis of a tensor of `rank` from the inputs pads and axes (nullptr: all axes): begins, then ends.
-Result<Dims> pads_of_all_axes(const std::vector<std::int64_t>& pads, const std::vector<std::int64_t>* axes, std::size_t rank);
+Result<Dims> pads_of_all_axes(const std::vector<std::int64_t>& pads, const std::vector<std::int64_t>* axes,
+                              std::size_t rank);
 
 extern const Op kPad;
 

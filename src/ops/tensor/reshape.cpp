@@ -16,7 +16,8 @@ Result<Shape> reshape_shape(const Shape& input, const ShapeData& target, bool al
       rest = i;
       output.emplace_back(1);
     } else if (target[i].is(0) && !allow_zero) {
-      if (i >= input.size()) return invalid_argument("shape {} copies axis {}, which {} lacks", to_string(target), i, to_string(input));
+      if (i >= input.size())
+        return invalid_argument("shape {} copies axis {}, which {} lacks", to_string(target), i, to_string(input));
       output.push_back(input[i]);
     } else if (target[i].is_known() && target[i].value() < 0) {
       return invalid_argument("shape {} has a negative size", to_string(target));
@@ -36,7 +37,8 @@ Result<Shape> reshape_shape(const Shape& input, const ShapeData& target, bool al
     return output;
   }
   if (count.is_known() && others.is_known()) {
-    if (others.is(0)) {  // a copied size is 0: so is the count, and the rest may be anything; numpy refuses, ONNX says 0
+    if (others.is(
+            0)) {  // a copied size is 0: so is the count, and the rest may be anything; numpy refuses, ONNX says 0
       if (!count.is(0)) return differ();
       output[*rest] = 0;
       return output;
@@ -82,7 +84,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* shape, tensor_input(context, 1, kInt64Type));
   CYCLOID_TRY(check_rank(*shape, 1, "shape"));
   CYCLOID_ASSIGN(const auto target, integers(*shape, "shape"));
-  CYCLOID_ASSIGN(const Shape symbolic, reshape_shape(to_shape(x->dims()), {target.begin(), target.end()}, allow_zero != 0));
+  CYCLOID_ASSIGN(const Shape symbolic,
+                 reshape_shape(to_shape(x->dims()), {target.begin(), target.end()}, allow_zero != 0));
   CYCLOID_ASSIGN(Dims dims, concrete(symbolic));
   if (element_count(dims) != x->element_count()) {
     return invalid_argument("a tensor of shape {} cannot be reshaped to {}", to_string(x->dims()), to_string(dims));
@@ -92,7 +95,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kReshape = {.domain = "", .name = "Reshape", .since = 14, .min_inputs = 2, .max_inputs = 2, .infer = infer,
+const Op kReshape = {.domain = "",
+                     .name = "Reshape",
+                     .since = 14,
+                     .min_inputs = 2,
+                     .max_inputs = 2,
+                     .infer = infer,
                      .evaluate = evaluate};
 
 }  // namespace cycloid

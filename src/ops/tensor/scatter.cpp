@@ -37,28 +37,32 @@ T combine(Reduction reduction, T a, T b) {
     return reduction == Reduction::kMin ? std::min(a, b) : std::max(a, b);
   } else {
     // Unsigned sums and products wrap; so do signed ones here.
-    if (reduction == Reduction::kAdd) return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-    if (reduction == Reduction::kMul) return static_cast<T>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+    if (reduction == Reduction::kAdd)
+      return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+    if (reduction == Reduction::kMul)
+      return static_cast<T>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
     return reduction == Reduction::kMin ? std::min(a, b) : std::max(a, b);
   }
 }
 
 // y[firsts[i] + j] combined with updates[i * run + j].
-Status scatter(Tensor& y, const Tensor& updates, const std::vector<std::int64_t>& firsts, std::int64_t run, Reduction reduction) {
+Status scatter(Tensor& y, const Tensor& updates, const std::vector<std::int64_t>& firsts, std::int64_t run,
+               Reduction reduction) {
   if (updates.element_count() == 0) return {};
   if (reduction == Reduction::kNone) {
     const ElementCopier copier(updates, y);
     for (std::size_t i = 0; i < firsts.size(); ++i) copier.copy(firsts[i], static_cast<std::int64_t>(i) * run, run);
     return {};
   }
-  const bool done = dispatch<float, double, Float16, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
-                             std::uint16_t, std::uint32_t, std::uint64_t, bool>(y.dtype(), [&]<class T>(T) {
-    T* to = y.mutable_data<T>().data();
-    const T* from = updates.data<T>().data();
-    for (const std::int64_t first : firsts) {
-      for (std::int64_t j = 0; j < run; ++j, ++from) to[first + j] = combine(reduction, to[first + j], *from);
-    }
-  });
+  const bool done =
+      dispatch<float, double, Float16, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
+               std::uint16_t, std::uint32_t, std::uint64_t, bool>(y.dtype(), [&]<class T>(T) {
+        T* to = y.mutable_data<T>().data();
+        const T* from = updates.data<T>().data();
+        for (const std::int64_t first : firsts) {
+          for (std::int64_t j = 0; j < run; ++j, ++from) to[first + j] = combine(reduction, to[first + j], *from);
+        }
+      });
   if (!done) return unsupported("a reduction of {} elements", to_string(y.dtype()));
   return {};
 }
@@ -89,7 +93,8 @@ Result<std::vector<Datum>> evaluate_elements(EvalContext& context) {
   CYCLOID_TRY(check_same_dtype(*data, *updates, "data and updates"));
   CYCLOID_ASSIGN(const std::int64_t axis, normalize_axis(axis_given, data->rank()));
   if (updates->dims() != indices->dims()) {
-    return invalid_argument("updates {} must have the shape of indices {}", to_string(updates->dims()), to_string(indices->dims()));
+    return invalid_argument("updates {} must have the shape of indices {}", to_string(updates->dims()),
+                            to_string(indices->dims()));
   }
   CYCLOID_ASSIGN(const auto elements, elements_of(data->dims(), *indices, static_cast<std::size_t>(axis)));
   Tensor y = *data;
@@ -123,9 +128,21 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-const Op kScatterElements = {.domain = "", .name = "ScatterElements", .since = 11, .min_inputs = 3, .max_inputs = 3,
-                             .infer = infer, .evaluate = evaluate_elements, .cost = cost};
-const Op kScatterND = {.domain = "", .name = "ScatterND", .since = 11, .min_inputs = 3, .max_inputs = 3, .infer = infer,
-                       .evaluate = evaluate_nd, .cost = cost};
+const Op kScatterElements = {.domain = "",
+                             .name = "ScatterElements",
+                             .since = 11,
+                             .min_inputs = 3,
+                             .max_inputs = 3,
+                             .infer = infer,
+                             .evaluate = evaluate_elements,
+                             .cost = cost};
+const Op kScatterND = {.domain = "",
+                       .name = "ScatterND",
+                       .since = 11,
+                       .min_inputs = 3,
+                       .max_inputs = 3,
+                       .infer = infer,
+                       .evaluate = evaluate_nd,
+                       .cost = cost};
 
 }  // namespace cycloid

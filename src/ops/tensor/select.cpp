@@ -20,10 +20,11 @@ Status infer_non_zero(InferContext& context) {
 // Whether each element is not 0 (not empty, for strings). -0 is 0.
 std::vector<bool> non_zeros(const Tensor& x) {
   std::vector<bool> hits(static_cast<std::size_t>(x.element_count()));
-  const bool done = dispatch<float, double, std::complex<float>, std::complex<double>, std::string>(x.dtype(), [&]<class T>(T) {
-    const auto data = x.data<T>();
-    for (std::size_t i = 0; i < hits.size(); ++i) hits[i] = data[i] != T();
-  });
+  const bool done =
+      dispatch<float, double, std::complex<float>, std::complex<double>, std::string>(x.dtype(), [&]<class T>(T) {
+        const auto data = x.data<T>();
+        for (std::size_t i = 0; i < hits.size(); ++i) hits[i] = data[i] != T();
+      });
   if (done) return hits;
   const std::size_t size = size_of(x.dtype());
   const std::byte* at = x.bytes();
@@ -129,8 +130,10 @@ Status infer_reverse(InferContext& context) {
   CYCLOID_ASSIGN(const ValueType lengths, input_type(context, 1, kInt64Type));
   CYCLOID_TRY(check_rank(lengths, 1, "sequence_lens"));
   if (x.shape) {
-    if (x.shape->size() < 2) return invalid_argument("input must have rank 2 or more, but its shape is {}", to_string(*x.shape));
-    if (lengths.shape) CYCLOID_TRY(check_equal((*lengths.shape)[0], (*x.shape)[axes.batch], "sequence_lens and the batch"));
+    if (x.shape->size() < 2)
+      return invalid_argument("input must have rank 2 or more, but its shape is {}", to_string(*x.shape));
+    if (lengths.shape)
+      CYCLOID_TRY(check_equal((*lengths.shape)[0], (*x.shape)[axes.batch], "sequence_lens and the batch"));
   }
   context.set_output(0, std::move(x));
   return {};
@@ -140,11 +143,14 @@ Result<std::vector<Datum>> evaluate_reverse(EvalContext& context) {
   CYCLOID_ASSIGN(const SequenceAxes axes, SequenceAxes::parse(context.node()));
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0));
   CYCLOID_ASSIGN(const Tensor* length_tensor, tensor_input(context, 1, kInt64Type));
-  if (x->rank() < 2) return invalid_argument("input must have rank 2 or more, but its shape is {}", to_string(x->dims()));
-  if (length_tensor->dims() != Dims{x->dim(axes.batch)}) return invalid_argument("sequence_lens must have one length a batch element");
+  if (x->rank() < 2)
+    return invalid_argument("input must have rank 2 or more, but its shape is {}", to_string(x->dims()));
+  if (length_tensor->dims() != Dims{x->dim(axes.batch)})
+    return invalid_argument("sequence_lens must have one length a batch element");
   const auto lengths = length_tensor->data<std::int64_t>();
   for (const std::int64_t length : lengths) {
-    if (length < 0 || length > x->dim(axes.time)) return invalid_argument("length {} is outside a time axis of {}", length, x->dim(axes.time));
+    if (length < 0 || length > x->dim(axes.time))
+      return invalid_argument("length {} is outside a time axis of {}", length, x->dim(axes.time));
   }
   CYCLOID_ASSIGN(Tensor y, Tensor::empty(x->dtype(), x->dims()));
   if (y.element_count() == 0) return outputs(std::move(y));
@@ -155,7 +161,8 @@ Result<std::vector<Datum>> evaluate_reverse(EvalContext& context) {
     const std::int64_t length = lengths[static_cast<std::size_t>(b)];
     for (std::int64_t t = 0; t < x->dim(axes.time); ++t) {
       const std::int64_t from = t < length ? length - 1 - t : t;
-      copier.copy(b * strides[axes.batch] + t * strides[axes.time], b * strides[axes.batch] + from * strides[axes.time], run);
+      copier.copy(b * strides[axes.batch] + t * strides[axes.time], b * strides[axes.batch] + from * strides[axes.time],
+                  run);
     }
   }
   return outputs(std::move(y));
@@ -163,11 +170,26 @@ Result<std::vector<Datum>> evaluate_reverse(EvalContext& context) {
 
 }  // namespace
 
-const Op kNonZero = {.domain = "", .name = "NonZero", .since = 9, .min_inputs = 1, .max_inputs = 1, .infer = infer_non_zero,
+const Op kNonZero = {.domain = "",
+                     .name = "NonZero",
+                     .since = 9,
+                     .min_inputs = 1,
+                     .max_inputs = 1,
+                     .infer = infer_non_zero,
                      .evaluate = evaluate_non_zero};
-const Op kCompress = {.domain = "", .name = "Compress", .since = 11, .min_inputs = 2, .max_inputs = 2, .infer = infer_compress,
+const Op kCompress = {.domain = "",
+                      .name = "Compress",
+                      .since = 11,
+                      .min_inputs = 2,
+                      .max_inputs = 2,
+                      .infer = infer_compress,
                       .evaluate = evaluate_compress};
-const Op kReverseSequence = {.domain = "", .name = "ReverseSequence", .since = 10, .min_inputs = 2, .max_inputs = 2,
-                             .infer = infer_reverse, .evaluate = evaluate_reverse};
+const Op kReverseSequence = {.domain = "",
+                             .name = "ReverseSequence",
+                             .since = 10,
+                             .min_inputs = 2,
+                             .max_inputs = 2,
+                             .infer = infer_reverse,
+                             .evaluate = evaluate_reverse};
 
 }  // namespace cycloid

@@ -30,7 +30,8 @@ Status infer_shape(InferContext& context) {
     return {};
   }
   CYCLOID_ASSIGN(const AxisRange range, axis_range(context.node(), x.shape->size()));
-  ShapeData sizes(x.shape->begin() + static_cast<std::ptrdiff_t>(range.begin), x.shape->begin() + static_cast<std::ptrdiff_t>(range.end));
+  ShapeData sizes(x.shape->begin() + static_cast<std::ptrdiff_t>(range.begin),
+                  x.shape->begin() + static_cast<std::ptrdiff_t>(range.end));
   context.set_output(0, ValueType::tensor(DType::kInt64, {static_cast<std::int64_t>(sizes.size())}));
   context.set_shape_data(0, std::move(sizes));
   return {};
@@ -56,9 +57,19 @@ Result<std::vector<Datum>> evaluate_size(EvalContext& context) {
 
 }  // namespace
 
-const Op kShape = {.domain = "", .name = "Shape", .since = 15, .min_inputs = 1, .max_inputs = 1, .infer = infer_shape,
+const Op kShape = {.domain = "",
+                   .name = "Shape",
+                   .since = 15,
+                   .min_inputs = 1,
+                   .max_inputs = 1,
+                   .infer = infer_shape,
                    .evaluate = evaluate_shape};
-const Op kSize = {.domain = "", .name = "Size", .since = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer_size,
+const Op kSize = {.domain = "",
+                  .name = "Size",
+                  .since = 1,
+                  .min_inputs = 1,
+                  .max_inputs = 1,
+                  .infer = infer_size,
                   .evaluate = evaluate_size};
 
 }  // namespace cycloid

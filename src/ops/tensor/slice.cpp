@@ -27,8 +27,8 @@ Range range_of(std::int64_t size, std::int64_t start, std::int64_t end, std::int
   end = std::clamp(end < 0 ? end + size : end, low, high);
   const std::int64_t span = step > 0 ? end - start : start - end;
   // The magnitude of the least int64 is not an int64.
-  const std::int64_t stride = step == std::numeric_limits<std::int64_t>::min() ? std::numeric_limits<std::int64_t>::max()
-                                                                               : std::abs(step);
+  const std::int64_t stride =
+      step == std::numeric_limits<std::int64_t>::min() ? std::numeric_limits<std::int64_t>::max() : std::abs(step);
   return {start, span <= 0 ? 0 : (span - 1) / stride + 1, step};
 }
 
@@ -38,7 +38,8 @@ constexpr std::int64_t kEndless = std::numeric_limits<std::int32_t>::max();  // 
 Dim symbolic_count(const Dim& size, const Dim& start, const Dim& end, std::int64_t step) {
   const auto starts_at_zero = [&] { return start.is(0); };
   if (step < 0) {
-    const bool whole = start.is_known() && (start.is(-1) || start.value() >= kEndless) && end.is_known() && end.value() <= -kEndless;
+    const bool whole =
+        start.is_known() && (start.is(-1) || start.value() >= kEndless) && end.is_known() && end.value() <= -kEndless;
     if (!whole || step <= -kEndless) return Dim::unknown();
     return Dim::ceil_div(size, -step);
   }
@@ -82,7 +83,8 @@ void slice_shape_data(InferContext& context, const Dim& start, const Dim& end, s
   if (!data || !start.is_known() || !end.is_known()) return;
   const Range range = range_of(static_cast<std::int64_t>(data->size()), start.value(), end.value(), step);
   ShapeData kept;
-  for (std::int64_t i = 0; i < range.count; ++i) kept.push_back((*data)[static_cast<std::size_t>(range.begin + i * range.step)]);
+  for (std::int64_t i = 0; i < range.count; ++i)
+    kept.push_back((*data)[static_cast<std::size_t>(range.begin + i * range.step)]);
   context.set_shape_data(0, std::move(kept));
 }
 
@@ -120,9 +122,11 @@ Status infer(InferContext& context) {
   CYCLOID_ASSIGN(const Ints axes, sliced_axes(axes_given, *count, rank));
   if (steps) CYCLOID_TRY(check_steps(*steps));
   for (const auto& list : {starts, ends}) {
-    if (list && list->size() != *count) return invalid_argument("starts, ends, axes and steps of Slice differ in length");
+    if (list && list->size() != *count)
+      return invalid_argument("starts, ends, axes and steps of Slice differ in length");
   }
-  if (steps && steps->size() != *count) return invalid_argument("starts, ends, axes and steps of Slice differ in length");
+  if (steps && steps->size() != *count)
+    return invalid_argument("starts, ends, axes and steps of Slice differ in length");
   for (std::size_t i = 0; i < *count; ++i) {
     Dim& dim = (*y.shape)[static_cast<std::size_t>(axes[i])];
     const bool known = starts && ends && (steps || !has_input(context, 4));
@@ -174,7 +178,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kSlice = {.domain = "", .name = "Slice", .since = 10, .min_inputs = 3, .max_inputs = 5, .infer = infer,
-                   .evaluate = evaluate};
+const Op kSlice = {
+    .domain = "", .name = "Slice", .since = 10, .min_inputs = 3, .max_inputs = 5, .infer = infer, .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -9,7 +9,8 @@ namespace cycloid {
 
 Result<Tensor> slice_axis(const Tensor& tensor, std::size_t axis, std::int64_t begin, std::int64_t count) {
   if (begin < 0 || count < 0 || begin > tensor.dim(axis) || count > tensor.dim(axis) - begin) {
-    return invalid_argument("elements {} to {} are outside axis {} of {}", begin, begin + count, axis, to_string(tensor.dims()));
+    return invalid_argument("elements {} to {} are outside axis {} of {}", begin, begin + count, axis,
+                            to_string(tensor.dims()));
   }
   const Dims strides = strides_of(tensor.dims());
   Dims dims = tensor.dims();
@@ -37,7 +38,8 @@ namespace {
 
 // The number of parts where no sizes are given.
 Result<std::int64_t> part_count(const Node& node) {
-  CYCLOID_ASSIGN(const std::int64_t count, get_int(node, "num_outputs", static_cast<std::int64_t>(node.outputs.size())));
+  CYCLOID_ASSIGN(const std::int64_t count,
+                 get_int(node, "num_outputs", static_cast<std::int64_t>(node.outputs.size())));
   if (count != static_cast<std::int64_t>(node.outputs.size())) {
     return invalid_model("num_outputs is {}, but Split has {} outputs", count, node.outputs.size());
   }
@@ -45,7 +47,8 @@ Result<std::int64_t> part_count(const Node& node) {
 }
 
 Status check_sizes(const std::vector<std::int64_t>& sizes, std::size_t output_count, const Dim& axis_size) {
-  if (sizes.size() != output_count) return invalid_argument("split has {} sizes, but Split has {} outputs", sizes.size(), output_count);
+  if (sizes.size() != output_count)
+    return invalid_argument("split has {} sizes, but Split has {} outputs", sizes.size(), output_count);
   Dim total = 0;
   for (const std::int64_t size : sizes) {
     if (size < 0) return invalid_argument("split has the negative size {}", size);
@@ -119,7 +122,13 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kSplit = {.domain = "", .name = "Split", .since = 18, .min_inputs = 1, .max_inputs = 2, .max_outputs = Op::kVariadic,
-                   .infer = infer, .evaluate = evaluate};
+const Op kSplit = {.domain = "",
+                   .name = "Split",
+                   .since = 18,
+                   .min_inputs = 1,
+                   .max_inputs = 2,
+                   .max_outputs = Op::kVariadic,
+                   .infer = infer,
+                   .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -97,9 +97,19 @@ Result<std::vector<Datum>> evaluate_unsqueeze(EvalContext& context) {
 
 }  // namespace
 
-const Op kSqueeze = {.domain = "", .name = "Squeeze", .since = 13, .min_inputs = 1, .max_inputs = 2, .infer = infer_squeeze,
+const Op kSqueeze = {.domain = "",
+                     .name = "Squeeze",
+                     .since = 13,
+                     .min_inputs = 1,
+                     .max_inputs = 2,
+                     .infer = infer_squeeze,
                      .evaluate = evaluate_squeeze};
-const Op kUnsqueeze = {.domain = "", .name = "Unsqueeze", .since = 13, .min_inputs = 2, .max_inputs = 2,
-                       .infer = infer_unsqueeze, .evaluate = evaluate_unsqueeze};
+const Op kUnsqueeze = {.domain = "",
+                       .name = "Unsqueeze",
+                       .since = 13,
+                       .min_inputs = 2,
+                       .max_inputs = 2,
+                       .infer = infer_unsqueeze,
+                       .evaluate = evaluate_unsqueeze};
 
 }  // namespace cycloid

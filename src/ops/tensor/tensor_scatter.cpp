@@ -51,9 +51,11 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   Dims expected = cache->dims();
   if (update->rank() == cache->rank()) expected[axis] = update->dim(axis);
   if (update->dims() != expected || update->dim(axis) > cache->dim(axis)) {
-    return invalid_argument("update {} does not fit past_cache {}", to_string(update->dims()), to_string(cache->dims()));
+    return invalid_argument("update {} does not fit past_cache {}", to_string(update->dims()),
+                            to_string(cache->dims()));
   }
-  if (places != nullptr && places->dims() != Dims{cache->dim(0)}) return invalid_argument("write_indices must have one index a batch element");
+  if (places != nullptr && places->dims() != Dims{cache->dim(0)})
+    return invalid_argument("write_indices must have one index a batch element");
   const std::int64_t length = cache->dim(axis);
   const std::int64_t added = update->dim(axis);
   Tensor y = *cache;
@@ -78,7 +80,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kTensorScatter = {.domain = "", .name = "TensorScatter", .since = 24, .min_inputs = 2, .max_inputs = 3,
-                           .infer = infer, .evaluate = evaluate};
+const Op kTensorScatter = {.domain = "",
+                           .name = "TensorScatter",
+                           .since = 24,
+                           .min_inputs = 2,
+                           .max_inputs = 3,
+                           .infer = infer,
+                           .evaluate = evaluate};
 
 }  // namespace cycloid

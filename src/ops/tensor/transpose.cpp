@@ -43,7 +43,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kTranspose = {.domain = "", .name = "Transpose", .since = 1, .min_inputs = 1, .max_inputs = 1, .infer = infer,
+const Op kTranspose = {.domain = "",
+                       .name = "Transpose",
+                       .since = 1,
+                       .min_inputs = 1,
+                       .max_inputs = 1,
+                       .infer = infer,
                        .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -125,9 +125,11 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     rows = front.reshaped({moved[0], run});
   }
   Groups groups;
-  const bool done = dispatch<float, double, Float16, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
-                             std::uint16_t, std::uint32_t, std::uint64_t, bool, std::string, std::complex<float>, std::complex<double>>(
-      rows.dtype(), [&]<class T>(T) { groups = group(rows.data<T>().data(), rows.dim(0), rows.dim(1), options.sorted); });
+  const bool done = dispatch<float, double, Float16, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t,
+                             std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, bool, std::string,
+                             std::complex<float>, std::complex<double>>(rows.dtype(), [&]<class T>(T) {
+    groups = group(rows.data<T>().data(), rows.dim(0), rows.dim(1), options.sorted);
+  });
   if (!done) return unsupported("Unique of {} elements", to_string(x->dtype()));
   const auto count = static_cast<std::int64_t>(groups.firsts.size());
   CYCLOID_ASSIGN(Tensor y, Tensor::zeros(x->dtype(), {count, rows.dim(1)}));
@@ -140,7 +142,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   if (options.axis) {
     moved[0] = count;
     std::vector<std::int64_t> inverse(permutation.size());
-    for (std::size_t i = 0; i < permutation.size(); ++i) inverse[static_cast<std::size_t>(permutation[i])] = static_cast<std::int64_t>(i);
+    for (std::size_t i = 0; i < permutation.size(); ++i)
+      inverse[static_cast<std::size_t>(permutation[i])] = static_cast<std::int64_t>(i);
     CYCLOID_ASSIGN(y, transposed(y.reshaped(moved), inverse));
   } else {
     y = y.reshaped({count});
@@ -155,7 +158,13 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 }  // namespace
 
-const Op kUnique = {.domain = "", .name = "Unique", .since = 11, .min_inputs = 1, .max_inputs = 1, .max_outputs = 4,
-                    .infer = infer, .evaluate = evaluate};
+const Op kUnique = {.domain = "",
+                    .name = "Unique",
+                    .since = 11,
+                    .min_inputs = 1,
+                    .max_inputs = 1,
+                    .max_outputs = 4,
+                    .infer = infer,
+                    .evaluate = evaluate};
 
 }  // namespace cycloid

@@ -35,12 +35,15 @@ std::optional<ChannelAffine> batch_normalization(const Graph& graph, const Node&
   std::span<const float> constants[4];
   for (std::size_t i = 0; i < 4; ++i) {
     const Tensor* tensor = graph.constant(node.inputs[i + 1]);
-    if (tensor == nullptr || tensor->dtype() != DType::kFloat32 || static_cast<std::size_t>(tensor->element_count()) != channels) return {};
+    if (tensor == nullptr || tensor->dtype() != DType::kFloat32 ||
+        static_cast<std::size_t>(tensor->element_count()) != channels)
+      return {};
     constants[i] = tensor->data<float>();
   }
   ChannelAffine affine{.input = node.inputs[0], .worth_joining = true};
   for (std::size_t c = 0; c < channels; ++c) {
-    const double scale = static_cast<double>(constants[0][c]) / std::sqrt(static_cast<double>(constants[3][c]) + static_cast<double>(*epsilon));
+    const double scale = static_cast<double>(constants[0][c]) /
+                         std::sqrt(static_cast<double>(constants[3][c]) + static_cast<double>(*epsilon));
     affine.scale.push_back(scale);
     affine.shift.push_back(static_cast<double>(constants[1][c]) - static_cast<double>(constants[2][c]) * scale);
   }
@@ -75,7 +78,9 @@ std::optional<ChannelAffine> channel_affine(const Graph& graph, const Node& node
     }
   }
   if (!affine) return {};
-  const auto finite = [](const std::vector<double>& values) { return std::ranges::all_of(values, [](double v) { return std::isfinite(v); }); };
+  const auto finite = [](const std::vector<double>& values) {
+    return std::ranges::all_of(values, [](double v) { return std::isfinite(v); });
+  };
   if (!finite(affine->scale) || !finite(affine->shift)) return {};
   return affine;
 }

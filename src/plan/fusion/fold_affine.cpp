@@ -43,7 +43,8 @@ bool fold_into_conv(Graph& graph, NodeId conv_id, NodeId affine_id, const Channe
   for (std::size_t c = 0; c < channels; ++c) {
     const double scale = affine.scale[c];
     if (scale != 1) {
-      for (std::size_t i = 0; i < each; ++i) w[c * each + i] = static_cast<float>(scale * static_cast<double>(w[c * each + i]));
+      for (std::size_t i = 0; i < each; ++i)
+        w[c * each + i] = static_cast<float>(scale * static_cast<double>(w[c * each + i]));
     }
     if (bias != nullptr) shift[c] += scale * static_cast<double>(bias->data<float>()[c]);
   }
@@ -64,8 +65,10 @@ NodeId make_affine(Graph& graph, NodeId old, ValueId input, const ChannelAffine&
   const std::string name = graph.value(graph.node(old).outputs[0]).name;
   const std::vector<double> zero(affine.scale.size(), 0), one(affine.scale.size(), 1);
   Node node{.name = graph.node(old).name, .domain = "", .op_type = "BatchNormalization"};
-  node.inputs = {input, graph.add_constant(name + ".scale", to_tensor(affine.scale)), graph.add_constant(name + ".shift", to_tensor(affine.shift)),
-                 graph.add_constant(name + ".mean", to_tensor(zero)), graph.add_constant(name + ".variance", to_tensor(one))};
+  node.inputs = {input, graph.add_constant(name + ".scale", to_tensor(affine.scale)),
+                 graph.add_constant(name + ".shift", to_tensor(affine.shift)),
+                 graph.add_constant(name + ".mean", to_tensor(zero)),
+                 graph.add_constant(name + ".variance", to_tensor(one))};
   node.attributes["epsilon"] = 0.0f;
   return graph.value(replace_node(graph, old, std::move(node))).producer;
 }

@@ -12,7 +12,8 @@ bool is_identity(const Graph& graph, const Node& node) {
   if (node.outputs.size() > 1 && node.outputs[1].valid() && !graph.is_dead(node.outputs[1])) return false;
   if (node.inputs.size() < 3 || !node.inputs[2].valid()) return true;
   const Tensor* training = graph.constant(node.inputs[2]);
-  return training != nullptr && training->dtype() == DType::kBool && training->element_count() == 1 && !training->data<bool>()[0];
+  return training != nullptr && training->dtype() == DType::kBool && training->element_count() == 1 &&
+         !training->data<bool>()[0];
 }
 
 }  // namespace

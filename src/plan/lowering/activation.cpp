@@ -20,7 +20,8 @@ std::optional<float> scalar_input(const Lowering& lowering, const Node& node, st
 
 std::optional<Activation> clip_of(const Lowering& lowering, const Node& node) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const std::optional<float> lo = scalar_input(lowering, node, 1, -kInfinity), hi = scalar_input(lowering, node, 2, kInfinity);
+  const std::optional<float> lo = scalar_input(lowering, node, 1, -kInfinity),
+                             hi = scalar_input(lowering, node, 2, kInfinity);
   if (!lo || !hi || std::isnan(*lo) || std::isnan(*hi)) return {};
   // ONNX: where the bounds cross, the upper one wins; min(hi, max(lo, x)) does the same.
   return kernels::clip(*lo, *hi);
@@ -29,8 +30,11 @@ std::optional<Activation> clip_of(const Lowering& lowering, const Node& node) {
 std::optional<Activation> prelu_of(Lowering& lowering, const Node& node, std::size_t channel_axis) {
   const Tensor* slope = lowering.constant(node.inputs[1]);
   const Dims* dims = lowering.dims(node.inputs[0]);
-  if (slope == nullptr || slope->dtype() != DType::kFloat32 || dims == nullptr || slope->rank() > dims->size() || channel_axis >= dims->size()) return {};
-  if (slope->element_count() == 1) return Activation{.kind = ActivationKind::kLeakyRelu, .alpha = slope->data<float>()[0]};
+  if (slope == nullptr || slope->dtype() != DType::kFloat32 || dims == nullptr || slope->rank() > dims->size() ||
+      channel_axis >= dims->size())
+    return {};
+  if (slope->element_count() == 1)
+    return Activation{.kind = ActivationKind::kLeakyRelu, .alpha = slope->data<float>()[0]};
   const std::size_t lead = dims->size() - slope->rank();
   for (std::size_t i = 0; i < slope->rank(); ++i) {
     if (slope->dim(i) != (lead + i == channel_axis ? (*dims)[channel_axis] : 1)) return {};
@@ -53,7 +57,8 @@ NodeId product_of(const Lowering& lowering, ValueId value, ValueId factor) {
   if (!user.valid()) return {};
   const Node& node = lowering.graph().node(user);
   if (node.op_type != "Mul" || !node.domain.empty()) return {};
-  const bool both = (node.inputs[0] == value && node.inputs[1] == factor) || (node.inputs[1] == value && node.inputs[0] == factor);
+  const bool both =
+      (node.inputs[0] == value && node.inputs[1] == factor) || (node.inputs[1] == value && node.inputs[0] == factor);
   return both ? user : NodeId{};
 }
 

@@ -56,7 +56,8 @@ constexpr std::size_t kMaxOuter = 6;
 
 class BinaryStep final : public Step {
  public:
-  BinaryStep(BinaryFn fn, std::vector<Loop> loops, std::array<Place, 3> places, std::optional<kernels::Activation> clip) : fn_(fn), places_(std::move(places)) {
+  BinaryStep(BinaryFn fn, std::vector<Loop> loops, std::array<Place, 3> places, std::optional<kernels::Activation> clip)
+      : fn_(fn), places_(std::move(places)) {
     columns_ = loops.empty() ? Loop{} : loops.back();
     if (!loops.empty()) loops.pop_back();
     rows_ = loops.empty() ? Loop{} : loops.back();
@@ -69,7 +70,8 @@ class BinaryStep final : public Step {
     }
     constexpr std::int64_t kElements = 4096;
     split_columns_ = rows_.size == 1 && outer_count_ == 0;
-    each_ = split_columns_ ? kElements : std::max<std::int64_t>(1, kElements / std::max<std::int64_t>(1, columns_.size));
+    each_ =
+        split_columns_ ? kElements : std::max<std::int64_t>(1, kElements / std::max<std::int64_t>(1, columns_.size));
     blocks_ = split_columns_ ? (columns_.size + each_ - 1) / each_ : (rows_.size + each_ - 1) / each_;
     units_ = blocks_;
     for (std::size_t i = 0; i < outer_count_; ++i) units_ *= outer_[i].size;
@@ -126,8 +128,9 @@ std::optional<BinaryKind> binary_kind(std::string_view op) {
   static constexpr struct {
     std::string_view op;
     BinaryKind kind;
-  } kKinds[] = {{"Add", BinaryKind::kAdd}, {"Sum", BinaryKind::kAdd}, {"Sub", BinaryKind::kSub}, {"Mul", BinaryKind::kMul},
-                {"Div", BinaryKind::kDiv}, {"Max", BinaryKind::kMax}, {"Min", BinaryKind::kMin}, {"PRelu", BinaryKind::kPRelu}};
+  } kKinds[] = {{"Add", BinaryKind::kAdd}, {"Sum", BinaryKind::kAdd},    {"Sub", BinaryKind::kSub},
+                {"Mul", BinaryKind::kMul}, {"Div", BinaryKind::kDiv},    {"Max", BinaryKind::kMax},
+                {"Min", BinaryKind::kMin}, {"PRelu", BinaryKind::kPRelu}};
   for (const auto& line : kKinds) {
     if (line.op == op) return line.kind;
   }
@@ -136,7 +139,8 @@ std::optional<BinaryKind> binary_kind(std::string_view op) {
 
 // The loops over y's memory, or nothing where an operand does not move by 0 or 1 along the innermost one.
 std::optional<std::vector<Loop>> find_loops(const Place& a, const Place& b, const Place& y) {
-  const std::vector<std::int64_t> sa = broadcast_strides(a, y.dims), sb = broadcast_strides(b, y.dims), sy = broadcast_strides(y, y.dims);
+  const std::vector<std::int64_t> sa = broadcast_strides(a, y.dims), sb = broadcast_strides(b, y.dims),
+                                  sy = broadcast_strides(y, y.dims);
   std::vector<Loop> loops;
   const auto push = [&](std::size_t i) { loops.push_back({y.dims[i], {sa[i], sb[i], sy[i]}}); };
   for (std::size_t i = 0; i < y.dims.size(); ++i) {
@@ -145,15 +149,18 @@ std::optional<std::vector<Loop>> find_loops(const Place& a, const Place& b, cons
   if (y.layout == Layout::kChannelsLast) push(1);
   std::vector<Loop> joined = join(loops);
   if (joined.size() > kMaxOuter + 2) return {};
-  if (!joined.empty() && (joined.back().step[2] != 1 || joined.back().step[0] > 1 || joined.back().step[1] > 1)) return {};
+  if (!joined.empty() && (joined.back().step[2] != 1 || joined.back().step[0] > 1 || joined.back().step[1] > 1))
+    return {};
   return joined;
 }
 
 // y = op(a, b) as one step.
-Declined add_binary(Lowering& lowering, BinaryKind kind, const Place& a, const Place& b, const Place& y, std::vector<NodeId> nodes, std::optional<kernels::Activation> clip) {
+Declined add_binary(Lowering& lowering, BinaryKind kind, const Place& a, const Place& b, const Place& y,
+                    std::vector<NodeId> nodes, std::optional<kernels::Activation> clip) {
   std::optional<std::vector<Loop>> loops = find_loops(a, b, y);
   if (!loops) return "a broadcast of many dimensions";
-  auto step = std::make_unique<BinaryStep>(kernels::binary_kernel(kind, lowering.options().isa), std::move(*loops), std::array<Place, 3>{a, b, y}, clip);
+  auto step = std::make_unique<BinaryStep>(kernels::binary_kernel(kind, lowering.options().isa), std::move(*loops),
+                                           std::array<Place, 3>{a, b, y}, clip);
   Lowering::Draft draft;
   draft.nodes = std::move(nodes);
   draft.kernel = kernels::binary_kernels()[static_cast<std::size_t>(kind)].name;
@@ -177,7 +184,8 @@ Place operand(Lowering& lowering, ValueId id, const Dims& dims, Layout layout) {
     if (lead + i >= 2) spatial *= own[i];
   }
   const bool image = own.size() == dims.size();
-  if (!image || (spatial == 1 && lowering.layout_of(id) == Layout::kRowMajor)) return lowering.read(id, Layout::kRowMajor);
+  if (!image || (spatial == 1 && lowering.layout_of(id) == Layout::kRowMajor))
+    return lowering.read(id, Layout::kRowMajor);
   return lowering.read(id, Layout::kChannelsLast);
 }
 
@@ -193,10 +201,12 @@ Declined lower_binary(Lowering& lowering, NodeId id) {
   if (dims.size() > kMaxOuter) return "a rank above the kernel's";
   Layout layout = Layout::kRowMajor;
   for (const ValueId input : node.inputs) {
-    if (lowering.layout_of(input) == Layout::kChannelsLast && *lowering.dims(input) == dims) layout = Layout::kChannelsLast;
+    if (lowering.layout_of(input) == Layout::kChannelsLast && *lowering.dims(input) == dims)
+      layout = Layout::kChannelsLast;
   }
   // The first two must span the result where a third is added to them in place.
-  if (node.inputs.size() > 2 && *lowering.dims(node.inputs[0]) != dims && *lowering.dims(node.inputs[1]) != dims) return "many operands, of which the first two are smaller than the result";
+  if (node.inputs.size() > 2 && *lowering.dims(node.inputs[0]) != dims && *lowering.dims(node.inputs[1]) != dims)
+    return "many operands, of which the first two are smaller than the result";
 
   const auto fits = [&](Layout in) {
     Place y{.dtype = DType::kFloat32, .dims = dims, .layout = in};

@@ -15,8 +15,9 @@ class RowsStep final : public Step {
   RowsStep(RowsMove move, std::int64_t rows_per_unit) : move_(std::move(move)), rows_per_unit_(rows_per_unit) {}
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     const std::int64_t first = begin * rows_per_unit_, last = std::min(end * rows_per_unit_, move_.rows);
-    kernels::copy_rows(context.at<const std::byte>(move_.from) + move_.from_offset + first * move_.from_stride, move_.from_stride,
-                       context.at<std::byte>(move_.to) + move_.to_offset + first * move_.to_stride, move_.to_stride, last - first, move_.bytes);
+    kernels::copy_rows(context.at<const std::byte>(move_.from) + move_.from_offset + first * move_.from_stride,
+                       move_.from_stride, context.at<std::byte>(move_.to) + move_.to_offset + first * move_.to_stride,
+                       move_.to_stride, last - first, move_.bytes);
   }
 
  private:
@@ -51,7 +52,8 @@ void concat_channels(Lowering& lowering, NodeId id) {
 
 void add_rows_move(Lowering& lowering, RowsMove move, std::vector<NodeId> nodes, std::string op) {
   // About 64 KiB a unit.
-  const std::int64_t rows_per_unit = std::max<std::int64_t>(1, (std::int64_t{64} << 10) / std::max<std::int64_t>(1, move.bytes));
+  const std::int64_t rows_per_unit =
+      std::max<std::int64_t>(1, (std::int64_t{64} << 10) / std::max<std::int64_t>(1, move.bytes));
   Lowering::Draft draft;
   draft.nodes = std::move(nodes);
   draft.op = std::move(op);
@@ -68,7 +70,8 @@ void add_rows_move(Lowering& lowering, RowsMove move, std::vector<NodeId> nodes,
     }
     return made;
   };
-  draft.uses = {use(move.from, move.from_offset, move.bytes, move.from_stride, false), use(move.to, move.to_offset, move.bytes, move.to_stride, true)};
+  draft.uses = {use(move.from, move.from_offset, move.bytes, move.from_stride, false),
+                use(move.to, move.to_offset, move.bytes, move.to_stride, true)};
   lowering.add(std::make_unique<RowsStep>(std::move(move), rows_per_unit), std::move(draft));
 }
 
@@ -93,7 +96,15 @@ Declined lower_concat(Lowering& lowering, NodeId id) {
     const Place part = lowering.read(input, Layout::kRowMajor);
     const std::int64_t bytes = product(part.dims, at, part.dims.size()) * size;
     if (bytes > 0) {
-      add_rows_move(lowering, {.from = part, .to = whole, .from_stride = bytes, .to_offset = offset, .to_stride = whole_bytes, .rows = rows, .bytes = bytes}, {id}, "");
+      add_rows_move(lowering,
+                    {.from = part,
+                     .to = whole,
+                     .from_stride = bytes,
+                     .to_offset = offset,
+                     .to_stride = whole_bytes,
+                     .rows = rows,
+                     .bytes = bytes},
+                    {id}, "");
     }
     offset += bytes;
   }

@@ -1,4 +1,5 @@
 #include "kernels/conv/conv.h"
+
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/window.h"
@@ -13,7 +14,11 @@ using kernels::ConvPlan;
 class ConvStep final : public Step {
  public:
   ConvStep(ConvPlan plan, Place in, Place out, std::optional<Place> residual, const void* packed)
-      : plan_(std::move(plan)), in_(std::move(in)), out_(std::move(out)), residual_(std::move(residual)), packed_(packed) {}
+      : plan_(std::move(plan)),
+        in_(std::move(in)),
+        out_(std::move(out)),
+        residual_(std::move(residual)),
+        packed_(packed) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     const ConvArgs args{.in = context.at<const float>(in_),
@@ -31,7 +36,8 @@ class ConvStep final : public Step {
   const void* packed_;
 };
 
-ConvParams make_params(const Lowering& lowering, const Window& window, const Dims& in, const Dims& out, std::int64_t groups) {
+ConvParams make_params(const Lowering& lowering, const Window& window, const Dims& in, const Dims& out,
+                       std::int64_t groups) {
   ConvParams params;
   params.batch = in[0];
   params.in_c = in[1];
@@ -66,12 +72,17 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   if (weights == nullptr || (has_bias && bias == nullptr)) return "the weights are computed in the run";
   const Dims in = *lowering.dims(x), out = *lowering.dims(node.outputs[0]);
   Window window;
-  if (Declined reason = parse_window(node, in, out, std::span(weights->dims()).subspan(std::min<std::size_t>(2, weights->rank())), window); !reason.empty()) return reason;
+  if (Declined reason = parse_window(
+          node, in, out, std::span(weights->dims()).subspan(std::min<std::size_t>(2, weights->rank())), window);
+      !reason.empty())
+    return reason;
   const Result<std::int64_t> groups = get_int(node, "group", 1);
-  if (!groups || *groups < 1 || in[1] % *groups != 0 || weights->dim(0) != out[1] || weights->dim(1) * *groups != in[1]) return "weights that do not fit the groups";
+  if (!groups || *groups < 1 || in[1] % *groups != 0 || weights->dim(0) != out[1] || weights->dim(1) * *groups != in[1])
+    return "weights that do not fit the groups";
 
   ConvParams params = make_params(lowering, window, in, out, *groups);
-  if (auto probe = kernels::select_conv(params, lowering.options().isa); std::holds_alternative<std::string>(probe)) return std::get<std::string>(probe);
+  if (auto probe = kernels::select_conv(params, lowering.options().isa); std::holds_alternative<std::string>(probe))
+    return std::get<std::string>(probe);
 
   const EpilogueMatch epilogue = match_epilogue(lowering, node.outputs[0], 1);
   const Place from = lowering.read(x, Layout::kChannelsLast);

@@ -16,7 +16,11 @@ class ConvTransposeStep final : public Step {
       : plan_(plan), in_(std::move(in)), out_(std::move(out)), packed_(packed) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    plan_.run({.in = context.at<const float>(in_), .packed = packed_, .out = context.at<float>(out_), .scratch = context.scratch}, begin, end);
+    plan_.run({.in = context.at<const float>(in_),
+               .packed = packed_,
+               .out = context.at<float>(out_),
+               .scratch = context.scratch},
+              begin, end);
   }
 
  private:
@@ -29,13 +33,16 @@ class ConvTransposeStep final : public Step {
 Declined set_padding(const Node& node, const Window& window, ConvTransposeParams& params) {
   const std::size_t rank = window.rank;
   const Result<std::string> auto_pad = get_string(node, "auto_pad", "NOTSET");
-  const Result<std::vector<std::int64_t>> shape = get_ints(node, "output_shape"), extra = get_ints(node, "output_padding");
-  if (!auto_pad || !shape || !extra || (!extra->empty() && extra->size() != rank)) return "attributes that do not fit the rank";
+  const Result<std::vector<std::int64_t>> shape = get_ints(node, "output_shape"),
+                                          extra = get_ints(node, "output_padding");
+  if (!auto_pad || !shape || !extra || (!extra->empty() && extra->size() != rank))
+    return "attributes that do not fit the rank";
   const bool computed = !shape->empty() || *auto_pad == "SAME_UPPER" || *auto_pad == "SAME_LOWER";
   std::int64_t pads[2] = {window.pad_begin[0], window.pad_begin[1]};
   for (std::size_t i = 2 - rank; computed && i < 2; ++i) {
     const std::int64_t output_padding = extra->empty() ? 0 : (*extra)[i - (2 - rank)];
-    const std::int64_t full = window.stride[i] * (window.in[i] - 1) + output_padding + (window.kernel[i] - 1) * window.dilation[i] + 1;
+    const std::int64_t full =
+        window.stride[i] * (window.in[i] - 1) + output_padding + (window.kernel[i] - 1) * window.dilation[i] + 1;
     const std::int64_t total = full - window.out[i];
     // As the standard's formula has it: SAME_UPPER puts the larger half at the end, all else at the begin.
     pads[i] = *auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
@@ -58,9 +65,13 @@ Declined lower_conv_transpose(Lowering& lowering, NodeId id) {
   if (weights == nullptr || (has_bias && bias == nullptr)) return "the weights are computed in the run";
   const Dims in = *lowering.dims(x), out = *lowering.dims(node.outputs[0]);
   Window window;
-  if (Declined reason = parse_window(node, in, out, std::span(weights->dims()).subspan(std::min<std::size_t>(2, weights->rank())), window, false); !reason.empty()) return reason;
+  if (Declined reason = parse_window(
+          node, in, out, std::span(weights->dims()).subspan(std::min<std::size_t>(2, weights->rank())), window, false);
+      !reason.empty())
+    return reason;
   const Result<std::int64_t> groups = get_int(node, "group", 1);
-  if (!groups || *groups < 1 || in[1] % *groups != 0 || weights->dim(0) != in[1] || weights->dim(1) * *groups != out[1]) return "weights that do not fit the groups";
+  if (!groups || *groups < 1 || in[1] % *groups != 0 || weights->dim(0) != in[1] || weights->dim(1) * *groups != out[1])
+    return "weights that do not fit the groups";
 
   ConvTransposeParams params;
   params.batch = in[0];
@@ -78,7 +89,9 @@ Declined lower_conv_transpose(Lowering& lowering, NodeId id) {
   params.dilation_w = window.dilation[1];
   params.groups = *groups;
   if (Declined reason = set_padding(node, window, params); !reason.empty()) return reason;
-  if (auto probe = kernels::select_conv_transpose(params, lowering.options().isa); std::holds_alternative<std::string>(probe)) return std::get<std::string>(probe);
+  if (auto probe = kernels::select_conv_transpose(params, lowering.options().isa);
+      std::holds_alternative<std::string>(probe))
+    return std::get<std::string>(probe);
 
   Lowering::Draft draft;
   draft.nodes = {id};

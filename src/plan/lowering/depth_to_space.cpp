@@ -7,7 +7,8 @@ namespace {
 
 class BlocksStep final : public Step {
  public:
-  BlocksStep(kernels::PermutePlan plan, Place from, Place to) : plan_(plan), from_(std::move(from)), to_(std::move(to)) {}
+  BlocksStep(kernels::PermutePlan plan, Place from, Place to)
+      : plan_(plan), from_(std::move(from)), to_(std::move(to)) {}
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     plan_.run(context.at<const std::byte>(from_), context.at<std::byte>(to_), begin, end);
   }
@@ -29,7 +30,8 @@ Declined lower_depth_to_space(Lowering& lowering, NodeId id) {
   const Dims in = *lowering.dims(x);
   const std::int64_t b = *size, channels = in[1] / (b * b);
   if (channels * b * b != in[1]) return "channels that the blocks do not divide";
-  const Place from = lowering.read(x, Layout::kChannelsLast), to = lowering.define(node.outputs[0], Layout::kChannelsLast);
+  const Place from = lowering.read(x, Layout::kChannelsLast),
+              to = lowering.define(node.outputs[0], Layout::kChannelsLast);
 
   // Of the input: image, row, column, then the channel's parts in the mode's order.
   const bool dcr = *mode == "DCR";
@@ -46,7 +48,8 @@ Declined lower_depth_to_space(Lowering& lowering, NodeId id) {
   }
   // Of the output: image, row, row in block, column, column in block, channel.
   const std::int64_t out_row = in[3] * b * to.pixel_stride;
-  const std::int64_t out_strides[] = {in[2] * b * out_row, b * out_row, out_row, b * to.pixel_stride, to.pixel_stride, 1};
+  const std::int64_t out_strides[] = {in[2] * b * out_row, b * out_row,     out_row,
+                                      b * to.pixel_stride, to.pixel_stride, 1};
   const auto plan = kernels::plan_permute(shape, order, sizeof(float), lowering.threads(), strides, out_strides);
   CYCLOID_CHECK(std::holds_alternative<kernels::PermutePlan>(plan));
   const auto& permute = std::get<kernels::PermutePlan>(plan);

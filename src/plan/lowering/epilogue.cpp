@@ -21,7 +21,8 @@ EpilogueMatch match_epilogue(Lowering& lowering, ValueId value, std::size_t chan
   if (!add.domain.empty() || (add.op_type != "Add" && add.op_type != "Sum") || add.inputs.size() != 2) return epilogue;
   const ValueId other = add.inputs[0] == epilogue.output ? add.inputs[1] : add.inputs[0];
   const Dims* dims = lowering.dims(other);
-  if (other == epilogue.output || dims == nullptr || lowering.dims(add.outputs[0]) == nullptr || *dims != *lowering.dims(value) || !lowering.is_float(other) || !lowering.available(other)) {
+  if (other == epilogue.output || dims == nullptr || lowering.dims(add.outputs[0]) == nullptr ||
+      *dims != *lowering.dims(value) || !lowering.is_float(other) || !lowering.available(other)) {
     return epilogue;
   }
   epilogue.residual = other;

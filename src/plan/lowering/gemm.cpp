@@ -20,10 +20,13 @@ struct GemmPlaces {
 
 class GemmStep final : public Step {
  public:
-  GemmStep(GemmPlan plan, GemmPlaces places, const void* packed) : plan_(std::move(plan)), places_(std::move(places)), packed_(packed) {}
+  GemmStep(GemmPlan plan, GemmPlaces places, const void* packed)
+      : plan_(std::move(plan)), places_(std::move(places)), packed_(packed) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const auto at = [&](const std::optional<Place>& place) { return place ? context.at<const float>(*place) : nullptr; };
+    const auto at = [&](const std::optional<Place>& place) {
+      return place ? context.at<const float>(*place) : nullptr;
+    };
     const GemmArgs args{.a = context.at<const float>(places_.a),
                         .b = at(places_.b),
                         .bias = at(places_.bias),
@@ -62,7 +65,9 @@ void take_bias(Lowering& lowering, Product& product) {
   const ValueId other = add.inputs[0] == product.output ? add.inputs[1] : add.inputs[0];
   const Dims* dims = lowering.dims(other);
   const Dims* result = lowering.dims(add.outputs[0]);
-  if (other == product.output || dims == nullptr || result == nullptr || *result != *lowering.dims(product.output) || !lowering.is_float(other) || !lowering.available(other)) return;
+  if (other == product.output || dims == nullptr || result == nullptr || *result != *lowering.dims(product.output) ||
+      !lowering.is_float(other) || !lowering.available(other))
+    return;
   if (!is_row(*dims, product.params.n)) return;
   product.bias = other;
   product.nodes.push_back(user);
@@ -73,8 +78,10 @@ Declined emit(Lowering& lowering, Product product, NodeId id) {
   product.nodes.insert(product.nodes.begin(), id);
   GemmParams params = product.params;
   params.threads = lowering.threads();
-  params.b_constant = lowering.constant(product.b) != nullptr && (params.batch == 1 || params.b_step == 0) && params.b_offsets == nullptr;
-  if (auto probe = kernels::select_gemm(params, lowering.options().isa); std::holds_alternative<std::string>(probe)) return std::get<std::string>(probe);
+  params.b_constant = lowering.constant(product.b) != nullptr && (params.batch == 1 || params.b_step == 0) &&
+                      params.b_offsets == nullptr;
+  if (auto probe = kernels::select_gemm(params, lowering.options().isa); std::holds_alternative<std::string>(probe))
+    return std::get<std::string>(probe);
 
   take_bias(lowering, product);
   const Dims dims = *lowering.dims(product.output);
@@ -146,7 +153,13 @@ const std::int64_t* offset_table(Lowering& lowering, const Dims& batch, const Di
 
 Declined lower_gemm(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  Product product{.params = {}, .a = node.inputs[0], .b = node.inputs[1], .bias = {}, .folded = {}, .nodes = {}, .output = node.outputs[0]};
+  Product product{.params = {},
+                  .a = node.inputs[0],
+                  .b = node.inputs[1],
+                  .bias = {},
+                  .folded = {},
+                  .nodes = {},
+                  .output = node.outputs[0]};
   if (!lowering.is_float(product.a)) return "only float32 is native";
   const Result<std::int64_t> trans_a = get_int(node, "transA", 0), trans_b = get_int(node, "transB", 0);
   const Result<float> alpha = get_float(node, "alpha", 1), beta = get_float(node, "beta", 1);
@@ -182,7 +195,13 @@ Declined lower_gemm(Lowering& lowering, NodeId id) {
 
 Declined lower_matmul(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  Product product{.params = {}, .a = node.inputs[0], .b = node.inputs[1], .bias = {}, .folded = {}, .nodes = {}, .output = node.outputs[0]};
+  Product product{.params = {},
+                  .a = node.inputs[0],
+                  .b = node.inputs[1],
+                  .bias = {},
+                  .folded = {},
+                  .nodes = {},
+                  .output = node.outputs[0]};
   if (!lowering.is_float(product.a)) return "only float32 is native";
   Dims a = *lowering.dims(product.a), b = *lowering.dims(product.b);
   if (a.empty() || b.empty()) return "a scalar operand";
@@ -205,7 +224,8 @@ Declined lower_matmul(Lowering& lowering, NodeId id) {
     params.batch = element_count(batch).value();
     params.a_step = a_count == 1 ? 0 : params.m * params.k;
     params.b_step = params.k * params.n;
-    if (a_count != 1 && a_count != params.batch) params.a_offsets = offset_table(lowering, batch, a, params.m * params.k);
+    if (a_count != 1 && a_count != params.batch)
+      params.a_offsets = offset_table(lowering, batch, a, params.m * params.k);
     if (b_count != params.batch) params.b_offsets = offset_table(lowering, batch, b, params.k * params.n);
   }
   return emit(lowering, std::move(product), id);

@@ -20,7 +20,8 @@ std::int64_t spatial(const Dims& dims) {
 }
 
 bool is_view_op(const Node& node) {
-  return node.domain.empty() && (node.op_type == "Reshape" || node.op_type == "Flatten" || node.op_type == "Squeeze" || node.op_type == "Unsqueeze");
+  return node.domain.empty() && (node.op_type == "Reshape" || node.op_type == "Flatten" || node.op_type == "Squeeze" ||
+                                 node.op_type == "Unsqueeze");
 }
 
 }  // namespace
@@ -50,7 +51,9 @@ Lowering::Lowering(Plan& plan, const ModelIr& model, const PlanOptions& options)
     while (output_of_.try_emplace(id, i).second) {
       const Node* producer = graph_.producer(id);
       if (producer == nullptr || options.reference || !is_view_op(*producer) || !has_elements(id)) break;
-      if (!std::ranges::all_of(producer->inputs, [&](ValueId input) { return !input.valid() || dims(input) != nullptr; })) break;
+      if (!std::ranges::all_of(producer->inputs,
+                               [&](ValueId input) { return !input.valid() || dims(input) != nullptr; }))
+        break;
       const ValueId source = producer->inputs[0];
       if (graph_.value(source).uses.size() != 1 || graph_.is_output(source)) break;
       id = source;
@@ -173,7 +176,8 @@ std::byte* Lowering::constant_memory(std::size_t bytes, BufferId& buffer) {
 Place Lowering::constant_place(const Tensor& tensor) {
   plan_.constants.push_back(tensor);
   Place place{.dtype = tensor.dtype(), .dims = tensor.dims()};
-  place.buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = tensor.byte_count(), .constant = plan_.constants.back().bytes()});
+  place.buffer = new_buffer(
+      {.kind = Buffer::Kind::kConstant, .bytes = tensor.byte_count(), .constant = plan_.constants.back().bytes()});
   return place;
 }
 
@@ -264,11 +268,14 @@ Status Lowering::lower(NodeId id) {
   const Lower lower_op = find_lowering(node.domain, node.op_type);
   if (lower_op == nullptr) return lower_reference(*this, id, "no native kernel for this operator yet");
   for (const ValueId input : node.inputs) {
-    if (input.valid() && dims(input) == nullptr) return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(input).name));
+    if (input.valid() && dims(input) == nullptr)
+      return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(input).name));
   }
   for (const ValueId output : node.outputs) {
-    if (output.valid() && dims(output) == nullptr) return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(output).name));
-    if (output.valid() && element_count(*dims(output)).value() == 0) return lower_reference(*this, id, "the output has no elements");
+    if (output.valid() && dims(output) == nullptr)
+      return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(output).name));
+    if (output.valid() && element_count(*dims(output)).value() == 0)
+      return lower_reference(*this, id, "the output has no elements");
   }
   Declined reason = lower_op(*this, id);
   if (reason.empty()) {

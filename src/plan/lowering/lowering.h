@@ -67,7 +67,7 @@ class Lowering {
   // Nodes that the step computes: the one being lowered is first; others are not lowered again.
   struct Draft {
     std::vector<NodeId> nodes;
-    std::string op;      // empty: the nodes' operators
+    std::string op;  // empty: the nodes' operators
     std::string kernel;
     std::string reason;
     std::vector<Place> reads;
@@ -108,7 +108,7 @@ class Lowering {
   std::map<ValueId, std::uint32_t> output_of_;  // which graph output the value is, or is viewed by
   std::map<std::uint32_t, BufferId> output_buffers_;
   mutable std::map<ValueId, std::optional<Dims>> dims_;
-  std::vector<bool> done_;                      // by node: computed by a step of an earlier node
+  std::vector<bool> done_;  // by node: computed by a step of an earlier node
 };
 
 // Lowers one operator.

@@ -85,7 +85,8 @@ Declined lower_transpose(Lowering& lowering, NodeId id) {
   }
   const Place from = lowering.read(x, Layout::kRowMajor);
   // Probed before the output is defined: a reason must leave nothing behind.
-  if (from_dims.size() > 8 || (size_of(from.dtype) & (size_of(from.dtype) - 1)) != 0 || size_of(from.dtype) > 8) return "a rank or element size that the kernel has not";
+  if (from_dims.size() > 8 || (size_of(from.dtype) & (size_of(from.dtype) - 1)) != 0 || size_of(from.dtype) > 8)
+    return "a rank or element size that the kernel has not";
   const Place to = lowering.define(y, Layout::kRowMajor);
   const Declined reason = add_permute(lowering, from, to, *order, {id});
   CYCLOID_CHECK(reason.empty());
@@ -110,7 +111,8 @@ Declined lower_slice(Lowering& lowering, NodeId id) {
   std::optional<std::size_t> cut;
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < axes.size(); ++i) {
-    const auto axis = static_cast<std::size_t>(axes[i] < 0 ? axes[i] + static_cast<std::int64_t>(from.size()) : axes[i]);
+    const auto axis =
+        static_cast<std::size_t>(axes[i] < 0 ? axes[i] + static_cast<std::int64_t>(from.size()) : axes[i]);
     if (axis >= from.size()) return "an axis beyond the rank";
     if (steps[i] == 1 && from[axis] == to[axis]) continue;  // all of it
     if (steps[i] != 1) return "a step other than 1";

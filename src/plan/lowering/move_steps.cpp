@@ -66,7 +66,12 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
     a.layout = b.layout = Layout::kRowMajor;
   }
   const PermutePlan plan = plan_move(a, b, lowering.threads());
-  Lowering::Draft draft{.nodes = std::move(nodes), .op = std::move(op), .kernel = "move", .reads = {from}, .writes = {to}, .units = plan.units};
+  Lowering::Draft draft{.nodes = std::move(nodes),
+                        .op = std::move(op),
+                        .kernel = "move",
+                        .reads = {from},
+                        .writes = {to},
+                        .units = plan.units};
   lowering.add(std::make_unique<PermuteStep>(plan, from, to), std::move(draft));
 }
 
@@ -75,11 +80,14 @@ void move_now(const Place& from, const Place& to, const std::byte* in, std::byte
   plan.run(in, out, 0, plan.units);
 }
 
-Declined add_permute(Lowering& lowering, const Place& from, const Place& to, const std::vector<std::int64_t>& order, std::vector<NodeId> nodes) {
-  auto plan = kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)), lowering.threads());
+Declined add_permute(Lowering& lowering, const Place& from, const Place& to, const std::vector<std::int64_t>& order,
+                     std::vector<NodeId> nodes) {
+  auto plan =
+      kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)), lowering.threads());
   if (const std::string* reason = std::get_if<std::string>(&plan)) return *reason;
   const PermutePlan& permute = std::get<PermutePlan>(plan);
-  Lowering::Draft draft{.nodes = std::move(nodes), .kernel = "move", .reads = {from}, .writes = {to}, .units = permute.units};
+  Lowering::Draft draft{
+      .nodes = std::move(nodes), .kernel = "move", .reads = {from}, .writes = {to}, .units = permute.units};
   lowering.add(std::make_unique<PermuteStep>(permute, from, to), std::move(draft));
   return {};
 }

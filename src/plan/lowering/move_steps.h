@@ -14,6 +14,7 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
 void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out);
 
 // A permutation: dims of `to` are those of `from` in `order`; both row-major. Empty where it was added.
-Declined add_permute(Lowering& lowering, const Place& from, const Place& to, const std::vector<std::int64_t>& order, std::vector<NodeId> nodes);
+Declined add_permute(Lowering& lowering, const Place& from, const Place& to, const std::vector<std::int64_t>& order,
+                     std::vector<NodeId> nodes);
 
 }  // namespace cycloid

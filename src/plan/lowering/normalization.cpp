@@ -16,10 +16,12 @@ namespace {
 template <class Body>
 class RowStep final : public Step {
  public:
-  RowStep(Place in, Place out, RowUnits units, Body body) : in_(std::move(in)), out_(std::move(out)), units_(units), body_(std::move(body)) {}
+  RowStep(Place in, Place out, RowUnits units, Body body)
+      : in_(std::move(in)), out_(std::move(out)), units_(units), body_(std::move(body)) {}
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     const RowRange range = units_.range(begin, end);
-    body_(context, context.at<const float>(in_) + range.row * units_.strides[0] + range.column, context.at<float>(out_) + range.row * units_.strides[1] + range.column, range);
+    body_(context, context.at<const float>(in_) + range.row * units_.strides[0] + range.column,
+          context.at<float>(out_) + range.row * units_.strides[1] + range.column, range);
   }
 
  private:
@@ -86,16 +88,18 @@ Declined lower_batch_normalization(Lowering& lowering, NodeId id) {
                            .clip = match.has_value(),
                            .lo = match ? match->activation.lo : 0,
                            .hi = match ? match->activation.hi : 0};
-  add_rows(lowering, std::move(draft), units, 2, [fn = kernels::affine_kernel(lowering.options().isa), args](const StepContext&, const float* x, float* y, const RowRange& range) {
-    kernels::AffineArgs call = args;
-    call.x = x;
-    call.y = y;
-    call.scale += range.column;
-    call.shift += range.column;
-    call.rows = range.rows;
-    call.columns = range.columns;
-    fn(call);
-  });
+  add_rows(lowering, std::move(draft), units, 2,
+           [fn = kernels::affine_kernel(lowering.options().isa), args](const StepContext&, const float* x, float* y,
+                                                                       const RowRange& range) {
+             kernels::AffineArgs call = args;
+             call.x = x;
+             call.y = y;
+             call.scale += range.column;
+             call.shift += range.column;
+             call.rows = range.rows;
+             call.columns = range.columns;
+             fn(call);
+           });
   return {};
 }
 
@@ -115,16 +119,25 @@ Declined lower_softmax(Lowering& lowering, NodeId id) {
   const Layout layout = channels ? Layout::kChannelsLast : Layout::kRowMajor;
   const Place from = lowering.read(x, layout), to = lowering.define(node.outputs[0], layout);
   const std::int64_t columns = dims[at], rows = from.count() / columns;
-  const RowUnits units = channels ? whole_rows(rows, columns, from.pixel_stride, to.pixel_stride) : whole_rows(rows, columns, columns, columns);
+  const RowUnits units = channels ? whole_rows(rows, columns, from.pixel_stride, to.pixel_stride)
+                                  : whole_rows(rows, columns, columns, columns);
   Lowering::Draft draft;
   draft.nodes = {id};
   draft.kernel = "rowwise.softmax";
   draft.reads = {from};
   draft.writes = {to};
   const bool log = node.op_type == "LogSoftmax";
-  add_rows(lowering, std::move(draft), units, 10, [fn = kernels::softmax_kernel(lowering.options().isa), units, log](const StepContext&, const float* in, float* out, const RowRange& range) {
-    fn({.x = in, .x_stride = units.strides[0], .y = out, .y_stride = units.strides[1], .rows = range.rows, .columns = units.columns, .log = log});
-  });
+  add_rows(lowering, std::move(draft), units, 10,
+           [fn = kernels::softmax_kernel(lowering.options().isa), units, log](const StepContext&, const float* in,
+                                                                              float* out, const RowRange& range) {
+             fn({.x = in,
+                 .x_stride = units.strides[0],
+                 .y = out,
+                 .y_stride = units.strides[1],
+                 .rows = range.rows,
+                 .columns = units.columns,
+                 .log = log});
+           });
   return {};
 }
 
@@ -133,9 +146,11 @@ Declined lower_lrn(Lowering& lowering, NodeId id) {
   const ValueId x = node.inputs[0];
   if (!lowering.is_float(x) || lowering.dims(x)->size() < 3) return "only float32 of rank 3 and more is native";
   const Result<std::int64_t> size = get_int(node, "size", 0);
-  const Result<float> alpha = get_float(node, "alpha", 1e-4f), beta = get_float(node, "beta", 0.75f), bias = get_float(node, "bias", 1);
+  const Result<float> alpha = get_float(node, "alpha", 1e-4f), beta = get_float(node, "beta", 0.75f),
+                      bias = get_float(node, "bias", 1);
   if (!size || *size < 1 || !alpha || !beta || !bias) return "a size that is not positive";
-  const Place from = lowering.read(x, Layout::kChannelsLast), to = lowering.define(node.outputs[0], Layout::kChannelsLast);
+  const Place from = lowering.read(x, Layout::kChannelsLast),
+              to = lowering.define(node.outputs[0], Layout::kChannelsLast);
   const RowUnits units = whole_rows(from.pixels(), from.channels(), from.pixel_stride, to.pixel_stride);
   Lowering::Draft draft;
   draft.nodes = {id};
@@ -154,14 +169,16 @@ Declined lower_lrn(Lowering& lowering, NodeId id) {
                         .beta = *beta,
                         .bias = *bias,
                         .scratch = nullptr};
-  add_rows(lowering, std::move(draft), units, 20, [fn = kernels::lrn_kernel(lowering.options().isa), args](const StepContext& context, const float* in, float* out, const RowRange& range) {
-    kernels::LrnArgs call = args;
-    call.x = in;
-    call.y = out;
-    call.rows = range.rows;
-    call.scratch = reinterpret_cast<float*>(context.scratch);
-    fn(call);
-  });
+  add_rows(lowering, std::move(draft), units, 20,
+           [fn = kernels::lrn_kernel(lowering.options().isa), args](const StepContext& context, const float* in,
+                                                                    float* out, const RowRange& range) {
+             kernels::LrnArgs call = args;
+             call.x = in;
+             call.y = out;
+             call.rows = range.rows;
+             call.scratch = reinterpret_cast<float*>(context.scratch);
+             fn(call);
+           });
   return {};
 }
 
@@ -182,7 +199,8 @@ Declined lower_layer_normalization(Lowering& lowering, NodeId id) {
   for (std::size_t i = at; i < dims.size(); ++i) columns *= dims[i];
   const bool has_shift = node.inputs.size() > 2 && node.inputs[2].valid();
   for (std::size_t i = 1; i < (has_shift ? 3U : 2U); ++i) {
-    if (!lowering.is_float(node.inputs[i]) || element_count(*lowering.dims(node.inputs[i])) != columns) return "a scale that is broadcast";
+    if (!lowering.is_float(node.inputs[i]) || element_count(*lowering.dims(node.inputs[i])) != columns)
+      return "a scale that is broadcast";
   }
   const Place from = lowering.read(x, Layout::kRowMajor), scale = lowering.read(node.inputs[1], Layout::kRowMajor);
   std::optional<Place> shift;
@@ -196,7 +214,8 @@ Declined lower_layer_normalization(Lowering& lowering, NodeId id) {
   if (shift) draft.reads.push_back(*shift);
   draft.writes = {to};
   add_rows(lowering, std::move(draft), units, 8,
-           [fn = kernels::normalize_kernel(lowering.options().isa), scale, shift, columns, eps = *epsilon](const StepContext& context, const float* in, float* out, const RowRange& range) {
+           [fn = kernels::normalize_kernel(lowering.options().isa), scale, shift, columns, eps = *epsilon](
+               const StepContext& context, const float* in, float* out, const RowRange& range) {
              fn({.x = in,
                  .x_stride = columns,
                  .y = out,

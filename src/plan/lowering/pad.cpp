@@ -19,7 +19,8 @@ struct PadLoop {
 
 class PadStep final : public Step {
  public:
-  PadStep(Place from, Place to, const std::vector<PadLoop>& loops, float value) : from_(std::move(from)), to_(std::move(to)), value_(value) {
+  PadStep(Place from, Place to, const std::vector<PadLoop>& loops, float value)
+      : from_(std::move(from)), to_(std::move(to)), value_(value) {
     std::ranges::copy(loops, loops_.begin());
     outer_ = loops.size() - 1;
     for (std::size_t i = 0; i < outer_; ++i) rows_ *= loops_[i].out;
@@ -71,7 +72,11 @@ std::vector<PadLoop> pad_loops(const Place& from, const Place& to, const std::ve
   std::int64_t in_stride = 1, out_stride = 1;
   for (std::size_t k = order.size(); k-- > 0;) {
     const std::size_t axis = order[k];
-    loops[k] = {.in = from.dims[axis], .out = to.dims[axis], .before = before[axis], .in_stride = in_stride, .out_stride = out_stride};
+    loops[k] = {.in = from.dims[axis],
+                .out = to.dims[axis],
+                .before = before[axis],
+                .in_stride = in_stride,
+                .out_stride = out_stride};
     const bool channels = to.layout == Layout::kChannelsLast && axis == 1;
     in_stride = channels ? from.pixel_stride : in_stride * from.dims[axis];
     out_stride = channels ? to.pixel_stride : out_stride * to.dims[axis];
@@ -94,7 +99,8 @@ Declined lower_pad(Lowering& lowering, NodeId id) {
   float value = 0;
   if (node.inputs.size() > 2 && node.inputs[2].valid()) {
     const Tensor* constant = lowering.constant(node.inputs[2]);
-    if (constant == nullptr || constant->dtype() != DType::kFloat32 || constant->element_count() != 1) return "a value that is computed in the run";
+    if (constant == nullptr || constant->dtype() != DType::kFloat32 || constant->element_count() != 1)
+      return "a value that is computed in the run";
     value = constant->data<float>()[0];
   }
   std::vector<std::int64_t> axes(in.size());

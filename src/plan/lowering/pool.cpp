@@ -25,11 +25,15 @@ class PoolStep final : public Step {
 Declined make_params(const Node& node, const Dims& in, const Dims& out, PoolParams& params) {
   Window window;
   const bool global = node.op_type.starts_with("Global");
-  if (Declined reason = parse_window(node, in, out, std::span(in).subspan(std::min<std::size_t>(2, in.size())), window); !reason.empty()) return reason;
+  if (Declined reason = parse_window(node, in, out, std::span(in).subspan(std::min<std::size_t>(2, in.size())), window);
+      !reason.empty())
+    return reason;
   const Result<std::int64_t> count_padding = get_int(node, "count_include_pad", 0);
   if (!count_padding) return "an attribute of another type";
   const bool max = node.op_type == "MaxPool" || node.op_type == "GlobalMaxPool";
-  params.kind = max ? PoolKind::kMax : !global && *count_padding != 0 ? PoolKind::kAverageCountPadding : PoolKind::kAverage;
+  params.kind = max                              ? PoolKind::kMax
+                : !global && *count_padding != 0 ? PoolKind::kAverageCountPadding
+                                                 : PoolKind::kAverage;
   params.batch = in[0];
   params.channels = in[1];
   params.in_h = window.in[0];
@@ -57,9 +61,11 @@ Declined lower_pool(Lowering& lowering, NodeId id) {
   if (!lowering.is_float(x)) return "only float32 is native";
   if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
   PoolParams params;
-  if (Declined reason = make_params(node, *lowering.dims(x), *lowering.dims(node.outputs[0]), params); !reason.empty()) return reason;
+  if (Declined reason = make_params(node, *lowering.dims(x), *lowering.dims(node.outputs[0]), params); !reason.empty())
+    return reason;
   params.threads = lowering.threads();
-  if (auto probe = kernels::select_pool(params, lowering.options().isa); std::holds_alternative<std::string>(probe)) return std::get<std::string>(probe);
+  if (auto probe = kernels::select_pool(params, lowering.options().isa); std::holds_alternative<std::string>(probe))
+    return std::get<std::string>(probe);
 
   const Place from = lowering.read(x, Layout::kChannelsLast);
   const Place to = lowering.define(node.outputs[0], Layout::kChannelsLast);

@@ -21,7 +21,8 @@ class ReduceStep final : public Step {
  public:
   static constexpr std::int64_t kColumns = 256;  // of a unit: a few vectors of one cache line each
 
-  ReduceStep(ReduceFn fn, ReduceShape shape, Place in, Place out) : fn_(fn), shape_(shape), in_(std::move(in)), out_(std::move(out)) {
+  ReduceStep(ReduceFn fn, ReduceShape shape, Place in, Place out)
+      : fn_(fn), shape_(shape), in_(std::move(in)), out_(std::move(out)) {
     blocks_ = shape.columns == 1 ? 1 : (shape.columns + kColumns - 1) / kColumns;
   }
   std::int64_t units() const { return shape_.outer * blocks_; }
@@ -30,7 +31,11 @@ class ReduceStep final : public Step {
     const float* x = context.at<const float>(in_);
     float* y = context.at<float>(out_);
     if (shape_.columns == 1) {
-      fn_({.x = x + begin * shape_.reduced, .x_stride = shape_.reduced, .y = y + begin, .rows = end - begin, .columns = shape_.reduced});
+      fn_({.x = x + begin * shape_.reduced,
+           .x_stride = shape_.reduced,
+           .y = y + begin,
+           .rows = end - begin,
+           .columns = shape_.reduced});
       return;
     }
     for (std::int64_t unit = begin; unit < end; ++unit) {
@@ -54,8 +59,10 @@ std::optional<ReduceKind> reduce_kind(std::string_view op) {
   static constexpr struct {
     std::string_view op;
     ReduceKind kind;
-  } kKinds[] = {{"ReduceSum", ReduceKind::kSum}, {"ReduceMean", ReduceKind::kMean}, {"ReduceSumSquare", ReduceKind::kSumSquare}, {"ReduceL1", ReduceKind::kL1},
-                {"ReduceL2", ReduceKind::kL2},   {"ReduceMax", ReduceKind::kMax},   {"ReduceMin", ReduceKind::kMin},             {"ReduceProd", ReduceKind::kProd}};
+  } kKinds[] = {
+      {"ReduceSum", ReduceKind::kSum}, {"ReduceMean", ReduceKind::kMean}, {"ReduceSumSquare", ReduceKind::kSumSquare},
+      {"ReduceL1", ReduceKind::kL1},   {"ReduceL2", ReduceKind::kL2},     {"ReduceMax", ReduceKind::kMax},
+      {"ReduceMin", ReduceKind::kMin}, {"ReduceProd", ReduceKind::kProd}};
   for (const auto& line : kKinds) {
     if (line.op == op) return line.kind;
   }
@@ -122,7 +129,8 @@ Declined lower_reduce(Lowering& lowering, NodeId id) {
   Place from;
   if (pixels) {
     from = lowering.read(x, Layout::kChannelsLast);
-    shape = ReduceShape{.outer = dims[0], .reduced = from.pixels() / dims[0], .columns = dims[1], .stride = from.pixel_stride};
+    shape = ReduceShape{
+        .outer = dims[0], .reduced = from.pixels() / dims[0], .columns = dims[1], .stride = from.pixel_stride};
     if (dims[1] == 1 && from.pixel_stride != 1) return "one channel of several";
   } else {
     shape = row_major_shape(dims, reduced);
@@ -133,7 +141,8 @@ Declined lower_reduce(Lowering& lowering, NodeId id) {
   const std::optional<ReduceKind> kind = reduce_kind(node.op_type);
   CYCLOID_CHECK(kind.has_value());
   const Isa isa = lowering.options().isa;
-  const ReduceFn fn = shape->columns == 1 ? kernels::reduce_rows_kernel(*kind, isa) : kernels::reduce_columns_kernel(*kind, isa);
+  const ReduceFn fn =
+      shape->columns == 1 ? kernels::reduce_rows_kernel(*kind, isa) : kernels::reduce_columns_kernel(*kind, isa);
   auto step = std::make_unique<ReduceStep>(fn, *shape, from, to);
   Lowering::Draft draft;
   draft.nodes = {id};

@@ -20,7 +20,8 @@ struct Operand {
 
 class ReferenceStep final : public Step {
  public:
-  ReferenceStep(const ModelIr& model, const Node& node, EvaluateLimits limits) : model_(model), node_(node), limits_(limits) {}
+  ReferenceStep(const ModelIr& model, const Node& node, EvaluateLimits limits)
+      : model_(model), node_(node), limits_(limits) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
@@ -83,7 +84,9 @@ class ReferenceStep final : public Step {
     const Place& place = operand.place;
     if (tensor == nullptr || tensor->dtype() != place.dtype || tensor->dims() != place.dims) {
       return invalid_model("{}: output {} is {}, but {} {} was inferred", describe(model_.graph, node_), i,
-                           tensor == nullptr ? std::string("no tensor") : fmt::format("{} {}", to_string(tensor->dtype()), to_string(tensor->dims())),
+                           tensor == nullptr
+                               ? std::string("no tensor")
+                               : fmt::format("{} {}", to_string(tensor->dtype()), to_string(tensor->dims())),
                            to_string(place.dtype), to_string(place.dims));
     }
     if (tensor->byte_count() > 0) std::memcpy(context.at<std::byte>(place), tensor->bytes(), tensor->byte_count());
@@ -131,7 +134,8 @@ Status lower_reference(Lowering& lowering, NodeId id, std::string reason) {
   const Graph& graph = lowering.graph();
   const Node& node = graph.node(id);
   if (find_op(node.domain, node.op_type) == nullptr) {
-    return unsupported("{}: operator '{}' of domain '{}' is not supported", describe(graph, node), node.op_type, node.domain.empty() ? "ai.onnx" : node.domain);
+    return unsupported("{}: operator '{}' of domain '{}' is not supported", describe(graph, node), node.op_type,
+                       node.domain.empty() ? "ai.onnx" : node.domain);
   }
   EvaluateLimits limits;
   if (lowering.options().max_memory > 0) limits.max_bytes = lowering.options().max_memory;
@@ -157,14 +161,16 @@ Status lower_reference(Lowering& lowering, NodeId id, std::string reason) {
       draft.uses.push_back({.buffer = lowering.slot_buffer(operand.slot), .write = true});
     }
   }
-  if (const Result<Cost> cost = cost_of(graph, node); cost) draft.flops = static_cast<double>(cost->flops.known().value_or(0));
+  if (const Result<Cost> cost = cost_of(graph, node); cost)
+    draft.flops = static_cast<double>(cost->flops.known().value_or(0));
   draft.speed = 0.01;  // scalar code, written for clarity
   lowering.add(std::move(step), std::move(draft));
   return {};
 }
 
 void add_constant_slot(Lowering& lowering, const Tensor& tensor, std::uint32_t slot) {
-  Lowering::Draft draft{.op = "constant", .kernel = "copy", .uses = {{.buffer = lowering.slot_buffer(slot), .write = true}}};
+  Lowering::Draft draft{
+      .op = "constant", .kernel = "copy", .uses = {{.buffer = lowering.slot_buffer(slot), .write = true}}};
   lowering.add(std::make_unique<ConstantSlotStep>(tensor, slot), std::move(draft));
 }
 

@@ -7,7 +7,8 @@ namespace {
 
 class ShuffleStep final : public Step {
  public:
-  ShuffleStep(kernels::PermutePlan plan, Place from, Place to) : plan_(plan), from_(std::move(from)), to_(std::move(to)) {}
+  ShuffleStep(kernels::PermutePlan plan, Place from, Place to)
+      : plan_(plan), from_(std::move(from)), to_(std::move(to)) {}
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     plan_.run(context.at<const std::byte>(from_), context.at<std::byte>(to_), begin, end);
   }
@@ -24,10 +25,14 @@ bool lower_channel_shuffle(Lowering& lowering, NodeId id) {
   const Node& split = graph.node(id);
   const ValueId x = split.inputs[0];
   const Dims dims = *lowering.dims(x), parts = *lowering.dims(split.outputs[0]);
-  if (split.op_type != "Reshape" || !lowering.is_float(x) || lowering.layout_of(x) != Layout::kChannelsLast) return false;
-  if (dims.size() != 4 || parts.size() != 5 || parts[0] != dims[0] || parts[1] * parts[2] != dims[1] || parts[3] != dims[2] || parts[4] != dims[3]) return false;
+  if (split.op_type != "Reshape" || !lowering.is_float(x) || lowering.layout_of(x) != Layout::kChannelsLast)
+    return false;
+  if (dims.size() != 4 || parts.size() != 5 || parts[0] != dims[0] || parts[1] * parts[2] != dims[1] ||
+      parts[3] != dims[2] || parts[4] != dims[3])
+    return false;
   const NodeId swap_id = lowering.only_user(split.outputs[0]);
-  if (!swap_id.valid() || graph.node(swap_id).op_type != "Transpose" || !graph.node(swap_id).domain.empty()) return false;
+  if (!swap_id.valid() || graph.node(swap_id).op_type != "Transpose" || !graph.node(swap_id).domain.empty())
+    return false;
   const Result<std::vector<std::int64_t>> order = get_ints(graph.node(swap_id), "perm");
   if (!order || *order != std::vector<std::int64_t>{0, 2, 1, 3, 4}) return false;
   const NodeId join_id = lowering.only_user(graph.node(swap_id).outputs[0]);

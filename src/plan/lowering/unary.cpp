@@ -42,9 +42,12 @@ std::optional<UnaryKind> unary_kind(std::string_view op) {
   static constexpr struct {
     std::string_view op;
     UnaryKind kind;
-  } kKinds[] = {{"Abs", UnaryKind::kAbs},     {"Ceil", UnaryKind::kCeil},         {"Erf", UnaryKind::kErf},   {"Exp", UnaryKind::kExp},
-                {"Floor", UnaryKind::kFloor}, {"Log", UnaryKind::kLog},           {"Neg", UnaryKind::kNeg},   {"Reciprocal", UnaryKind::kReciprocal},
-                {"Round", UnaryKind::kRound}, {"Sign", UnaryKind::kSign},         {"Sqrt", UnaryKind::kSqrt}, {"Softplus", UnaryKind::kSoftplus},
+  } kKinds[] = {{"Abs", UnaryKind::kAbs},          {"Ceil", UnaryKind::kCeil},
+                {"Erf", UnaryKind::kErf},          {"Exp", UnaryKind::kExp},
+                {"Floor", UnaryKind::kFloor},      {"Log", UnaryKind::kLog},
+                {"Neg", UnaryKind::kNeg},          {"Reciprocal", UnaryKind::kReciprocal},
+                {"Round", UnaryKind::kRound},      {"Sign", UnaryKind::kSign},
+                {"Sqrt", UnaryKind::kSqrt},        {"Softplus", UnaryKind::kSoftplus},
                 {"Softsign", UnaryKind::kSoftsign}};
   for (const auto& line : kKinds) {
     if (line.op == op) return line.kind;
@@ -53,7 +56,8 @@ std::optional<UnaryKind> unary_kind(std::string_view op) {
 }
 
 // One step from x to `output`. A slope per column needs rows of channels.
-void add_unary(Lowering& lowering, UnaryFn fn, const kernels::Activation& activation, std::string kernel, ValueId x, ValueId output, Layout layout, std::vector<NodeId> nodes) {
+void add_unary(Lowering& lowering, UnaryFn fn, const kernels::Activation& activation, std::string kernel, ValueId x,
+               ValueId output, Layout layout, std::vector<NodeId> nodes) {
   const Place from = lowering.read(x, layout);
   const Place to = lowering.define(output, layout);
   const RowUnits units = activation.slope != nullptr ? channel_rows(from, to) : element_rows(from, to);
@@ -76,13 +80,15 @@ Declined lower_unary(Lowering& lowering, NodeId id) {
   if (!lowering.is_float(x)) return "only float32 is native";
   const Isa isa = lowering.options().isa;
   if (const std::optional<UnaryKind> kind = unary_kind(node.op_type)) {
-    add_unary(lowering, kernels::unary_kernel(*kind, isa), {}, std::string(kernels::unary_kernels()[static_cast<std::size_t>(*kind)].name), x, node.outputs[0],
+    add_unary(lowering, kernels::unary_kernel(*kind, isa), {},
+              std::string(kernels::unary_kernels()[static_cast<std::size_t>(*kind)].name), x, node.outputs[0],
               lowering.layout_of(x), {id});
     return {};
   }
   const std::optional<kernels::Activation> activation = activation_of(lowering, node, 1);
   if (!activation) return "parameters that are computed in the run";
-  add_unary(lowering, kernels::activation_kernel(activation->kind, isa), *activation, "elementwise.activation", x, node.outputs[0], lowering.layout_of(x), {id});
+  add_unary(lowering, kernels::activation_kernel(activation->kind, isa), *activation, "elementwise.activation", x,
+            node.outputs[0], lowering.layout_of(x), {id});
   return {};
 }
 
@@ -94,7 +100,8 @@ Declined lower_prelu(Lowering& lowering, NodeId id) {
   const bool channels_are_columns = layout == Layout::kChannelsLast || (dims != nullptr && dims->size() == 2);
   if (lowering.is_float(x) && channels_are_columns) {
     if (const auto activation = activation_of(lowering, node, 1)) {
-      add_unary(lowering, kernels::activation_kernel(activation->kind, lowering.options().isa), *activation, "elementwise.activation", x, node.outputs[0], layout, {id});
+      add_unary(lowering, kernels::activation_kernel(activation->kind, lowering.options().isa), *activation,
+                "elementwise.activation", x, node.outputs[0], layout, {id});
       return {};
     }
   }

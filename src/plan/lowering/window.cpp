@@ -4,8 +4,10 @@
 
 namespace cycloid {
 
-Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel, Window& window, bool same) {
-  if ((in.size() != 3 && in.size() != 4) || out.size() != in.size()) return "only one and two spatial dimensions are native";
+Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel,
+                      Window& window, bool same) {
+  if ((in.size() != 3 && in.size() != 4) || out.size() != in.size())
+    return "only one and two spatial dimensions are native";
   const std::size_t rank = in.size() - 2, skip = 2 - rank;
   window.rank = rank;
   const Result<std::vector<std::int64_t>> kernel_shape = get_ints(node, "kernel_shape", {kernel.begin(), kernel.end()});
@@ -13,8 +15,8 @@ Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::sp
   const Result<std::vector<std::int64_t>> dilations = get_ints(node, "dilations", std::vector<std::int64_t>(rank, 1));
   const Result<std::vector<std::int64_t>> pads = get_ints(node, "pads", std::vector<std::int64_t>(2 * rank, 0));
   const Result<std::string> auto_pad = get_string(node, "auto_pad", "NOTSET");
-  if (!kernel_shape || !strides || !dilations || !pads || !auto_pad || kernel_shape->size() != rank || strides->size() != rank || dilations->size() != rank ||
-      pads->size() != 2 * rank) {
+  if (!kernel_shape || !strides || !dilations || !pads || !auto_pad || kernel_shape->size() != rank ||
+      strides->size() != rank || dilations->size() != rank || pads->size() != 2 * rank) {
     return "attributes that do not fit the rank";
   }
   for (std::size_t i = 0; i < rank; ++i) {
@@ -27,7 +29,8 @@ Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::sp
     if (*auto_pad == "SAME_UPPER" || *auto_pad == "SAME_LOWER") {
       if (!same) continue;
       const std::int64_t reach = (window.kernel[to] - 1) * window.dilation[to] + 1;
-      const std::int64_t total = std::max<std::int64_t>(0, (window.out[to] - 1) * window.stride[to] + reach - window.in[to]);
+      const std::int64_t total =
+          std::max<std::int64_t>(0, (window.out[to] - 1) * window.stride[to] + reach - window.in[to]);
       window.pad_begin[to] = *auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
       window.pad_end[to] = total - window.pad_begin[to];
     } else if (*auto_pad != "VALID") {
@@ -35,7 +38,9 @@ Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::sp
       window.pad_end[to] = (*pads)[rank + i];
     }
     if (window.pad_begin[to] < 0 || window.pad_end[to] < 0) return "negative padding";
-    if (window.in[to] <= 0 || window.out[to] <= 0 || window.kernel[to] <= 0 || window.stride[to] <= 0 || window.dilation[to] <= 0) return "an empty window or image";
+    if (window.in[to] <= 0 || window.out[to] <= 0 || window.kernel[to] <= 0 || window.stride[to] <= 0 ||
+        window.dilation[to] <= 0)
+      return "an empty window or image";
   }
   return {};
 }

@@ -17,6 +17,7 @@ struct Window {
 
 // Fills `window` from the node's attributes, its input's and output's dims (rank 3 or 4), and the kernel's sizes where
 // they are no attribute. A reason where that cannot be. Without `same`, padding that auto_pad asks to be computed is left 0.
-Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel, Window& window, bool same = true);
+Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel,
+                      Window& window, bool same = true);
 
 }  // namespace cycloid

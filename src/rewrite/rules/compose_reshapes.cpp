@@ -21,7 +21,8 @@ bool copies_sizes(const RuleContext& context, const Node& reshape) {
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Node& outer = context.graph.node(root);
   const Node* inner = context.graph.producer(outer.inputs[0]);
-  if (inner == nullptr || !inner->domain.empty() || std::ranges::find(kReshapes, inner->op_type) == std::end(kReshapes)) return std::nullopt;
+  if (inner == nullptr || !inner->domain.empty() || std::ranges::find(kReshapes, inner->op_type) == std::end(kReshapes))
+    return std::nullopt;
   if (copies_sizes(context, outer)) return std::nullopt;
   Patch patch;
   patch.replace(outer.outputs[0], patch.node("Reshape", {inner->inputs[0], outer.inputs[1]}, outer.attributes));

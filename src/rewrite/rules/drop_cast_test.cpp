@@ -5,7 +5,8 @@ namespace cycloid::testing {
 namespace {
 
 TEST(DropCast, Fires) {
-  expect_rewrites(kDropCast, "g (float[N] x) => (y) { t = Cast<to = 1>(x) y = Relu(t) }", "g (float[N] x) => (y) { y = Relu(x) }");
+  expect_rewrites(kDropCast, "g (float[N] x) => (y) { t = Cast<to = 1>(x) y = Relu(t) }",
+                  "g (float[N] x) => (y) { y = Relu(x) }");
 }
 
 TEST(DropCast, FiresLikeItsOwnType) {

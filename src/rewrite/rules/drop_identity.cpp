@@ -17,7 +17,8 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Node& node = context.graph.node(root);
   if (node.op_type == "Dropout") {
     if (trains(context, node)) return std::nullopt;
-    const bool mask_wanted = node.outputs.size() > 1 && node.outputs[1].valid() && !context.graph.is_dead(node.outputs[1]);
+    const bool mask_wanted =
+        node.outputs.size() > 1 && node.outputs[1].valid() && !context.graph.is_dead(node.outputs[1]);
     if (mask_wanted) return std::nullopt;
   }
   Patch patch;

@@ -5,18 +5,22 @@ namespace cycloid::testing {
 namespace {
 
 TEST(DropIdentity, Fires) {
-  expect_rewrites(kDropIdentity, "g (float[N] x) => (float[N] y) { t = Identity(x) y = Relu(t) }", "g (float[N] x) => (float[N] y) { y = Relu(x) }");
+  expect_rewrites(kDropIdentity, "g (float[N] x) => (float[N] y) { t = Identity(x) y = Relu(t) }",
+                  "g (float[N] x) => (float[N] y) { y = Relu(x) }");
 }
 
 TEST(DropIdentity, KeepsTheNameOfAnOutput) {
-  expect_rewrites(kDropIdentity, "g (float[N] x) => (float[N] y) { t = Relu(x) y = Identity(t) }", "g (float[N] x) => (float[N] y) { y = Relu(x) }");
+  expect_rewrites(kDropIdentity, "g (float[N] x) => (float[N] y) { t = Relu(x) y = Identity(t) }",
+                  "g (float[N] x) => (float[N] y) { y = Relu(x) }");
 }
 
 TEST(DropIdentity, ReachesUsesInsideSubgraphs) {
   expect_rewrites(kDropIdentity,
-                  "g (bool c, float[2] x) => (float[2] y) { t = Identity(x) y = If(c) <then_branch = a () => (p) { p = Relu(t) }, else_branch = b () "
+                  "g (bool c, float[2] x) => (float[2] y) { t = Identity(x) y = If(c) <then_branch = a () => (p) { p = "
+                  "Relu(t) }, else_branch = b () "
                   "=> (q) { q = Neg(t) }> }",
-                  "g (bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = a () => (p) { p = Relu(x) }, else_branch = b () => (q) { q = "
+                  "g (bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = a () => (p) { p = Relu(x) }, "
+                  "else_branch = b () => (q) { q = "
                   "Neg(x) }> }");
 }
 
@@ -29,11 +33,14 @@ TEST(DropIdentity, LeavesTwoOutputsOfOneValue) {
 }
 
 TEST(DropIdentity, LeavesDropoutThatTrains) {
-  expect_declines(kDropIdentity, "g (float[N] x, bool training) => (float[N] y) <float ratio = {0.5}> { t = Dropout(x, ratio, training) y = Relu(t) }");
+  expect_declines(kDropIdentity,
+                  "g (float[N] x, bool training) => (float[N] y) <float ratio = {0.5}> { t = Dropout(x, ratio, "
+                  "training) y = Relu(t) }");
 }
 
 TEST(DropIdentity, TakesDropoutOut) {
-  expect_rewrites(kDropIdentity, "g (float[N] x) => (float[N] y) { t = Dropout(x) y = Relu(t) }", "g (float[N] x) => (float[N] y) { y = Relu(x) }");
+  expect_rewrites(kDropIdentity, "g (float[N] x) => (float[N] y) { t = Dropout(x) y = Relu(t) }",
+                  "g (float[N] x) => (float[N] y) { y = Relu(x) }");
 }
 
 }  // namespace

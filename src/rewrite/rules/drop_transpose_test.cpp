@@ -10,7 +10,8 @@ TEST(DropTranspose, Fires) {
 }
 
 TEST(DropTranspose, OfAVector) {
-  expect_rewrites(kDropTranspose, "g (float[A] x) => (y) { t = Transpose(x) y = Relu(t) }", "g (float[A] x) => (y) { y = Relu(x) }");
+  expect_rewrites(kDropTranspose, "g (float[A] x) => (y) { t = Transpose(x) y = Relu(t) }",
+                  "g (float[A] x) => (y) { y = Relu(x) }");
 }
 
 // The axes only look as if they stayed: sizes are equal, places are not.

@@ -31,7 +31,9 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const auto training = get_int(norm, "training_mode", 0);
   const auto epsilon = get_float(norm, "epsilon", 1e-5F);
   const Tensor* w = graph.constant(conv->inputs[1]);
-  if (!training || *training != 0 || !epsilon || w == nullptr || w->dtype() != DType::kFloat32 || w->element_count() == 0) return std::nullopt;
+  if (!training || *training != 0 || !epsilon || w == nullptr || w->dtype() != DType::kFloat32 ||
+      w->element_count() == 0)
+    return std::nullopt;
   const std::int64_t channels = w->dim(0);
   const Tensor* scale = float_vector(context, norm.inputs[1], channels);
   const Tensor* bias = float_vector(context, norm.inputs[2], channels);
@@ -44,8 +46,10 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   std::vector<double> factors;
   std::vector<float> shifts;
   for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
-    const double factor = scale->data<float>()[c] / std::sqrt(static_cast<double>(variance->data<float>()[c]) + *epsilon);
-    const double shift = ((has_bias ? conv_bias->data<float>()[c] : 0.0) - mean->data<float>()[c]) * factor + bias->data<float>()[c];
+    const double factor =
+        scale->data<float>()[c] / std::sqrt(static_cast<double>(variance->data<float>()[c]) + *epsilon);
+    const double shift =
+        ((has_bias ? conv_bias->data<float>()[c] : 0.0) - mean->data<float>()[c]) * factor + bias->data<float>()[c];
     if (!std::isfinite(factor) || !std::isfinite(shift)) return std::nullopt;
     factors.push_back(factor);
     shifts.push_back(static_cast<float>(shift));
@@ -62,7 +66,8 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
 const Rule kFoldBatchNormIntoConv = {
     .name = "fold-batch-norm-into-conv",
     .law = "batch_norm(conv(x, w, b)) => conv(x, w * s, (b - mean) * s + bias), s = scale / sqrt(var + epsilon)",
-    .why = "Outside training a batch normalisation is one factor and one shift per channel, and a convolution is linear.",
+    .why =
+        "Outside training a batch normalisation is one factor and one shift per channel, and a convolution is linear.",
     .kind = RuleKind::kStandard,
     .exact = false,
     .roots = kRoots,

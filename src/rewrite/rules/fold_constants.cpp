@@ -11,7 +11,8 @@ namespace {
 bool captures_are_constant(const Graph& graph, const Node& node) {
   bool constant = true;
   for_each_subgraph(node, [&](const std::string&, const Graph& body) {
-    for (const ValueId capture : body.captures()) constant = constant && graph.constant(body.value(capture).outer) != nullptr;
+    for (const ValueId capture : body.captures())
+      constant = constant && graph.constant(body.value(capture).outer) != nullptr;
   });
   return constant;
 }
@@ -22,7 +23,8 @@ bool fits(const RuleContext& context, const Node& node, const std::vector<Datum>
   for (const Datum& output : outputs) added += output.tensor()->byte_count();
   std::size_t freed = 0;
   for (const ValueId input : node.inputs) {
-    if (input.valid() && context.graph.value(input).uses.size() == 1) freed += context.graph.constant(input)->byte_count();
+    if (input.valid() && context.graph.value(input).uses.size() == 1)
+      freed += context.graph.constant(input)->byte_count();
   }
   return added <= freed || added - freed <= context.fold_limit;
 }
@@ -66,7 +68,8 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   auto outputs = evaluate_node(context.model, graph, node, inputs, find_capture, limits);
   // A node that fails on these constants (a division by zero, say) stays, and fails when the model runs.
   if (!outputs) return std::nullopt;
-  if (!std::ranges::all_of(*outputs, [](const Datum& output) { return output.tensor() != nullptr; })) return std::nullopt;
+  if (!std::ranges::all_of(*outputs, [](const Datum& output) { return output.tensor() != nullptr; }))
+    return std::nullopt;
   if (!fits(context, node, *outputs)) return std::nullopt;
 
   Patch patch;

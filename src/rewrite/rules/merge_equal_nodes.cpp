@@ -26,9 +26,11 @@ bool equal(const Attribute& a, const Attribute& b) {
 }
 
 bool equal(const Node& a, const Node& b) {
-  return a.op_type == b.op_type && a.domain == b.domain && a.inputs == b.inputs && a.outputs.size() == b.outputs.size() &&
-         std::ranges::equal(a.attributes, b.attributes,
-                            [](const auto& x, const auto& y) { return x.first == y.first && equal(x.second, y.second); });
+  return a.op_type == b.op_type && a.domain == b.domain && a.inputs == b.inputs &&
+         a.outputs.size() == b.outputs.size() &&
+         std::ranges::equal(a.attributes, b.attributes, [](const auto& x, const auto& y) {
+           return x.first == y.first && equal(x.second, y.second);
+         });
 }
 
 // The node's first valid input, through whose uses an equal node must be found.

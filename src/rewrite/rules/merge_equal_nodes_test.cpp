@@ -5,17 +5,23 @@ namespace cycloid::testing {
 namespace {
 
 TEST(MergeEqualNodes, Fires) {
-  expect_rewrites(kMergeEqualNodes, "g (float[N] x) => (y) { a = Exp(x) b = Exp(x) y = Add(a, b) }", "g (float[N] x) => (y) { a = Exp(x) y = Add(a, a) }");
+  expect_rewrites(kMergeEqualNodes, "g (float[N] x) => (y) { a = Exp(x) b = Exp(x) y = Add(a, b) }",
+                  "g (float[N] x) => (y) { a = Exp(x) y = Add(a, a) }");
 }
 
 TEST(MergeEqualNodes, KeepsTheOneThatIsAnOutput) {
-  expect_rewrites(kMergeEqualNodes, "g (float[N] x) => (y, z) { a = Exp(x) y = Exp(x) z = Neg(a) }", "g (float[N] x) => (y, z) { y = Exp(x) z = Neg(y) }");
+  expect_rewrites(kMergeEqualNodes, "g (float[N] x) => (y, z) { a = Exp(x) y = Exp(x) z = Neg(a) }",
+                  "g (float[N] x) => (y, z) { y = Exp(x) z = Neg(y) }");
 }
 
-TEST(MergeEqualNodes, LeavesTwoOutputs) { expect_declines(kMergeEqualNodes, "g (float[N] x) => (y, z) { y = Exp(x) z = Exp(x) }"); }
+TEST(MergeEqualNodes, LeavesTwoOutputs) {
+  expect_declines(kMergeEqualNodes, "g (float[N] x) => (y, z) { y = Exp(x) z = Exp(x) }");
+}
 
 TEST(MergeEqualNodes, LeavesOtherAttributes) {
-  expect_declines(kMergeEqualNodes, "g (float[N] x) => (y) { a = LeakyRelu<alpha = 0.1>(x) b = LeakyRelu<alpha = 0.2>(x) y = Add(a, b) }");
+  expect_declines(
+      kMergeEqualNodes,
+      "g (float[N] x) => (y) { a = LeakyRelu<alpha = 0.1>(x) b = LeakyRelu<alpha = 0.2>(x) y = Add(a, b) }");
 }
 
 TEST(MergeEqualNodes, LeavesOtherOrderOfInputs) {
@@ -23,7 +29,9 @@ TEST(MergeEqualNodes, LeavesOtherOrderOfInputs) {
 }
 
 TEST(MergeEqualNodes, LeavesRandomness) {
-  expect_declines(kMergeEqualNodes, "g (float[N] x) => (y) { a = RandomNormalLike(x) b = RandomNormalLike(x) c = Sub(a, b) y = Mul(c, x) }");
+  expect_declines(
+      kMergeEqualNodes,
+      "g (float[N] x) => (y) { a = RandomNormalLike(x) b = RandomNormalLike(x) c = Sub(a, b) y = Mul(c, x) }");
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ Permutation compose(const Permutation& first, const Permutation& second) {
 
 Permutation inverse(const Permutation& permutation) {
   Permutation result(permutation.size());
-  for (std::size_t i = 0; i < permutation.size(); ++i) result[static_cast<std::size_t>(permutation[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < permutation.size(); ++i)
+    result[static_cast<std::size_t>(permutation[i])] = static_cast<std::int64_t>(i);
   return result;
 }
 

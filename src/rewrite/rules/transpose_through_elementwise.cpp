@@ -13,17 +13,78 @@ namespace {
 constexpr std::string_view kRoots[] = {"Transpose"};
 
 // Operators that compute each output element from the elements at the same place of the broadcast inputs.
-constexpr std::string_view kElementwise[] = {
-    "Abs",      "Acos",  "Acosh", "Add",    "And",     "Asin",     "Asinh", "Atan",      "Atanh",   "BitShift",   "BitwiseAnd",  "BitwiseNot", "BitwiseOr",
-    "BitwiseXor", "Cast", "Ceil", "Celu",   "Cos",     "Cosh",     "Div",   "Elu",       "Equal",   "Erf",        "Exp",         "Floor",      "Gelu",
-    "Greater",  "GreaterOrEqual", "HardSigmoid", "HardSwish", "IsInf", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log",       "Max",        "Mean",
-    "Min",      "Mish",  "Mod",   "Mul",    "Neg",     "Not",      "Or",    "PRelu",     "Pow",     "Reciprocal", "Relu",        "Round",      "Selu",
-    "Shrink",   "Sigmoid", "Sign", "Sin",   "Sinh",    "Softplus", "Softsign", "Sqrt",   "Sub",     "Sum",        "Swish",       "Tan",        "Tanh",
-    "ThresholdedRelu", "Where", "Xor"};
+constexpr std::string_view kElementwise[] = {"Abs",
+                                             "Acos",
+                                             "Acosh",
+                                             "Add",
+                                             "And",
+                                             "Asin",
+                                             "Asinh",
+                                             "Atan",
+                                             "Atanh",
+                                             "BitShift",
+                                             "BitwiseAnd",
+                                             "BitwiseNot",
+                                             "BitwiseOr",
+                                             "BitwiseXor",
+                                             "Cast",
+                                             "Ceil",
+                                             "Celu",
+                                             "Cos",
+                                             "Cosh",
+                                             "Div",
+                                             "Elu",
+                                             "Equal",
+                                             "Erf",
+                                             "Exp",
+                                             "Floor",
+                                             "Gelu",
+                                             "Greater",
+                                             "GreaterOrEqual",
+                                             "HardSigmoid",
+                                             "HardSwish",
+                                             "IsInf",
+                                             "IsNaN",
+                                             "LeakyRelu",
+                                             "Less",
+                                             "LessOrEqual",
+                                             "Log",
+                                             "Max",
+                                             "Mean",
+                                             "Min",
+                                             "Mish",
+                                             "Mod",
+                                             "Mul",
+                                             "Neg",
+                                             "Not",
+                                             "Or",
+                                             "PRelu",
+                                             "Pow",
+                                             "Reciprocal",
+                                             "Relu",
+                                             "Round",
+                                             "Selu",
+                                             "Shrink",
+                                             "Sigmoid",
+                                             "Sign",
+                                             "Sin",
+                                             "Sinh",
+                                             "Softplus",
+                                             "Softsign",
+                                             "Sqrt",
+                                             "Sub",
+                                             "Sum",
+                                             "Swish",
+                                             "Tan",
+                                             "Tanh",
+                                             "ThresholdedRelu",
+                                             "Where",
+                                             "Xor"};
 static_assert(std::ranges::is_sorted(kElementwise));
 
 bool is_elementwise(const Node& node) {
-  return node.domain.empty() && node.outputs.size() == 1 && std::ranges::binary_search(kElementwise, std::string_view(node.op_type));
+  return node.domain.empty() && node.outputs.size() == 1 &&
+         std::ranges::binary_search(kElementwise, std::string_view(node.op_type));
 }
 
 bool one_element(const Shape& shape) {
@@ -31,7 +92,8 @@ bool one_element(const Shape& shape) {
 }
 
 // The operand as it must be so that f of all operands is f's old result transposed by `permutation`.
-std::optional<Patch::Ref> moved_operand(const RuleContext& context, Patch& patch, ValueId operand, const Permutation& permutation) {
+std::optional<Patch::Ref> moved_operand(const RuleContext& context, Patch& patch, ValueId operand,
+                                        const Permutation& permutation) {
   const Shape* shape = context.shape(operand);
   if (shape == nullptr || shape->size() > permutation.size()) return std::nullopt;
   if (one_element(*shape)) return Patch::Ref(operand);
@@ -59,7 +121,8 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   if (f == nullptr || !is_elementwise(*f) || !context.only_used_by(outer.inputs[0], root)) return std::nullopt;
   const auto permutation = permutation_of(context, outer);
   if (!permutation) return std::nullopt;
-  const bool has_transposed_operand = std::ranges::any_of(f->inputs, [&](ValueId id) { return context.producer(id, "Transpose") != nullptr; });
+  const bool has_transposed_operand =
+      std::ranges::any_of(f->inputs, [&](ValueId id) { return context.producer(id, "Transpose") != nullptr; });
   if (!has_transposed_operand) return std::nullopt;
   Patch patch;
   std::vector<Patch::Ref> operands;
@@ -78,7 +141,9 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
 const Rule kTransposeThroughElementwise = {
     .name = "transpose-through-elementwise",
     .law = "transpose(f(transpose(a, p), b), q) => f(transpose(a, p[q]), transpose(b, q))",
-    .why = "An elementwise operator commutes with any permutation of the axes, and a transpose with its inverse is nothing.",
+    .why =
+        "An elementwise operator commutes with any permutation of the axes, and a transpose with its inverse is "
+        "nothing.",
     .kind = RuleKind::kFewerNodes,
     .cost_decides = true,
     .roots = kRoots,

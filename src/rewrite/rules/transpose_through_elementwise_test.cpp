@@ -13,14 +13,17 @@ TEST(TransposeThroughElementwise, FoundingExample) {
 
 TEST(TransposeThroughElementwise, Unary) {
   expect_rewrites(kTransposeThroughElementwise,
-                  "g (float[A, B, 4] a) => (y) { t = Transpose<perm = [2, 0, 1]>(a) s = Sqrt(t) y = Transpose<perm = [1, 2, 0]>(s) }",
+                  "g (float[A, B, 4] a) => (y) { t = Transpose<perm = [2, 0, 1]>(a) s = Sqrt(t) y = Transpose<perm = "
+                  "[1, 2, 0]>(s) }",
                   "g (float[A, B, 4] a) => (y) { y = Sqrt(a) }");
 }
 
 TEST(TransposeThroughElementwise, BroadcastsAnOperandOfLowerRank) {
   expect_rewrites(kTransposeThroughElementwise,
-                  "g (float[2, 3, 4] a, float[3] b) => (y) { t = Transpose<perm = [0, 2, 1]>(a) s = Mul(t, b) y = Transpose<perm = [0, 2, 1]>(s) }",
-                  "g (float[2, 3, 4] a, float[3] b) => (y) <int64[2] axes = {0, 1}> { u = Unsqueeze(b, axes) t = Transpose<perm = [0, 2, 1]>(u) y = "
+                  "g (float[2, 3, 4] a, float[3] b) => (y) { t = Transpose<perm = [0, 2, 1]>(a) s = Mul(t, b) y = "
+                  "Transpose<perm = [0, 2, 1]>(s) }",
+                  "g (float[2, 3, 4] a, float[3] b) => (y) <int64[2] axes = {0, 1}> { u = Unsqueeze(b, axes) t = "
+                  "Transpose<perm = [0, 2, 1]>(u) y = "
                   "Mul(a, t) }");
 }
 
@@ -31,17 +34,20 @@ TEST(TransposeThroughElementwise, KeepsScalars) {
 }
 
 TEST(TransposeThroughElementwise, LeavesASumThatIsUsedElsewhere) {
-  expect_declines(kTransposeThroughElementwise,
-                  "g (float[A, B] a, float[B, A] b) => (y, z) { t = Transpose(a) s = Add(t, b) y = Transpose(s) z = Relu(s) }");
+  expect_declines(
+      kTransposeThroughElementwise,
+      "g (float[A, B] a, float[B, A] b) => (y, z) { t = Transpose(a) s = Add(t, b) y = Transpose(s) z = Relu(s) }");
 }
 
 TEST(TransposeThroughElementwise, LeavesWhatIsNotElementwise) {
-  expect_declines(kTransposeThroughElementwise, "g (float[A, B] a) => (y) { t = Transpose(a) s = Softmax<axis = 1>(t) y = Transpose(s) }");
+  expect_declines(kTransposeThroughElementwise,
+                  "g (float[A, B] a) => (y) { t = Transpose(a) s = Softmax<axis = 1>(t) y = Transpose(s) }");
 }
 
 TEST(TransposeThroughElementwise, LeavesWhatWouldNotBeCheaper) {
   expect_declines(kTransposeThroughElementwise,
-                  "g (float[A, B] a, float[B, A] b, float[B, A] c) => (y, z) { t = Transpose(a) s = Sum(t, b, c) y = Transpose(s) z = Relu(t) }");
+                  "g (float[A, B] a, float[B, A] b, float[B, A] c) => (y, z) { t = Transpose(a) s = Sum(t, b, c) y = "
+                  "Transpose(s) z = Relu(t) }");
 }
 
 }  // namespace
