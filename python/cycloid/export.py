@@ -6,10 +6,12 @@ REQUEST: {"model", "form": "python"|"torchscript", "inputs": [{"name","dtype","s
 reply: {"ok": true, "forms": {form: {"model", "how"} or {"reason"}}} or {"ok": false, "code", "message"}
 """
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import json
 import os
+import signal
 import sys
 import sysconfig
 import warnings
@@ -236,12 +238,21 @@ def export(request):
     return {"ok": True, "forms": {form: make_form(source, form) for form in request["wanted"]}}
 
 
+def end_with_parent():
+    """Has Linux interrupt this process when its parent dies (Ctrl-C there), so that no half-made entry is left behind."""
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(1, int(signal.SIGINT), 0, 0, 0)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it died before the request
+        raise KeyboardInterrupt
+
+
 def main(arguments):
     from cycloid.worker import take_standard_streams
 
     if len(arguments) != 1:
         print(__doc__, file=sys.stderr)
         return 2
+    end_with_parent()
     _, replies = take_standard_streams()  # exporters and the user's code print
     try:
         reply = export(json.loads(arguments[0]))

@@ -82,7 +82,8 @@ function columnsOf(runs) {
 }
 
 function tableRow(run, {group, unit, scaleMax, best, noise, columns}) {
-  const name = element("th", {scope: "row"}, swatch(run.backend), displayName(run.backend), run.version && !noise ? element("span", {class: "version"}, run.version) : null);
+  const version = run.version && !noise ? element("span", {class: "version", title: run.version}, run.version.split("-")[0]) : null;  // without the build's hash
+  const name = element("th", {scope: "row"}, swatch(run.backend), displayName(run.backend), version);
   const status = element("td", {class: "text"}, element("span", {class: `badge ${run.status}`}, run.status));
   if (!run.latency_us) {
     return element("tr", {}, name, status, element("td", {class: "reason", colspan: columns.length - 2}, run.reason || ""));
