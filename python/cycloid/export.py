@@ -239,11 +239,16 @@ def export(request):
 
 
 def end_with_parent():
-    """Has Linux interrupt this process when its parent dies (Ctrl-C there), so that no half-made entry is left behind."""
+    """Has Linux end this process when its parent dies (Ctrl-C there), through `finally`: no half-made entry stays behind."""
+
+    def end(*_):
+        raise SystemExit(128 + signal.SIGTERM)
+
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(1, int(signal.SIGINT), 0, 0, 0)  # PR_SET_PDEATHSIG
+    signal.signal(signal.SIGTERM, end)
+    ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:  # it died before the request
-        raise KeyboardInterrupt
+        end()
 
 
 def main(arguments):

@@ -201,6 +201,7 @@ Result<std::unique_ptr<BackendSession>> OnnxRuntimeBackend::load(const LoadReque
   OrtEnv* raw_env = nullptr;
   CYCLOID_TRY(check(api, api(kCreateEnv, kLogError, "cycloid", &raw_env)));
   auto env = own(api, kReleaseEnv, raw_env);
+  CYCLOID_TRY(check(api, api(kDisableTelemetryEvents, env.get())));
   OrtAllocator* allocator = nullptr;
   CYCLOID_TRY(check(api, api(kGetAllocatorWithDefaultOptions, &allocator)));
 

@@ -55,6 +55,7 @@ using In = const char* const*;
 
 inline constexpr Entry<const char*(const OrtStatus*)> kGetErrorMessage{2};
 inline constexpr Entry<S(int level, const char* id, OrtEnv**)> kCreateEnv{3};
+inline constexpr Entry<S(const OrtEnv*)> kDisableTelemetryEvents{6};
 inline constexpr Entry<S(const OrtEnv*, const char* path, const OrtSessionOptions*, OrtSession**)> kCreateSession{7};
 inline constexpr Entry<S(OrtSession*, const OrtRunOptions*, In names, const OrtValue* const*, std::size_t,
                          In output_names, std::size_t, OrtValue**)>
