@@ -9,7 +9,6 @@ import pathlib
 import sys
 
 import numpy as np
-
 import onnx
 from onnx import helper, numpy_helper
 

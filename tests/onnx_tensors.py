@@ -8,7 +8,6 @@ import pathlib
 import sys
 
 import numpy as np
-
 from onnx import TensorProto, helper, numpy_helper
 
 NARROW_INTS = {TensorProto.INT4, TensorProto.UINT4, TensorProto.INT2, TensorProto.UINT2}

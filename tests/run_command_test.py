@@ -213,6 +213,7 @@ def test_a_form_that_disagrees_with_eager_is_refused(folder, monkeypatch):
 
 def test_zoo_is_deterministic_and_alive():
     import torch
+
     from cycloid.zoo.squeezenet import squeezenet1_0, squeezenet1_1
 
     # Parameter counts published with the two architectures (torchvision's weight tables).

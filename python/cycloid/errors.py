@@ -10,9 +10,48 @@ FAILED = "failed"
 
 
 class CycloidError(Exception):
+    """What the caller can mend. `code` is one of the names above; the subclasses below say the same as a type."""
+
     def __init__(self, code, message):
         super().__init__(message)
         self.code = code
+
+    def __reduce__(self):  # Exception's own would call __init__ with the message alone
+        return (error_of, (self.code, str(self)))
+
+
+class InvalidArgumentError(CycloidError, ValueError):
+    """A wrong name, shape, dtype, option or path."""
+
+
+class NotFoundError(CycloidError, FileNotFoundError):
+    """A file, value or backend does not exist."""
+
+
+class InvalidModelError(CycloidError, ValueError):
+    """The model file is broken or violates the ONNX specification."""
+
+
+class UnsupportedError(CycloidError, NotImplementedError):
+    """Valid, but this build cannot do it; the message names the operator and node."""
+
+
+class ResourceExhaustedError(CycloidError, MemoryError):
+    """Memory, time or another bound was reached."""
+
+
+_TYPES = {
+    INVALID_ARGUMENT: InvalidArgumentError,
+    NOT_FOUND: NotFoundError,
+    INVALID_MODEL: InvalidModelError,
+    UNSUPPORTED: UnsupportedError,
+    RESOURCE_EXHAUSTED: ResourceExhaustedError,
+}
+
+
+def error_of(code, message):
+    """The exception for a code of the library."""
+    return _TYPES.get(code, CycloidError)(code, message)
 
 
 def one_line(error, limit=400):

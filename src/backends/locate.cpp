@@ -62,7 +62,8 @@ Result<std::string> find_python() {
 Result<std::vector<std::string>> python_command(const std::vector<std::string>& arguments) {
   CYCLOID_ASSIGN(const std::string python, find_python());
   const fs::path prefix = fs::path(program_folder()).parent_path();
-  for (const fs::path& folder : {prefix / "python", prefix / "share/cycloid/python"}) {
+  // A source tree, an installation, a wheel (where the program is cycloid/bin/cycloid of the package itself).
+  for (const fs::path& folder : {prefix / "python", prefix / "share/cycloid/python", prefix.parent_path()}) {
     if (!is_there(folder / "cycloid/worker.py")) continue;
     const std::string inherited = environment("PYTHONPATH");
     // env(1) sets the variable for that program alone and is replaced by it.
