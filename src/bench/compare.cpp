@@ -49,7 +49,7 @@ std::string describe(const Tensor& tensor) {
 }
 
 void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolerance& tolerance, std::string_view name,
-                     Difference& result) {
+                     OutputDifference& result) {
   const std::vector<double> x = as_doubles(reference);
   const std::vector<double> y = as_doubles(actual);
   double largest = 0;
@@ -99,9 +99,9 @@ double default_relative_tolerance(DType dtype) {
   }
 }
 
-Difference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual,
-                           const Tolerance& tolerance) {
-  Difference result;
+OutputDifference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual,
+                                 const Tolerance& tolerance) {
+  OutputDifference result;
   if (reference.size() != actual.size()) {
     result.reason = fmt::format("it gives {} outputs where the reference gives {}", actual.size(), reference.size());
     return result;

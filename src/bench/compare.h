@@ -27,7 +27,7 @@ struct Tolerance {
 // each layer rounds once: sqrt(26) = 5, times three.
 double default_relative_tolerance(DType dtype);
 
-struct Difference {
+struct OutputDifference {
   double max_abs = 0;  // max |actual - reference| over elements and outputs
   double max_rel = 0;  // max over outputs of (max |actual - reference| / max |reference|); 0/0 is 0
   std::string reason;  // why they are not the same result; empty when they are
@@ -37,7 +37,7 @@ struct Difference {
 
 // Outputs are matched by position, because forms of one model may name them differently. NaN agrees with NaN, an
 // infinity with the same infinity. Where the number, shape or dtype of outputs differs, the errors stay 0.
-Difference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual,
-                           const Tolerance& tolerance);
+OutputDifference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual,
+                                 const Tolerance& tolerance);
 
 }  // namespace cycloid

@@ -21,7 +21,7 @@ std::vector<WorkerOutput> one(std::initializer_list<T> values) {
 }
 
 TEST(CompareOutputs, ReportsTheLargestErrors) {
-  const Difference d = compare_outputs(one<float>({1, -4, 2}), one<float>({1, -4.5F, 2.25F}), {});
+  const OutputDifference d = compare_outputs(one<float>({1, -4, 2}), one<float>({1, -4.5F, 2.25F}), {});
   EXPECT_DOUBLE_EQ(d.max_abs, 0.5);
   EXPECT_DOUBLE_EQ(d.max_rel, 0.125);
   EXPECT_THAT(d.reason,

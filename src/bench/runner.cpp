@@ -178,7 +178,7 @@ class Group {
       lose(participant, RunStatus::kFailed, "its outputs cannot be checked: no reference backend gave outputs");
       return {};
     }
-    const Difference difference = compare_outputs(expected_, *outputs, plan_.tolerance);
+    const OutputDifference difference = compare_outputs(expected_, *outputs, plan_.tolerance);
     RunResult& row = participant.row;
     row.max_abs_error = std::max(row.max_abs_error.value_or(0), difference.max_abs);
     row.max_rel_error = std::max(row.max_rel_error.value_or(0), difference.max_rel);

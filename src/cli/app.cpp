@@ -5,8 +5,8 @@
 #include <exception>
 #include <new>
 
+#include "base/suggest.h"
 #include "cli/commands.h"
-#include "cli/suggest.h"
 #include "cycloid/version.h"
 
 namespace cycloid {

@@ -8,7 +8,7 @@
 namespace cycloid {
 namespace {
 
-Result<Dims> parse_dims(std::string_view text, std::string_view option) {
+Result<Dims> parse_dims(std::string_view text, std::string_view whole, std::string_view option) {
   Dims dims;
   if (text == "scalar") return dims;
   for (;;) {
@@ -17,23 +17,23 @@ Result<Dims> parse_dims(std::string_view text, std::string_view option) {
     std::int64_t size = 0;
     const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), size);
     if (error != std::errc{} || stop != word.data() + word.size() || size < 0) {
-      return invalid_argument("--input {}: '{}' is no size; write NAME=5x3x64x64 or NAME=5x3x64x64:float32", option,
+      return invalid_argument("{} {}: '{}' is no size; write NAME=5x3x64x64 or NAME=5x3x64x64:float32", option, whole,
                               word);
     }
     dims.push_back(size);
     if (end == text.size()) break;
     text.remove_prefix(end + 1);
   }
-  if (!element_count(dims)) return invalid_argument("--input {}: more elements than 64 bits can count", option);
+  if (!element_count(dims)) return invalid_argument("{} {}: more elements than 64 bits can count", option, whole);
   return dims;
 }
 
 }  // namespace
 
-Result<InputSpec> parse_input_spec(std::string_view text) {
+Result<InputSpec> parse_input_spec(std::string_view text, std::string_view option) {
   const std::size_t equals = text.rfind('=');
   if (equals == std::string_view::npos || equals == 0) {
-    return invalid_argument("--input {}: expected NAME=SHAPE, such as data=1x3x224x224", text);
+    return invalid_argument("{} {}: expected NAME=SHAPE, such as data=1x3x224x224", option, text);
   }
   InputSpec spec;
   spec.name = text.substr(0, equals);
@@ -41,10 +41,11 @@ Result<InputSpec> parse_input_spec(std::string_view text) {
   if (const std::size_t colon = shape.find(':'); colon != std::string_view::npos) {
     const std::string_view dtype = shape.substr(colon + 1);
     spec.dtype = parse_dtype(dtype);
-    if (!spec.dtype) return invalid_argument("--input {}: '{}' is no element type; float32 or int64 are", text, dtype);
+    if (!spec.dtype)
+      return invalid_argument("{} {}: '{}' is no element type; float32 or int64 are", option, text, dtype);
     shape = shape.substr(0, colon);
   }
-  CYCLOID_ASSIGN(spec.dims, parse_dims(shape, text));
+  CYCLOID_ASSIGN(spec.dims, parse_dims(shape, text, option));
   return spec;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/input_spec.h"
 #include "cli/inspection.h"
 #include "cli/inspection_print.h"
 #include "onnx/import/import.h"

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/input_spec.h"
 #include "cycloid/result.h"
 #include "graph/graph.h"
 #include "tensor/dim.h"
@@ -55,10 +54,6 @@ struct Inspection {
   KnownCost total;                   // of the main graph's nodes with a known cost
   std::vector<std::string> symbols;  // that types of inputs depend on, sorted
 };
-
-// Fixes the sizes of inputs, and of every other value of the main graph that shares their symbols. An error where a name
-// is no input, or the rank or a known size contradicts.
-Status fix_inputs(Graph& graph, const std::vector<InputSpec>& specs);
 
 // Nodes by operator, those of subgraphs included.
 std::map<std::string, std::size_t> count_operators(const Graph& graph);
