@@ -1,9 +1,11 @@
 #include "rewrite/driver.h"
 
 #include <algorithm>
+#include <exception>
 #include <tuple>
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "ops/infer_node.h"
 #include "rewrite/comparison.h"
 #include "rewrite/cost.h"
@@ -77,7 +79,8 @@ class Driver {
         (!node.domain.empty() || std::ranges::find(rule.roots, node.op_type) == rule.roots.end()))
       return false;
     if (refused_.contains({&graph, &rule, id})) return false;
-    const std::optional<Patch> patch = rule.propose({.graph = graph, .model = model_}, id);
+    if (ledger_.applications.size() >= options_.stop_after) return false;
+    const std::optional<Patch> patch = propose(graph, rule, id, where);
     if (!patch) return false;
     if (ledger_.applications.size() >= options_.max_applications) {
       return make_error(ErrorCode::kResourceExhausted,
@@ -85,7 +88,12 @@ class Driver {
                         options_.max_applications);
     }
     const std::string description = describe(graph, node);
-    RuleApplication application{.rule = &rule, .where = where};
+    if (!options_.vetoed.empty() && options_.vetoed.contains({std::string(rule.name), where, description})) {
+      refused_.emplace(&graph, &rule, id);
+      ledger_.refusals.push_back({&rule, where, description, "it was taken back"});
+      return false;
+    }
+    RuleApplication application{.rule = &rule, .where = where, .node = description};
     const auto approve = [&](const Graph& candidate, const Patch::Proposal& proposal) -> Status {
       CYCLOID_TRY(weigh(candidate, rule, proposal, application));
       return check(candidate, rule, proposal, where, application);
@@ -103,6 +111,17 @@ class Driver {
     if (options_.verify_graph)
       CYCLOID_TRY(verify(graph).in(fmt::format("after rule '{}' at {}", rule.name, description)));
     return true;
+  }
+
+  // A rule that throws (out of memory, a bug) has nothing to propose.
+  std::optional<Patch> propose(Graph& graph, const Rule& rule, NodeId id, const std::string& where) {
+    try {
+      return rule.propose({.graph = graph, .model = model_}, id);
+    } catch (const std::exception& exception) {
+      refused_.emplace(&graph, &rule, id);
+      ledger_.refusals.push_back({&rule, where, describe(graph, graph.node(id)), exception.what()});
+      return std::nullopt;
+    }
   }
 
   // Says what the change saves, and refuses one that saves nothing where its rule leaves that to the cost.
@@ -159,8 +178,12 @@ class Driver {
 Status check_names(const OptimizeOptions& options) {
   for (const auto* names : {&options.disabled, &options.only}) {
     for (const std::string& name : *names) {
-      if (find_rule(name) == nullptr)
-        return invalid_argument("there is no rule '{}'; `cycloid rules` lists them", name);
+      if (find_rule(name) != nullptr) continue;
+      std::vector<std::string> names;
+      for (const Rule* rule : all_rules()) names.emplace_back(rule->name);
+      const std::string suggestion = nearest(name, names);
+      return invalid_argument("there is no rule '{}'{}; `cycloid rules` lists them", name,
+                              suggestion.empty() ? "" : fmt::format(": did you mean '{}'?", suggestion));
     }
   }
   return {};

@@ -17,9 +17,18 @@ struct Totals {
   std::optional<std::int64_t> bytes;
 };
 
+// Which rule, where and at which node: names one application within one run of the driver.
+struct ApplicationKey {
+  std::string rule;
+  std::string where;
+  std::string node;
+  friend auto operator<=>(const ApplicationKey&, const ApplicationKey&) = default;
+};
+
 struct RuleApplication {
   const Rule* rule = nullptr;
   std::string where;                      // "" for the main graph, else the path of the subgraph
+  std::string node = {};                  // at which the rule was tried, as messages name it
   std::vector<std::string> removed = {};  // nodes, as messages name them
   std::vector<std::string> added = {};
   std::optional<std::int64_t> flops_saved = {};
