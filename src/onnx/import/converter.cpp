@@ -104,7 +104,7 @@ void NodeEditor::replace_by(ValueId value) {
   if (output.valid()) {
     const std::string name = graph_.value(output).name;
     take_over(graph_, output, value, id_);
-    if (!graph_.is_output(value)) graph_.rename(value, name);
+    if (!graph_.is_output(value) && graph_.producer(value) != nullptr) graph_.rename(value, name);
   }
   graph_.erase_node(id_);
 }

@@ -1,0 +1,446 @@
+// Usage: cycloid_property [--seconds N] [--seed S] [--graphs N] [--verbose]
+//
+// The property that every rule must keep: an optimised graph computes what the graph did. Random graphs are grown from
+// single operators and from the shapes that rules look for, over inputs with open sizes, sizes 0 and 1, and scalars;
+// they are optimised without any check by the driver, and both are evaluated on normal, special (NaN, infinities, -0) and zero
+// inputs. Prints the seed first; a failure prints the graph's own seed, the rule to blame, and the graph. Exit code 1.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "graph/splice.h"
+#include "graph/text.h"
+#include "ops/infer_node.h"
+#include "ops/op.h"
+#include "ops/sample_inputs.h"
+#include "rewrite/comparison.h"
+#include "rewrite/driver.h"
+
+namespace cycloid {
+namespace {
+
+// Subgraphs that rules look for, over float inputs; each is tried with random arguments, and dropped where it does not
+// fit. Sizes are the arguments' own.
+constexpr const char* kPatterns[] = {
+    // Transposes around elementwise operators, reductions, softmax.
+    "g (float[] a, float[] b) => (float[] y) { s = Transpose(a) t = Add(s, b) y = Transpose(t) }",
+    "g (float[] a) => (float[] y) { s = Transpose(a) t = Softmax<axis = 0>(s) y = Transpose(t) }",
+    "g (float[] a, float[] b) => (float[] y) { s = Transpose(a) t = Transpose(b) u = Concat<axis = 0>(s, t) y = "
+    "Transpose(u) }",
+    "g (float[] a) => (float[] y) <int64[1] i = {0}> { s = Transpose(a) t = ReduceSum<keepdims = 1>(s, i) y = "
+    "Transpose(t) }",
+    "g (float[] a, float[] b) => (float[] y) { s = Transpose(a) t = MatMul(b, s) y = Relu(t) }",
+    "g (float[] a, float[] b) => (float[] y) { s = Transpose(a) y = MatMul(s, b) }",
+    // Shapes and back.
+    "g (float[] a) => (float[] y) <int64[1] m = {-1}> { s = Shape(a) f = Reshape(a, m) r = Relu(f) y = Reshape(r, s) }",
+    "g (float[] a) => (float[] y) <int64[1] o = {0}> { u = Unsqueeze(a, o) e = Neg(u) y = Squeeze(e, o) }",
+    "g (float[] a) => (float[] y) { f = Flatten(a) g2 = Flatten<axis = 0>(f) y = Identity(g2) }",
+    "g (float[] a) => (float[] y) <int64 z = {0}, int64[1] o = {0}> { s = Shape(a) d = Gather(s, z) e = Unsqueeze(d, "
+    "o) m = Concat<axis = 0>(e, e) t = ConstantOfShape(m) y = Add(t, d2) d2 = ReduceSum<keepdims = 0>(a) }",
+    "g (float[] a, float[] b) => (float[] y) { s = Shape(b) e = Expand(a, s) y = Add(e, b) }",
+    "g (float[] a) => (float[] y) <int64[2] r = {1, 1}> { t = Tile(a, r) y = Mul(t, t) }",
+    // Casts and quantisation.
+    "g (float[] a) => (float[] y) { d = Cast<to = 11>(a) e = Cast<to = 1>(d) y = Abs(e) }",
+    "g (float[] a) => (float[] y) { d = Cast<to = 7>(a) e = Cast<to = 6>(d) y = Cast<to = 1>(e) }",
+    "g (float[] a) => (float[] y) <float s = {0.1}, uint8 z = {128}> { q = QuantizeLinear(a, s, z) d = "
+    "DequantizeLinear(q, s, z) q2 = QuantizeLinear(d, s, z) y = DequantizeLinear(q2, s, z) }",
+    // Arithmetic that has a cheaper form.
+    "g (float[] a) => (float[] y) <float two = {2}> { y = Pow(a, two) }",
+    "g (float[] a) => (float[] y) <float h = {0.5}> { y = Pow(a, h) }",
+    "g (float[] a) => (float[] y) <float c = {4}> { t = Div(a, c) y = Mul(t, c) }",
+    "g (float[] a) => (float[] y) <float c = {3}, float d = {0.25}> { t = Mul(a, c) u = Mul(t, d) y = Add(u, c) }",
+    "g (float[] a) => (float[] y) <float z = {0}, float o = {1}> { t = Add(a, z) u = Mul(t, o) v = Sub(u, z) y = "
+    "Div(v, o) }",
+    "g (float[] a, float[] b, float[] c) => (float[] y) { p = Mul(a, b) q = Mul(a, c) y = Add(p, q) }",
+    "g (float[] a) => (float[] y) { n = Neg(a) m = Neg(n) r = Relu(m) y = Relu(r) }",
+    "g (float[] a) => (float[] y) { e = Exp(a) y = Log(e) }",
+    "g (float[] a) => (float[] y) { r = Sqrt(a) y = Reciprocal(r) }",
+    "g (float[] a) => (float[] y) <float l = {-1}, float h = {1}, float m = {0.5}> { c = Clip(a, l, h) y = Clip(c, l, "
+    "m) }",
+    "g (float[] a, float[] b) => (float[] y) { m = Max(a, b) n = Min(m, a) y = Max(n, b) }",
+    // Activations and normalisations as exporters write them.
+    "g (float[] a) => (float[] y) <float r = {1.4142135}, float o = {1}, float h = {0.5}> { d = Div(a, r) e = Erf(d) p "
+    "= Add(e, o) m = Mul(a, p) y = Mul(m, h) }",
+    "g (float[] a) => (float[] y) <float c = {0.044715}, float s = {0.7978846}, float o = {1}, float h = {0.5}, float "
+    "t3 = {3}> { p = Pow(a, t3) q = Mul(p, c) u = Add(a, q) v = Mul(u, s) w = Tanh(v) x = Add(w, o) z = Mul(a, h) y = "
+    "Mul(z, x) }",
+    "g (float[] a) => (float[] y) { s = Sigmoid(a) y = Mul(a, s) }",
+    "g (float[] a) => (float[] y) { s = Softplus(a) t = Tanh(s) y = Mul(a, t) }",
+    "g (float[] a) => (float[] y) <float th = {3}, float z = {0}, float six = {6}> { p = Add(a, th) c = Clip(p, z, "
+    "six) m = Mul(a, c) y = Div(m, six) }",
+    "g (float[] a) => (float[] y) <int64[1] x = {-1}, float two = {2}, float e = {0.00001}> { m = ReduceMean(a, x) d = "
+    "Sub(a, m) p = Pow(d, two) v = ReduceMean(p, x) w = Add(v, e) s = Sqrt(w) y = Div(d, s) }",
+    "g (float[] a) => (float[] y) <int64[1] x = {-1}, float two = {2}, float e = {0.00001}> { p = Pow(a, two) v = "
+    "ReduceMean(p, x) w = Add(v, e) s = Sqrt(w) r = Reciprocal(s) y = Mul(a, r) }",
+    "g (float[] a) => (float[] y) <int64[1] x = {-1}> { m = ReduceMax(a, x) d = Sub(a, m) e = Exp(d) s = ReduceSum(e, "
+    "x) y = Div(e, s) }",
+    // Products.
+    "g (float[] a, float[] b, float[] c) => (float[] y) { p = MatMul(a, b) y = MatMul(p, c) }",
+    "g (float[] a, float[] b) => (float[] y) { t = Transpose(b) p = MatMul(a, t) q = MatMul(a, t) y = Add(p, q) }",
+    "g (float[] a, float[] b, float[] c) => (float[] y) { t = Transpose(b) p = MatMul(a, t) y = Add(p, c) }",
+    "g (float[] a) => (float[] y) { y = Einsum<equation = \"ij->ji\">(a) }",
+    "g (float[] a, float[] b) => (float[] y) { y = Einsum<equation = \"ij,kj->ik\">(a, b) }",
+    "g (float[] a, float[] b) => (float[] y) { y = Einsum<equation = \"ij,ij->i\">(a, b) }",
+    // Traces.
+    "g (float[] a) => (float[] y) { y = Einsum<equation = \"ii\">(a) }",
+    "g (float[] a) => (float[] y) { e = EyeLike(a) m = Mul(a, e) y = ReduceSum<keepdims = 0>(m) }",
+    "g (float[] a) => (float[] y) <float z = {0}> { e = EyeLike(a) b = Cast<to = 9>(e) w = Where(b, a, z) y = "
+    "ReduceSum<keepdims = 0>(w) }",
+    "g (float[] a) => (float[] y) <int64 z = {0}, float s0 = {0}> { s = Shape(a) n = Gather(s, z) c = Cast<to = 9>(n) "
+    "y = Loop<body = body (int64 i, bool k, float s1) => (bool k2, float s2) { k2 = Identity(k) r = Gather<axis = "
+    "0>(a, i) x = Gather<axis = 0>(r, i) s2 = Add(s1, x) }>(n, , s0) }",
+    // Segments by masks.
+    "g (float[] a) => (float[] y) <float z = {0}, int64[1] o = {0}> { i = Cast<to = 7>(a) c0 = Constant<value_int = "
+    "0>() c1 = Constant<value_int = 1>() m0 = Equal(i, c0) m1 = Equal(i, c1) w0 = Where(m0, a, z) w1 = Where(m1, a, z) "
+    "s0 = ReduceSum<keepdims = 0>(w0) s1 = ReduceSum<keepdims = 0>(w1) u0 = Unsqueeze(s0, o) u1 = Unsqueeze(s1, o) y = "
+    "Concat<axis = 0>(u0, u1) }",
+    "g (float[] a) => (float[] y) { i = Cast<to = 7>(a) c0 = Constant<value_int = 0>() m = Equal(i, c0) f = Cast<to = "
+    "1>(m) p = Mul(a, f) y = ReduceSum<keepdims = 0>(p) }",
+    "g (float[] a) => (float[] y) { i = Cast<to = 7>(a) c0 = Constant<value_int = 0>() m = Equal(i, c0) n = Not(m) p = "
+    "Not(n) y = Where(p, a, a) }",
+    // Loops whose iterations are independent, and one that is not.
+    "g (float[] a) => (float[] y) <int64 n = {3}> { y = Loop<body = body (int64 i, bool k) => (bool k2, float[] s) { "
+    "k2 = Identity(k) f = Cast<to = 1>(i) s = Add(a, f) }>(n, ) }",
+    "g (float[] a) => (float[] y) <int64 n = {3}> { y = Loop<body = body (int64 i, bool k, float[] c) => (bool k2, "
+    "float[] d) { k2 = Identity(k) e = Relu(a) d = Add(c, e) }>(n, , a) }",
+    "g (float[] a) => (float[] y) { y = Scan<num_scan_inputs = 1, body = body (float[] x) => (float[] s) { t = Tanh(x) "
+    "s = Add(t, x) }>(a) }",
+    // Slices, gathers, pads, splits.
+    "g (float[] a) => (float[] y) <int64[1] s = {0}, int64[1] e = {1000}, int64[1] x = {0}> { t = Slice(a, s, e, x) y "
+    "= Slice(t, s, e, x) }",
+    "g (float[] a) => (float[] y) <int64[1] s = {-1}, int64[1] e = {-1000}, int64[1] x = {0}, int64[1] d = {-1}> { t = "
+    "Slice(a, s, e, x, d) y = Slice(t, s, e, x, d) }",
+    "g (float[] a) => (float[] y) { t, u = Split<axis = 0, num_outputs = 2>(a) y = Concat<axis = 0>(t, u) }",
+    "g (float[] a) => (float[] y) <int64[2] i = {0, 0}> { t = Gather(a, i) y = Relu(t) }",
+    "g (float[] a) => (float[] y) <bool c = {1}> { y = If<then_branch = t () => (float[] u) { u = Relu(a) }, "
+    "else_branch = e () => (float[] v) { v = Neg(a) }>(c) }",
+    "g (float[] a, float[] b) => (float[] y) { t = CumSum(a, z) z = Constant<value_int = 0>() y = Add(t, b) }",
+    "g (float[] a) => (float[] y) { t = Dropout(a) u = Identity(t) y = Sum(u, u, a) }",
+};
+
+// Operators of one and two inputs.
+constexpr const char* kUnary[] = {"Relu",  "Neg",      "Abs", "Exp",        "Sigmoid", "Tanh",     "Sqrt",
+                                  "Floor", "Identity", "Erf", "Reciprocal", "Sign",    "Softplus", "Log"};
+constexpr const char* kBinary[] = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "PRelu"};
+constexpr const char* kReduce[] = {"ReduceSum",  "ReduceMean", "ReduceMax",       "ReduceMin",
+                                   "ReduceProd", "ReduceL1",   "ReduceSumSquare", "ReduceLogSumExp"};
+
+class Grower {
+ public:
+  explicit Grower(std::uint64_t seed) : random_(seed) {}
+
+  std::optional<ModelIr> grow() {
+    model_.opsets[""] = kNewestOpset;
+    model_.ir_version = kTextIrVersion;
+    model_.graph.set_name("random");
+    add_inputs();
+    const std::size_t target = 3 + pick(18);
+    for (int tries = 0; tries < 200 && model_.graph.node_count() < target; ++tries) step();
+    if (!choose_outputs()) return std::nullopt;
+    model_.graph.remove_dead();
+    if (!infer_types(model_)) return std::nullopt;
+    return std::move(model_);
+  }
+
+ private:
+  std::size_t pick(std::size_t n) { return random_() % n; }
+  bool chance(int percent) { return pick(100) < static_cast<std::size_t>(percent); }
+
+  Dim size() {
+    switch (pick(7)) {
+      case 0: return Dim::symbol("n");
+      case 1: return Dim::symbol("m");
+      case 2: return Dim(1);
+      case 3: return chance(30) ? Dim(0) : Dim(3);
+      case 4: return Dim(3);
+      default: return Dim(static_cast<std::int64_t>(2 + pick(3)));
+    }
+  }
+
+  void add_inputs() {
+    const std::size_t count = 1 + pick(3);
+    Shape first;
+    for (std::size_t i = 0; i < count; ++i) {
+      Shape shape;
+      if (i > 0 && chance(50)) {
+        shape = first;  // so that binary operators and products fit often
+        if (chance(30)) std::ranges::reverse(shape);
+      } else if (chance(25)) {
+        const Dim side = size();
+        shape = {side, side};
+      } else {
+        for (std::size_t rank = pick(5); rank > 0; --rank) shape.push_back(size());
+      }
+      if (i == 0) first = shape;
+      values_.push_back(model_.graph.add_input(fmt::format("x{}", i), ValueType::tensor(DType::kFloat32, shape)));
+    }
+    if (chance(60)) {
+      Dims dims;
+      for (const Dim& dim : first) dims.push_back(dim.is_known() ? dim.value() : 1);
+      auto constant = random_tensor(DType::kFloat32, dims, std::nullopt, "c", random_());
+      if (constant) values_.push_back(model_.graph.add_constant("c", *std::move(constant)));
+    }
+  }
+
+  // Late values more often.
+  ValueId value() {
+    const std::size_t n = values_.size();
+    return chance(60) ? values_[n - 1 - pick(std::min<std::size_t>(n, 3))] : values_[pick(n)];
+  }
+
+  void step() {
+    if (chance(45)) {
+      pattern();
+    } else {
+      single();
+    }
+  }
+
+  void pattern() {
+    static const std::vector<std::optional<Graph>> kParsed = [] {
+      std::vector<std::optional<Graph>> parsed;
+      for (const char* text : kPatterns) {
+        auto graph = parse_graph(text);
+        // Some texts use a value before it stands there, which the parser may decline.
+        if (!graph) fmt::print(stderr, "pattern does not parse: {}: {}\n", graph.error().message(), text);
+        parsed.push_back(graph ? std::optional(*std::move(graph)) : std::nullopt);
+      }
+      return parsed;
+    }();
+    const auto& body = kParsed[pick(kParsed.size())];
+    if (!body) return;
+    std::vector<ValueId> arguments;
+    for (std::size_t i = 0; i < body->inputs().size(); ++i) arguments.push_back(value());
+    Graph before = model_.graph;
+    auto outputs = splice(model_.graph, *body, arguments);
+    bool fits = outputs.ok();
+    if (fits) {
+      const std::vector<NodeId> nodes(model_.graph.nodes().begin(), model_.graph.nodes().end());
+      for (std::size_t i = before.node_count(); fits && i < nodes.size(); ++i)
+        fits = infer_node(model_, model_.graph, nodes[i]).ok();
+    }
+    if (!fits) {
+      model_.graph = std::move(before);
+      return;
+    }
+    for (const ValueId id : *outputs) keep(id);
+  }
+
+  void keep(ValueId id) {
+    const ValueType& type = model_.graph.value(id).type;
+    if (type.is_tensor() && type.dtype == DType::kFloat32 && type.shape && type.shape->size() <= 5)
+      values_.push_back(id);
+  }
+
+  void add(std::string op, std::vector<ValueId> inputs, Attributes attributes, std::size_t outputs = 1) {
+    Node node;
+    node.op_type = std::move(op);
+    node.inputs = std::move(inputs);
+    node.attributes = std::move(attributes);
+    std::vector<Graph::Output> made;
+    for (std::size_t i = 0; i < outputs; ++i) made.push_back({model_.graph.fresh_name("v"), {}});
+    const NodeId id = model_.graph.add_node(std::move(node), std::move(made));
+    if (!infer_node(model_, model_.graph, id)) {
+      model_.graph.erase_node(id);
+      return;
+    }
+    for (const ValueId output : model_.graph.node(id).outputs) keep(output);
+  }
+
+  ValueId ints(std::vector<std::int64_t> values) { return model_.graph.add_constant("k", int64s(values)); }
+
+  void single() {
+    const ValueId x = value();
+    const auto rank = static_cast<std::int64_t>(model_.graph.value(x).type.shape->size());
+    const std::int64_t axis =
+        rank == 0 ? 0 : static_cast<std::int64_t>(pick(static_cast<std::size_t>(rank))) - (chance(30) ? rank : 0);
+    switch (pick(14)) {
+      case 0:
+      case 1: return add(kUnary[pick(std::size(kUnary))], {x}, {});
+      case 2:
+      case 3: return add(kBinary[pick(std::size(kBinary))], {x, value()}, {});
+      case 4: {
+        std::vector<std::int64_t> perm;
+        for (std::int64_t i = 0; i < rank; ++i) perm.push_back(i);
+        std::ranges::shuffle(perm, random_);
+        return add("Transpose", {x}, {{"perm", perm}});
+      }
+      case 5: {
+        std::vector<ValueId> inputs = {x};
+        if (chance(80)) inputs.push_back(ints({axis}));
+        return add(kReduce[pick(std::size(kReduce))], inputs, {{"keepdims", static_cast<std::int64_t>(pick(2))}});
+      }
+      case 6: return add(chance(50) ? "Softmax" : "LogSoftmax", {x}, {{"axis", axis}});
+      case 7: return add("Concat", {x, value()}, {{"axis", axis}});
+      case 8:
+        return add("Unsqueeze", {x, ints({static_cast<std::int64_t>(pick(static_cast<std::size_t>(rank + 1)))})}, {});
+      case 9: return add("Squeeze", {x}, {});
+      case 10:
+        return add("Slice",
+                   {x, ints({static_cast<std::int64_t>(pick(2))}), ints({static_cast<std::int64_t>(pick(5)) - 1}),
+                    ints({axis})},
+                   {});
+      case 11: {
+        std::vector<std::int64_t> pads(static_cast<std::size_t>(2 * rank), 0);
+        for (std::int64_t& pad : pads) pad = static_cast<std::int64_t>(pick(2));
+        return add("Pad", {x, ints(pads)}, {{"mode", std::string(chance(70) ? "constant" : "edge")}});
+      }
+      case 12: return add("MatMul", {x, value()}, {});
+      default:
+        return add("Reshape", {x, ints(chance(50) ? std::vector<std::int64_t>{-1} : std::vector<std::int64_t>{0, -1})},
+                   {});
+    }
+  }
+
+  bool choose_outputs() {
+    std::vector<ValueId> outputs;
+    std::set<ValueId> seen;
+    for (std::size_t i = values_.size(); i-- > 0 && outputs.size() < 3;) {
+      const ValueId id = values_[i];
+      if (model_.graph.value(id).kind != Value::Kind::kOutput) continue;
+      if ((outputs.empty() || chance(40)) && seen.insert(id).second) outputs.push_back(id);
+    }
+    if (outputs.empty()) return false;
+    model_.graph.set_outputs(outputs);
+    return true;
+  }
+
+  std::mt19937_64 random_;
+  ModelIr model_;
+  std::vector<ValueId> values_;
+};
+
+struct Sample {
+  std::vector<Datum> inputs;
+  std::vector<Datum> expected;
+  std::string what;
+};
+
+std::vector<Sample> samples_of(const ModelIr& model, std::uint64_t seed) {
+  struct Draw {
+    SampleKind kind;
+    std::int64_t size, inner;
+    const char* what;
+  };
+  constexpr Draw kDraws[] = {
+      {SampleKind::kNormal, 2, 3, "normal at sizes 2 and 3"}, {SampleKind::kNormal, 1, 1, "normal at size 1"},
+      {SampleKind::kNormal, 4, 4, "normal at size 4"},        {SampleKind::kSpecial, 3, 2, "special at sizes 3 and 2"},
+      {SampleKind::kNormal, 0, 2, "normal at size 0"},        {SampleKind::kZeros, 2, 2, "zeros"}};
+  std::vector<Sample> samples;
+  for (const Draw& draw : kDraws) {
+    auto inputs = sample_inputs(model.graph, draw.kind, draw.size, draw.inner, seed);
+    if (!inputs) continue;
+    auto expected = evaluate(model, *inputs, {.max_bytes = std::size_t{256} << 20});
+    if (expected) samples.push_back({*std::move(inputs), *std::move(expected), draw.what});
+  }
+  return samples;
+}
+
+// What is wrong with the optimised model; "" where nothing is.
+std::string difference(const Optimized& optimized, const std::vector<Sample>& samples) {
+  if (const Status status = verify(optimized.model.graph); !status) return "broken: " + status.error().message();
+  ModelIr again = optimized.model;
+  if (const Status status = infer_types(again); !status) return "types: " + status.error().message();
+  bool exact = true;
+  for (const RuleApplication& application : optimized.ledger.applications) exact = exact && application.rule->exact;
+  for (const Sample& sample : samples) {
+    const auto actual = evaluate(optimized.model, sample.inputs);
+    if (!actual) return fmt::format("{}: {}", sample.what, actual.error().message());
+    for (std::size_t i = 0; i < sample.expected.size(); ++i) {
+      const Difference found = compare(sample.expected[i], (*actual)[i], exact, 1024);
+      if (!found.same)
+        return fmt::format("{}: output {} differs by {:.3g} ({:.3g} of the largest value)", sample.what, i,
+                           found.max_abs, found.max_rel);
+    }
+  }
+  return "";
+}
+
+struct Counts {
+  std::size_t graphs = 0, samples = 0;
+  std::map<std::string_view, std::size_t> uses;
+};
+
+// True where the property holds.
+bool check(std::uint64_t seed, bool verbose, Counts& counts) {
+  const std::optional<ModelIr> model = Grower(seed).grow();
+  if (!model) return true;
+  const std::vector<Sample> samples = samples_of(*model, seed);
+  if (samples.empty()) return true;
+  ++counts.graphs;
+  counts.samples += samples.size();
+  OptimizeOptions options;
+  const auto optimized = optimize(*model, options);
+  if (!optimized) {
+    fmt::print("graph seed {}: the optimiser fails: {}\n{}\n", seed, optimized.error().message(), print(*model));
+    return false;
+  }
+  for (const RuleApplication& application : optimized->ledger.applications) ++counts.uses[application.rule->name];
+  const std::string wrong = difference(*optimized, samples);
+  if (wrong.empty()) return true;
+  // The first application with which it is wrong.
+  std::string blame = "?";
+  for (std::size_t n = 1; n <= optimized->ledger.applications.size(); ++n) {
+    options.stop_after = n;
+    const auto part = optimize(*model, options);
+    if (!part || difference(*part, samples).empty()) continue;
+    const RuleApplication& last = part->ledger.applications.back();
+    blame = fmt::format("{} at {}{}", last.rule->name, last.node, last.where.empty() ? "" : " in " + last.where);
+    break;
+  }
+  fmt::print("graph seed {}: {}\nto blame: {}\nbefore:\n{}\n", seed, wrong, blame, print(*model));
+  if (verbose) fmt::print("after:\n{}\n", print(optimized->model));
+  return false;
+}
+
+int run(double seconds, std::uint64_t seed, std::uint64_t graphs, bool verbose) {
+  fmt::print("seed {} (cycloid_property --seed {} repeats; --graphs 1 --seed GRAPH_SEED takes one graph)\n", seed,
+             seed);
+  std::fflush(stdout);
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  Counts counts;
+  std::size_t failures = 0;
+  for (std::uint64_t i = 0; i < graphs && elapsed() < seconds && failures < 5; ++i) {
+    if (!check(seed + i, verbose, counts)) ++failures;
+  }
+  fmt::print("{} graphs, {} samples, {} failures\n", counts.graphs, counts.samples, failures);
+  for (const Rule* rule : all_rules())
+    fmt::print("  {:40} {:6}\n", rule->name, counts.uses.contains(rule->name) ? counts.uses[rule->name] : 0);
+  return failures == 0 && counts.graphs > 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace cycloid
+
+int main(int argc, char** argv) {
+  double seconds = 40;
+  std::uint64_t seed = std::random_device()();
+  std::uint64_t graphs = UINT64_MAX;
+  bool verbose = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool more = i + 1 < argc;
+    if (word == "--verbose") {
+      verbose = true;
+    } else if (word == "--seconds" && more) {
+      seconds = std::atof(argv[++i]);
+    } else if (word == "--seed" && more) {
+      seed = std::strtoull(argv[++i], nullptr, 10);
+    } else if (word == "--graphs" && more) {
+      graphs = std::strtoull(argv[++i], nullptr, 10);
+    } else {
+      fmt::print(stderr, "usage: cycloid_property [--seconds N] [--seed S] [--graphs N] [--verbose]\n");
+      return 2;
+    }
+  }
+  return cycloid::run(seconds, seed, graphs, verbose);
+}
