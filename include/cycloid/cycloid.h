@@ -4,6 +4,7 @@
 #include "cycloid/any_value.h"
 #include "cycloid/dtype.h"
 #include "cycloid/model.h"
+#include "cycloid/optimize.h"
 #include "cycloid/plan_info.h"
 #include "cycloid/result.h"
 #include "cycloid/session.h"

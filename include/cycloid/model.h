@@ -61,8 +61,11 @@ class Model {
   // Nodes, those of subgraphs included.
   std::size_t node_count() const;
 
+  // The version of ai.onnx of the file it came from; 0 where it came from none.
+  std::int64_t source_opset() const;
+
   // For the library's own use.
-  explicit Model(std::shared_ptr<const ModelIr> ir);
+  explicit Model(std::shared_ptr<const ModelIr> ir, std::int64_t source_opset = 0);
   const std::shared_ptr<const ModelIr>& ir() const;
 
  private:

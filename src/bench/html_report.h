@@ -2,10 +2,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "bench/json_report.h"
 
 namespace cycloid {
+
+// `page` with each {{name}} replaced by the asset of that name, {{data}} by `data`, which must not hold "<".
+std::string filled_page(std::string_view page, std::string_view data);
 
 std::string html_report(const BenchResult& result, const ReportContext& context);
 

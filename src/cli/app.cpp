@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kFooter = R"(
 Examples:
   cycloid bench squeezenet.onnx --threads 1,2
+  cycloid optimize squeezenet.onnx -o faster.onnx --explain
   cycloid inspect squeezenet.onnx
   cycloid COMMAND --help
 
@@ -91,6 +92,8 @@ int run_cli(int argc, const char* const* argv) {
   app.require_subcommand(0, 1);
   app.get_formatter()->column_width(34);
   add_bench_command(app, exit_code);
+  add_optimize_command(app, exit_code);
+  add_rules_command(app, exit_code);
   add_inspect_command(app, exit_code);
   add_run_command(app, exit_code);
   add_backends_command(app, exit_code);

@@ -38,9 +38,11 @@ ValueInfo describe_value(const Value& value) {
 Result<Model> finish(Result<ModelIr> read) {
   if (!read) return read.error();
   ModelIr ir = std::move(*read);
+  const auto opset = ir.opsets.find("");
+  const std::int64_t source = opset == ir.opsets.end() ? 0 : opset->second;
   CYCLOID_TRY(onnx::to_normal_form(ir));
   CYCLOID_TRY(infer_types(ir));
-  return Model(std::make_shared<const ModelIr>(std::move(ir)));
+  return Model(std::make_shared<const ModelIr>(std::move(ir)), source);
 }
 
 }  // namespace
@@ -48,6 +50,7 @@ Result<Model> finish(Result<ModelIr> read) {
 struct Model::State {
   std::shared_ptr<const ModelIr> ir;
   std::vector<ValueInfo> inputs, outputs;
+  std::int64_t source_opset = 0;
 };
 
 Result<Model> Model::load(const std::string& path) { return finish(onnx::read_model(path)).in(path); }
@@ -56,8 +59,9 @@ Result<Model> Model::from_bytes(std::span<const std::byte> bytes, const std::str
   return finish(onnx::read_model(bytes, base_dir.empty() ? std::nullopt : std::optional(base_dir)));
 }
 
-Model::Model(std::shared_ptr<const ModelIr> ir) {
+Model::Model(std::shared_ptr<const ModelIr> ir, std::int64_t source_opset) {
   auto state = std::make_shared<State>();
+  state->source_opset = source_opset;
   for (const ValueId id : ir->graph.inputs()) state->inputs.push_back(describe_value(ir->graph.value(id)));
   for (const ValueId id : ir->graph.outputs()) state->outputs.push_back(describe_value(ir->graph.value(id)));
   state->ir = std::move(ir);
@@ -86,6 +90,7 @@ std::map<std::string, std::string> Model::metadata() const {
   return {state_->ir->metadata.begin(), state_->ir->metadata.end()};
 }
 std::size_t Model::node_count() const { return count_nodes(state_->ir->graph); }
+std::int64_t Model::source_opset() const { return state_->source_opset; }
 const std::shared_ptr<const ModelIr>& Model::ir() const { return state_->ir; }
 
 }  // namespace cycloid

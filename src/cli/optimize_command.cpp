@@ -1,0 +1,230 @@
+// `cycloid optimize`: writes a model that computes the same with less work, and says what was changed.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "backends/list.h"
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "cli/backend_run.h"
+#include "cli/commands.h"
+#include "cli/explanation.h"
+#include "cli/input_spec.h"
+#include "cli/optimize_measure.h"
+#include "cli/optimize_page.h"
+#include "cli/optimize_ship.h"
+#include "cycloid/optimize.h"
+#include "ops/datum.h"
+#include "tensor/npz.h"
+
+namespace cycloid {
+namespace {
+
+struct OptimizeArguments {
+  std::string model;
+  std::string output;
+  bool explain = false;
+  std::string ledger;
+  std::string html;
+  std::string picture;
+  std::vector<std::string> samples;
+  std::vector<std::string> shapes;
+  std::vector<std::string> disable;
+  std::vector<std::string> only;
+  std::int64_t opset = 0;
+  bool no_verify = false;
+  std::vector<std::string> measure;
+  int threads = 1;
+  double measure_seconds = 10;
+  std::uint64_t seed = 0;
+  double verify_seconds = 60;
+};
+
+Result<std::vector<AnyValue>> read_sample(const Model& model, const std::string& path) {
+  CYCLOID_ASSIGN(const auto arrays, read_npz(path));
+  std::vector<AnyValue> sample;
+  for (const ValueInfo& input : model.inputs()) {
+    const auto found = arrays.find(input.name);
+    if (found == arrays.end())
+      return invalid_argument("{}: it has no array '{}', which the model takes", path, input.name);
+    if (found->second.dtype() != input.dtype) {
+      return invalid_argument("{}: '{}' is {} where the model takes {}", path, input.name,
+                              to_string(found->second.dtype()), input.type);
+    }
+    sample.emplace_back(Datum(found->second));
+  }
+  for (const auto& [name, tensor] : arrays) {
+    const bool known = std::ranges::any_of(model.inputs(), [&](const ValueInfo& input) { return input.name == name; });
+    if (!known) return invalid_argument("{}: the model has no input '{}'", path, name);
+  }
+  return sample;
+}
+
+Result<OptimizationOptions> read_options(const OptimizeArguments& arguments, const Model& model) {
+  OptimizationOptions options;
+  options.disable = arguments.disable;
+  options.only = arguments.only;
+  options.verify = !arguments.no_verify;
+  options.seed = arguments.seed;
+  options.verify_seconds = arguments.verify_seconds;
+  for (const std::string& text : arguments.shapes) {
+    CYCLOID_ASSIGN(InputSpec spec, parse_input_spec(text, "--shape"));
+    if (spec.dtype) return invalid_argument("--shape {}: expected NAME=SHAPE, such as x=1x3x224x224", text);
+    if (!options.shapes.emplace(spec.name, spec.dims).second) {
+      return invalid_argument("--shape: '{}' is given twice", spec.name);
+    }
+  }
+  for (const std::string& path : arguments.samples) {
+    auto sample = read_sample(model, path);
+    if (!sample) return sample.error().in("--samples");
+    options.samples.push_back(*std::move(sample));
+  }
+  return options;
+}
+
+// Before minutes of work are spent for a file that cannot be written.
+Status check_writable(const std::string& path, std::string_view option) {
+  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (folder.empty()) folder = ".";
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    return invalid_argument("{} {}: the folder {} does not exist", option, path, folder.string());
+  }
+  if (std::filesystem::is_directory(path, ignored)) return invalid_argument("{} {}: it is a folder", option, path);
+  return {};
+}
+
+// The file as it is, whole or not at all. Its external data is found only from its own folder.
+Status copy_file(const std::string& from, const std::string& to) {
+  CYCLOID_ASSIGN(const std::string bytes, read_file(from));
+  return write_file_atomically(to, bytes);
+}
+
+Status check_backends(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    auto backend = find_backend(name);
+    if (!backend) return backend.error().in("--measure");
+    const Probe probe = (*backend)->probe();
+    if (!probe.available) return make_error(ErrorCode::kUnavailable, "--measure {}: {}", name, probe.reason);
+    const auto forms = (*backend)->forms();
+    if (std::ranges::find(forms, Form::kOnnx) == forms.end()) {
+      return invalid_argument("--measure {}: it runs no .onnx files", name);
+    }
+  }
+  return {};
+}
+
+Status check_paths(const OptimizeArguments& arguments) {
+  CYCLOID_TRY(check_writable(arguments.output, "-o"));
+  if (!arguments.ledger.empty()) CYCLOID_TRY(check_writable(arguments.ledger, "--ledger"));
+  if (!arguments.html.empty()) CYCLOID_TRY(check_writable(arguments.html, "--html"));
+  if (!arguments.picture.empty()) CYCLOID_TRY(check_writable(arguments.picture, "--picture"));
+  if (arguments.opset != 0 && (arguments.opset < 7 || arguments.opset > 28)) {
+    return invalid_argument("--opset {}: it can be 7 to 28", arguments.opset);
+  }
+  return {};
+}
+
+// ONNX Runtime, where it is there, as a second opinion.
+void compare_in_onnxruntime(OptimizationOptions& options) {
+  const auto backend = find_backend("onnxruntime");
+  if (!backend || !(*backend)->probe().available) return;
+  options.other_runtime_name = "ONNX Runtime";
+  options.other_runtime = [backend = *backend](const Model& model) { return load_in_backend(*backend, model); };
+}
+
+Status write_all(const OptimizeArguments& arguments, const Model& model, const ShippedOptimization& shipped) {
+  const Optimization& optimization = shipped.optimization;
+  if (shipped.original) {
+    CYCLOID_TRY(copy_file(arguments.model, arguments.output));
+  } else {
+    CYCLOID_TRY(save_model(optimization.model, arguments.output, {.opset = arguments.opset}));
+  }
+  if (!arguments.ledger.empty()) CYCLOID_TRY(write_file_atomically(arguments.ledger, optimization.to_json()));
+  if (!arguments.html.empty()) {
+    const std::string name = std::filesystem::path(arguments.model).filename().string();
+    CYCLOID_TRY(write_file_atomically(arguments.html, optimize_page(name, model, optimization, shipped.measured)));
+  }
+  if (!arguments.picture.empty()) {
+    CYCLOID_TRY(write_file_atomically(arguments.picture, optimize_picture(model, optimization)));
+  }
+  return {};
+}
+
+Status run(const OptimizeArguments& arguments) {
+  CYCLOID_TRY(check_paths(arguments));
+  CYCLOID_TRY(check_backends(arguments.measure));
+  CYCLOID_ASSIGN(const Model model, Model::load(arguments.model));
+  CYCLOID_ASSIGN(OptimizationOptions options, read_options(arguments, model));
+  if (options.verify) compare_in_onnxruntime(options);
+  CYCLOID_ASSIGN(Optimization optimization, optimize(model, options));
+  ShippedOptimization shipped{.optimization = std::move(optimization), .measured = {}, .original = false};
+  if (!arguments.measure.empty()) {
+    ShipOptions ship{.backends = arguments.measure,
+                     .gains = {},
+                     .opset = arguments.opset,
+                     .original_path = arguments.model,
+                     .keeps_file = arguments.opset == 0 && arguments.shapes.empty()};
+    ship.gains.threads = arguments.threads;
+    ship.gains.seconds = arguments.measure_seconds;
+    ship.gains.seed = arguments.seed;
+    CYCLOID_ASSIGN(shipped, ship_no_slower(model, options, std::move(shipped.optimization), ship));
+  }
+  CYCLOID_TRY(write_all(arguments, model, shipped));
+  std::fputs(optimization_summary(shipped.optimization).c_str(), stdout);
+  for (const MeasuredText& one : shipped.measured) {
+    fmt::print("{}: {} ({})\n", one.backend, one.text, one.detail);
+  }
+  if (arguments.explain) std::fputs(explanation(shipped.optimization).c_str(), stdout);
+  for (const std::string& note : shipped.optimization.notes) fmt::print("note: {}\n", note);
+  return {};
+}
+
+}  // namespace
+
+void add_optimize_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("optimize", "Writes an .onnx file that computes the same with less work");
+  auto arguments = std::make_shared<OptimizeArguments>();
+  command->add_option("MODEL", arguments->model, "An .onnx file")->required();
+  command->add_option("-o,--output", arguments->output, "The file to write")->required();
+  command->add_flag("--explain", arguments->explain, "Say what was changed, where, why it is right, what it saves");
+  command->add_option("--ledger", arguments->ledger, "Write every change into this file, as JSON");
+  command->add_option("--html", arguments->html,
+                      "Write a page that shows the graph before and after, and every change");
+  command->add_option("--picture", arguments->picture, "Write both graphs as an SVG picture: for small models");
+  command->add_option("--samples", arguments->samples,
+                      "An .npz file with an array for each input, to compare on; may be repeated");
+  command->add_option("--shape", arguments->shapes,
+                      "NAME=1x3x224x224: fix an input's shape; sizes stay open otherwise");
+  command->add_option("--disable", arguments->disable, "Leave a rule out (`cycloid rules` lists them)");
+  command->add_option("--only", arguments->only, "Apply this rule alone; may be repeated");
+  command->add_option("--opset", arguments->opset,
+                      "The operator set to write, 7 to 28; else the model's own where possible");
+  command
+      ->add_option("--measure", arguments->measure,
+                   "Time before and after in these backends (a,b), and write nothing slower")
+      ->delimiter(',');
+  command->add_option("--threads", arguments->threads, "Threads to measure with")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--measure-seconds", arguments->measure_seconds, "About how long to time each model")
+      ->check(CLI::Range(0.01, 1e5))
+      ->capture_default_str();
+  command->add_flag("--no-verify", arguments->no_verify, "Do not compare the result with the original");
+  command->add_option("--seed", arguments->seed, "Of the random inputs to compare on")->capture_default_str();
+  command->add_option("--verify-seconds", arguments->verify_seconds, "About how long comparing may take")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  command->footer("\nExample:\n  cycloid optimize model.onnx -o faster.onnx --explain --ledger changes.json");
+  command->callback([arguments, &exit_code] {
+    const Status status = run(*arguments);
+    if (!status) exit_code = report_error(status.error());
+  });
+}
+
+}  // namespace cycloid
