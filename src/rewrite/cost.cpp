@@ -1,5 +1,7 @@
 #include "rewrite/cost.h"
 
+#include <algorithm>
+
 #include "ops/op.h"
 
 namespace cycloid {
@@ -8,10 +10,43 @@ namespace {
 constexpr std::int64_t kTypicalSymbol = 16;
 constexpr double kBytesPerFlop = 1.0 / 8;
 constexpr double kBytesPerNode = 4096;
+constexpr double kNodesPerIteration = 2;
+constexpr std::int64_t kMostTrips = 1'000'000;  // of loops that end by their condition
+constexpr std::int64_t kLargeSymbol = 1024;
 
 double typical(const Dim& dim) {
   const Dim substituted = dim.substitute([](const std::string&) { return Dim(kTypicalSymbol); });
   return static_cast<double>(substituted.known().value_or(0));
+}
+
+// How often the body of a Loop or Scan runs; 1 for other nodes.
+double typical_trips(const Graph& graph, const Node& node) {
+  if (node.op_type == "Loop" && !node.inputs.empty()) {
+    const Tensor* most = graph.constant(node.inputs[0]);
+    if (most == nullptr || most->dtype() != DType::kInt64 || most->element_count() != 1) return kTypicalSymbol;
+    return static_cast<double>(std::clamp<std::int64_t>(most->data<std::int64_t>()[0], 0, kMostTrips));
+  }
+  if (node.op_type != "Scan") return 1;
+  const auto inputs = get_int(node, "num_scan_inputs", 0);
+  if (!inputs || *inputs < 1 || *inputs > static_cast<std::int64_t>(node.inputs.size())) return kTypicalSymbol;
+  const std::size_t states = node.inputs.size() - static_cast<std::size_t>(*inputs);
+  const auto axes = get_ints(node, "scan_input_axes", std::vector<std::int64_t>(static_cast<std::size_t>(*inputs), 0));
+  const ValueType& type = graph.value(node.inputs[states]).type;
+  if (!axes || axes->empty() || !type.shape) return kTypicalSymbol;
+  const auto rank = static_cast<std::int64_t>(type.shape->size());
+  const std::int64_t axis = (*axes)[0] < 0 ? (*axes)[0] + rank : (*axes)[0];
+  return axis >= 0 && axis < rank ? typical((*type.shape)[static_cast<std::size_t>(axis)]) : kTypicalSymbol;
+}
+
+// In nodes, what a runtime spends on a node and the subgraphs it runs.
+double overhead(const Graph& graph, const Node& node) {
+  double nodes = 1;
+  for_each_subgraph(node, [&](const std::string&, const Graph& body) {
+    double inside = node.op_type == "If" ? 0 : kNodesPerIteration;
+    for (const NodeId id : body.nodes()) inside += overhead(body, body.node(id));
+    nodes += inside * typical_trips(graph, node);
+  });
+  return nodes;
 }
 
 void add(std::optional<std::int64_t>& total, const Dim& dim) {
@@ -28,7 +63,7 @@ void add(std::optional<std::int64_t>& total, const Dim& dim) {
 NodeCosts costs_of(const Graph& graph, std::span<const NodeId> nodes) {
   NodeCosts costs;
   for (const NodeId id : nodes) {
-    costs.weight += kBytesPerNode;
+    costs.weight += kBytesPerNode * overhead(graph, graph.node(id));
     const auto cost = cost_of(graph, graph.node(id));
     if (!cost) {
       costs.flops.reset();
@@ -40,6 +75,18 @@ NodeCosts costs_of(const Graph& graph, std::span<const NodeId> nodes) {
     costs.weight += typical(cost->flops) * kBytesPerFlop + typical(cost->bytes);
   }
   return costs;
+}
+
+std::optional<TypicalSize> typical_size(const Graph& graph, ValueId id) {
+  const ValueType& type = graph.value(id).type;
+  if (!type.is_tensor() || !type.shape) return std::nullopt;
+  TypicalSize size{.bytes = static_cast<double>(std::max<std::size_t>(size_of(type.dtype), 1)), .known = true};
+  for (const Dim& dim : *type.shape) {
+    size.known = size.known && dim.is_known();
+    const Dim large = dim.substitute([](const std::string&) { return Dim(kLargeSymbol); });
+    size.bytes *= static_cast<double>(large.known().value_or(kLargeSymbol));
+  }
+  return size;
 }
 
 Totals totals_of(const Graph& graph) {

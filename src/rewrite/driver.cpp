@@ -78,7 +78,7 @@ class Driver {
     if (!rule.roots.empty() &&
         (!node.domain.empty() || std::ranges::find(rule.roots, node.op_type) == rule.roots.end()))
       return false;
-    if (refused_.contains({&graph, &rule, id})) return false;
+    if (refused_.contains({where, &rule, id})) return false;
     if (ledger_.applications.size() >= options_.stop_after) return false;
     const std::optional<Patch> patch = propose(graph, rule, id, where);
     if (!patch) return false;
@@ -89,7 +89,7 @@ class Driver {
     }
     const std::string description = describe(graph, node);
     if (!options_.vetoed.empty() && options_.vetoed.contains({std::string(rule.name), where, description})) {
-      refused_.emplace(&graph, &rule, id);
+      refused_.emplace(where, &rule, id);
       ledger_.refusals.push_back({&rule, where, description, "it was taken back"});
       return false;
     }
@@ -101,7 +101,7 @@ class Driver {
     const auto infer = [&](Graph& g, NodeId n) { return infer_node(model_, g, n); };
     auto applied = patch->apply(graph, infer, approve);
     if (!applied) {
-      refused_.emplace(&graph, &rule, id);
+      refused_.emplace(where, &rule, id);
       ledger_.refusals.push_back({&rule, where, description, applied.error().message()});
       return false;
     }
@@ -116,9 +116,9 @@ class Driver {
   // A rule that throws (out of memory, a bug) has nothing to propose.
   std::optional<Patch> propose(Graph& graph, const Rule& rule, NodeId id, const std::string& where) {
     try {
-      return rule.propose({.graph = graph, .model = model_}, id);
+      return rule.propose({.graph = graph, .model = model_, .assume_finite = options_.assume_finite}, id);
     } catch (const std::exception& exception) {
-      refused_.emplace(&graph, &rule, id);
+      refused_.emplace(where, &rule, id);
       ledger_.refusals.push_back({&rule, where, describe(graph, graph.node(id)), exception.what()});
       return std::nullopt;
     }
@@ -134,6 +134,35 @@ class Driver {
     if (rule.cost_decides && come.weight >= gone.weight) {
       return unsupported("it would not be cheaper: {:.3g} instead of {:.3g} byte equivalents", come.weight,
                          gone.weight);
+    }
+    return rule.may_take_memory ? check_growth(graph, proposal) : Status();
+  }
+
+  // A loop's intermediate values are small, one iteration's; those of all iterations at once may not fit in memory. They
+  // may be some times as large as the largest value that is there anyway, or of a size that does not matter.
+  static Status check_growth(const Graph& graph, const Patch::Proposal& proposal) {
+    constexpr double kMostTimes = 4;
+    constexpr double kSmall = 1 << 26;
+    double largest = 0;
+    const auto see = [&](ValueId id) {
+      if (!id.valid()) return;
+      if (const auto size = typical_size(graph, id)) largest = std::max(largest, size->bytes);
+    };
+    for (const NodeId id : proposal.dying) {
+      const Node& node = graph.node(id);
+      std::ranges::for_each(node.inputs, see);
+      std::ranges::for_each(node.outputs, see);
+      for_each_subgraph(node, [&](const std::string&, const Graph& body) {
+        for (const ValueId capture : body.captures()) see(body.value(capture).outer);
+      });
+    }
+    for (const NodeId id : proposal.added) {
+      for (const ValueId output : graph.node(id).outputs) {
+        const auto size = output.valid() ? typical_size(graph, output) : std::nullopt;
+        if (!size || size->bytes <= kMostTimes * largest || (size->known && size->bytes <= kSmall)) continue;
+        return unsupported("{} would hold {:.3g} bytes at sizes of 1024, where the largest value is now {:.3g}",
+                           describe(graph, graph.node(id)), size->bytes, largest);
+      }
     }
     return {};
   }
@@ -170,7 +199,7 @@ class Driver {
   const OptimizeOptions& options_;
   Ledger& ledger_;
   std::vector<const Rule*> rules_;
-  std::set<std::tuple<const Graph*, const Rule*, NodeId>> refused_;  // asked once, not in every sweep
+  std::set<std::tuple<std::string, const Rule*, NodeId>> refused_;  // by place; asked once, not in every sweep
   std::vector<Shadow> shadows_;
   std::string unverified_;
 };

@@ -24,6 +24,7 @@ struct OptimizeOptions {
   std::vector<std::vector<Datum>> samples;
   std::size_t max_sample_bytes = std::size_t{1} << 30;  // of all values kept for comparison; beyond it, unverified
   std::size_t max_applications = 1'000'000;             // against rules that undo each other
+  bool assume_finite = false;                           // see RuleContext
   bool verify_graph = false;                            // verify() after each change: for tests
   // Single applications that are refused, and how many are made at most: how one that spoils the whole is found and
   // left out. The driver is deterministic, so the first n applications of two runs with the same options are the same.

@@ -19,11 +19,74 @@ Patch::Ref Patch::node(std::string op_type, std::vector<Ref> inputs, Attributes 
 
 std::vector<Patch::Ref> Patch::node_with_outputs(std::size_t outputs, std::string op_type, std::vector<Ref> inputs,
                                                  Attributes attributes, std::string domain) {
-  nodes_.push_back({std::move(op_type), std::move(domain), std::move(inputs), std::move(attributes), outputs});
+  nodes_.push_back({.op_type = std::move(op_type),
+                    .domain = std::move(domain),
+                    .inputs = std::move(inputs),
+                    .attributes = std::move(attributes),
+                    .outputs = outputs});
   std::vector<Ref> refs;
   for (std::uint32_t i = 0; i < outputs; ++i) refs.push_back(Ref(std::in_place, Ref::NewOutput{nodes_.size() - 1, i}));
   return refs;
 }
+
+void Patch::set_captures(const Ref& node_output, const std::string& attribute, std::vector<Ref> outers) {
+  nodes_[std::get<Ref::NewOutput>(node_output.state_).node].captures.insert_or_assign(attribute, std::move(outers));
+}
+
+const Tensor* Patch::new_constant(const Ref& ref) const {
+  const auto* made = std::get_if<Ref::NewConstant>(&ref.state_);
+  return made != nullptr ? &constants_[made->index].second : nullptr;
+}
+
+std::optional<std::vector<Patch::Ref>> Patch::inline_body(const Graph& body, std::span<const Ref> arguments) {
+  std::map<ValueId, Ref> mapping;
+  for (std::size_t i = 0; i < body.inputs().size(); ++i) {
+    mapping.emplace(body.inputs()[i], i < arguments.size() ? arguments[i] : Ref::none());
+  }
+  const auto mapped = [&](ValueId id) {
+    if (!id.valid()) return Ref::none();
+    if (const auto at = mapping.find(id); at != mapping.end()) return at->second;
+    const Value& value = body.value(id);  // a capture or a constant, met for the first time
+    const Ref ref = value.kind == Value::Kind::kCapture ? Ref(value.outer) : constant(value.name, value.constant);
+    return mapping.emplace(id, ref).first->second;
+  };
+  for (const NodeId id : body.nodes()) {
+    const Node& node = body.node(id);
+    std::vector<Ref> inputs;
+    for (const ValueId input : node.inputs) inputs.push_back(mapped(input));
+    const auto outputs =
+        node_with_outputs(node.outputs.size(), node.op_type, std::move(inputs), node.attributes, node.domain);
+    for (const auto& [name, attribute] : node.attributes) {
+      if (std::holds_alternative<std::vector<GraphPtr>>(attribute)) return std::nullopt;
+      const auto* inner = std::get_if<GraphPtr>(&attribute);
+      if (inner == nullptr) continue;
+      std::vector<Ref> outers;
+      for (const ValueId capture : (*inner)->captures()) outers.push_back(mapped((*inner)->value(capture).outer));
+      nodes_.back().captures.emplace(name, std::move(outers));
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (node.outputs[i].valid()) mapping.emplace(node.outputs[i], outputs[i]);
+    }
+  }
+  std::vector<Ref> results;
+  for (const ValueId output : body.outputs()) results.push_back(mapped(output));
+  return results;
+}
+
+namespace {
+
+// A copy of the subgraph with its captures, in order, pointed at these values.
+GraphPtr recaptured(const Graph& subgraph, const std::vector<ValueId>& outers) {
+  auto copy = std::make_shared<Graph>(subgraph);
+  const std::vector<ValueId> captures(copy->captures().begin(), copy->captures().end());
+  CYCLOID_CHECK(captures.size() == outers.size());
+  // Both graphs number their values from 0, so first out of the way, lest two captures are taken for one.
+  for (std::uint32_t i = 0; i < captures.size(); ++i) copy->set_capture_outer(captures[i], {UINT32_MAX - 1 - i});
+  for (std::size_t i = 0; i < captures.size(); ++i) copy->set_capture_outer(captures[i], outers[i]);
+  return copy;
+}
+
+}  // namespace
 
 // One application of a patch to a graph. add() can be undone; replace() cannot fail.
 class Patch::Application {
@@ -33,19 +96,35 @@ class Patch::Application {
   }
 
   Status add(const InferNode& infer) {
-    for (const auto& [name, tensor] : patch_.constants_) constants_.push_back(graph_.add_constant(name, tensor));
+    find_needed();
+    for (std::size_t i = 0; i < patch_.constants_.size(); ++i) {
+      const auto& [name, tensor] = patch_.constants_[i];
+      constants_.push_back(needed_constants_[i] ? graph_.add_constant(name, tensor) : ValueId{});
+    }
     const NodeId before = first_replaced();
     const std::string hint =
         patch_.replacements_.empty() ? std::string() : graph_.value(patch_.replacements_[0].first).name;
-    for (const NewNode& made : patch_.nodes_) {
+    for (std::size_t i = 0; i < patch_.nodes_.size(); ++i) {
+      made_.emplace_back();
+      if (!needed_nodes_[i]) continue;
+      const NewNode& made = patch_.nodes_[i];
       Node node;
       node.op_type = made.op_type;
       node.domain = made.domain;
       node.attributes = made.attributes;
       for (const Ref& input : made.inputs) node.inputs.push_back(resolve(input));
+      for (const auto& [attribute, outers] : made.captures) {
+        std::vector<ValueId> resolved;
+        for (const Ref& outer : outers) {
+          resolved.push_back(resolve(outer));
+          if (!resolved.back().valid()) return unsupported("the subgraph of {} captures an absent value", made.op_type);
+        }
+        node.attributes[attribute] = recaptured(*std::get<GraphPtr>(made.attributes.at(attribute)), resolved);
+      }
       std::vector<Graph::Output> outputs;
-      for (std::size_t i = 0; i < made.outputs; ++i) outputs.push_back({graph_.fresh_name(hint), {}});
+      for (std::size_t o = 0; o < made.outputs; ++o) outputs.push_back({graph_.fresh_name(hint), {}});
       added_.push_back(graph_.add_node(std::move(node), std::move(outputs), before));
+      made_.back() = added_.back();
       CYCLOID_TRY(infer(graph_, added_.back()));
     }
     for (const auto& [from, ref] : patch_.replacements_) replacements_.emplace_back(from, resolve(ref));
@@ -67,7 +146,9 @@ class Patch::Application {
 
   void undo() {
     for (auto at = added_.rbegin(); at != added_.rend(); ++at) graph_.erase_node(*at);
-    for (const ValueId id : constants_) graph_.erase_value(id);
+    for (const ValueId id : constants_) {
+      if (id.valid()) graph_.erase_value(id);
+    }
   }
 
   Applied replace() {
@@ -100,7 +181,23 @@ class Patch::Application {
     if (const auto* existing = std::get_if<ValueId>(&ref.state_)) return *existing;
     if (const auto* made = std::get_if<Ref::NewConstant>(&ref.state_)) return constants_[made->index];
     const auto& output = std::get<Ref::NewOutput>(ref.state_);
-    return graph_.node(added_[output.node]).outputs[output.output];
+    return graph_.node(made_[output.node]).outputs[output.output];
+  }
+
+  // A patch refers to nodes it made before only, so one walk backwards finds what the replacements need.
+  void find_needed() {
+    needed_nodes_.resize(patch_.nodes_.size());
+    needed_constants_.resize(patch_.constants_.size());
+    const auto need = [&](const Ref& ref) {
+      if (const auto* constant = std::get_if<Ref::NewConstant>(&ref.state_)) needed_constants_[constant->index] = true;
+      if (const auto* output = std::get_if<Ref::NewOutput>(&ref.state_)) needed_nodes_[output->node] = true;
+    };
+    for (const auto& [from, ref] : patch_.replacements_) need(ref);
+    for (std::size_t i = patch_.nodes_.size(); i-- > 0;) {
+      if (!needed_nodes_[i]) continue;
+      for (const Ref& input : patch_.nodes_[i].inputs) need(input);
+      for (const auto& [attribute, outers] : patch_.nodes_[i].captures) std::ranges::for_each(outers, need);
+    }
   }
 
   // Where new nodes go: before the first producer they replace. sort() mends the order where they need later values.
@@ -223,6 +320,9 @@ class Patch::Application {
   Graph& graph_;
   std::map<NodeId, std::size_t> position_;
   std::vector<ValueId> constants_;
+  std::vector<bool> needed_nodes_;      // by index in the patch
+  std::vector<bool> needed_constants_;  // by index in the patch
+  std::vector<NodeId> made_;            // by index in the patch; invalid where not needed
   std::vector<NodeId> added_;
   std::vector<std::pair<ValueId, ValueId>> replacements_;
   std::vector<ValueType> merged_;

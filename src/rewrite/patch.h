@@ -6,6 +6,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -23,6 +25,17 @@ class Patch {
    public:
     Ref(ValueId existing) : state_(existing) {}  // NOLINT(google-explicit-constructor): an existing value is a Ref
     static Ref none() { return ValueId{}; }      // an absent optional input
+
+    // Whether it is an absent input.
+    bool absent() const {
+      const auto* existing = std::get_if<ValueId>(&state_);
+      return existing != nullptr && !existing->valid();
+    }
+    // The existing value, or none for one that the patch makes.
+    ValueId existing() const {
+      const auto* existing = std::get_if<ValueId>(&state_);
+      return existing != nullptr ? *existing : ValueId{};
+    }
 
    private:
     friend class Patch;
@@ -43,8 +56,21 @@ class Patch {
   Ref node(std::string op_type, std::vector<Ref> inputs, Attributes attributes = {}, std::string domain = {});
   std::vector<Ref> node_with_outputs(std::size_t outputs, std::string op_type, std::vector<Ref> inputs,
                                      Attributes attributes = {}, std::string domain = {});
+  // What the subgraph `attribute` of a new node (any of its outputs) captures, in the order of its captures(). Without this,
+  // a subgraph captures the existing values it names.
+  void set_captures(const Ref& node_output, const std::string& attribute, std::vector<Ref> outers);
+  // Copies the nodes of `body`, whose captures name values of the graph this patch is for; `arguments` stand for its
+  // inputs in order. The refs its outputs have become; nullopt where a node holds a list of graphs (no standard operator
+  // does).
+  std::optional<std::vector<Ref>> inline_body(const Graph& body, std::span<const Ref> arguments);
+  // The tensor of a constant that this patch makes, else nullptr.
+  const Tensor* new_constant(const Ref& ref) const;
+
   // All uses of `from` become uses of `to`, which must have the same dtype and no contradicting shape.
   void replace(ValueId from, Ref to) { replacements_.emplace_back(from, to); }
+
+  // Whether nothing would change.
+  bool empty() const { return replacements_.empty(); }
 
   // What the change did to the graph; what the ledger needs.
   struct Applied {
@@ -64,6 +90,8 @@ class Patch {
   // The last chance to refuse.
   using Approve = std::function<Status(const Graph&, const Proposal&)>;
 
+  // Nodes and constants that no replacement needs are left out, so a rule may make what it may not use.
+  //
   // Carries the change out, or leaves the graph as it was and says why: inference declined a new node, types contradict
   // each other, the change would make a cycle, or `approve` refused.
   // A graph output keeps its name: where `to` cannot take it (it is an input, a constant, a capture or another output),
@@ -77,6 +105,7 @@ class Patch {
     std::vector<Ref> inputs;
     Attributes attributes;
     std::size_t outputs;
+    std::map<std::string, std::vector<Ref>> captures = {};  // by attribute
   };
   class Application;
 

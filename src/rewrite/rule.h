@@ -28,6 +28,9 @@ struct RuleContext {
   const ModelIr& model;               // opsets; its graph is the outermost one, which may be older than `graph`
   std::size_t fold_limit = 1U << 24;  // bytes a folded constant may take beyond those it replaces
 
+  // Floats are finite: 0 * x is 0. Without it, a rule keeps the NaN that 0 * infinity is.
+  bool assume_finite = false;
+
   const Value& value(ValueId id) const { return graph.value(id); }
   // The value's type if it is a tensor of known rank, else nullptr.
   const Shape* shape(ValueId id) const;
@@ -45,6 +48,8 @@ struct Rule {
   RuleKind kind = RuleKind::kStandard;
   bool exact = true;          // the same bits for the same input
   bool cost_decides = false;  // applied only where the estimated cost goes down
+  // Refused where a new value would be much larger than every value the old nodes see: what gains time by taking memory.
+  bool may_take_memory = false;
   // ai.onnx operators at which propose() is tried; empty: at every node.
   std::span<const std::string_view> roots = {};
   std::optional<Patch> (*propose)(const RuleContext& context, NodeId root) = nullptr;

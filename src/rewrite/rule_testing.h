@@ -101,6 +101,48 @@ inline void expect_rewrites(const Rule& rule, std::string_view before, std::stri
   }
 }
 
+// The operators of the main graph in order: "MatMul Relu".
+inline std::string operators(const ModelIr& model) {
+  std::string names;
+  for (const NodeId id : model.graph.nodes()) names += (names.empty() ? "" : " ") + model.graph.node(id).op_type;
+  return names;
+}
+
+// Both models give the same outputs, or both none, on these inputs.
+inline void expect_same(const ModelIr& before, const ModelIr& after, const std::vector<Datum>& inputs, bool exact) {
+  const auto expected = evaluate(before, inputs);
+  const auto actual = evaluate(after, inputs);
+  ASSERT_EQ(expected.ok(), actual.ok()) << (expected ? actual.error().message() : expected.error().message());
+  if (!expected) return;
+  for (std::size_t i = 0; i < expected->size(); ++i) {
+    const Difference difference = compare((*expected)[i], (*actual)[i], exact);
+    EXPECT_TRUE(difference.same) << "output " << i << " differs by " << difference.max_abs;
+  }
+}
+
+// The rule alone leaves these operators, and the same outputs on seeded random inputs with symbolic sizes 0, 1, 2 and 5
+// (those that the model takes).
+inline Optimized expect_becomes(const Rule& rule, std::string_view text, std::string_view expected_operators,
+                                const OptimizeOptions& base = {}) {
+  const ModelIr model = parse_typed(text);
+  OptimizeOptions options = base;
+  options.only = {std::string(rule.name)};
+  options.samples = {random_inputs(model, 3, 1)};
+  options.verify_graph = true;
+  auto optimized = optimize(model, options);
+  EXPECT_TRUE(optimized.ok()) << (optimized.ok() ? "" : optimized.error().message());
+  if (!optimized) return {};
+  for (const RuleRefusal& refusal : optimized->ledger.refusals) {
+    ADD_FAILURE() << refusal.node << ": " << refusal.reason;
+  }
+  EXPECT_EQ(operators(optimized->model), expected_operators) << print(optimized->model);
+  for (const std::int64_t size : {0, 1, 2, 5}) {
+    const auto inputs = random_inputs(model, size, static_cast<unsigned>(size));
+    if (evaluate(model, inputs)) expect_same(model, optimized->model, inputs, rule.exact);
+  }
+  return *std::move(optimized);
+}
+
 // The rule changes nothing in `text`.
 inline void expect_declines(const Rule& rule, std::string_view text) {
   const Optimized optimized = apply_alone(rule, parse_typed(text), 2);
