@@ -17,6 +17,9 @@ constexpr std::array kRules = {
     &kTransposeThroughElementwise,
     &kComposeReshapes,
     &kFoldBatchNormIntoConv,
+    &kSegmentLoop,
+    &kReduceLoop,
+    &kBatchLoop,
 };
 
 }  // namespace

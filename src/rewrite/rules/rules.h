@@ -15,4 +15,9 @@ extern const Rule kTransposeThroughElementwise;
 extern const Rule kComposeReshapes;
 extern const Rule kFoldBatchNormIntoConv;
 
+// Loops, reductions and segments.
+extern const Rule kSegmentLoop;
+extern const Rule kReduceLoop;
+extern const Rule kBatchLoop;
+
 }  // namespace cycloid
