@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "ops/facts.h"
 #include "ops/infer.h"
 #include "ops/infer_node.h"
 #include "ops/op.h"
@@ -18,29 +19,12 @@ constexpr std::int64_t kMaxFollowed = 1024;
 struct Scope {
   const ModelIr& model;
   Graph& graph;
-  Scope* outer;
+  Facts& facts;
   int depth;
-  std::map<ValueId, ShapeData> data;
-  std::map<ValueId, Tensor> constants;  // of node outputs
 
-  const Tensor* constant(ValueId id) const {
-    const Value& value = graph.value(id);
-    if (value.kind == Value::Kind::kConstant) return &value.constant;
-    if (value.kind == Value::Kind::kCapture && outer != nullptr) return outer->constant(value.outer);
-    const auto at = constants.find(id);
-    return at != constants.end() ? &at->second : nullptr;
-  }
-
-  std::optional<ShapeData> shape_data(ValueId id) const {
-    const Value& value = graph.value(id);
-    if (value.kind == Value::Kind::kCapture && outer != nullptr) return outer->shape_data(value.outer);
-    if (const auto at = data.find(id); at != data.end()) return at->second;
-    const Tensor* tensor = constant(id);
-    if (tensor == nullptr || tensor->rank() > 1 || tensor->element_count() > kMaxFollowed) return std::nullopt;
-    if (!(kInts | kBools).contains(tensor->dtype())) return std::nullopt;
-    const std::vector<std::int64_t> ints = to_int64s(*tensor);
-    return ShapeData(ints.begin(), ints.end());
-  }
+  bool is_main() const { return facts.outer == nullptr; }
+  const Tensor* constant(ValueId id) const { return facts.constant(graph, id); }
+  std::optional<ShapeData> shape_data(ValueId id) const { return facts.shape_data(graph, id); }
 };
 
 Status infer_graph(Scope& scope);
@@ -136,7 +120,8 @@ class NodeInference final : public InferContext {
     if (inputs.size() != body->inputs().size()) {
       return invalid_model("{} has {} inputs, but is given {}", name, body->inputs().size(), inputs.size());
     }
-    Scope inner{scope_.model, *body, &scope_, scope_.depth + 1, {}, {}};
+    Facts facts{.outer_graph = &scope_.graph, .outer = &scope_.facts};
+    Scope inner{scope_.model, *body, facts, scope_.depth + 1};
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const ValueId id = body->inputs()[i];
       body->set_type(id, complete(inner, inputs[i], body->value(id).type, false));
@@ -156,7 +141,7 @@ class NodeInference final : public InferContext {
       const ValueId id = node_.outputs[i];
       if (!id.valid()) continue;
       const bool is_output = scope_.graph.is_output(id);
-      if (is_output && scope_.outer == nullptr) CYCLOID_TRY(check_declared(scope_.graph.value(id), types_[i]));
+      if (is_output && scope_.is_main()) CYCLOID_TRY(check_declared(scope_.graph.value(id), types_[i]));
       scope_.graph.set_type(id, complete(scope_, types_[i], scope_.graph.value(id).type, is_output));
     }
     for (const auto& [i, data] : data_) keep_data(node_.outputs[i], data);
@@ -169,7 +154,7 @@ class NodeInference final : public InferContext {
 
   void keep_data(ValueId id, const ShapeData& data) {
     if (!id.valid()) return;
-    scope_.data.insert_or_assign(id, data);
+    scope_.facts.sizes.insert_or_assign(id, data);
     const ValueType& type = scope_.graph.value(id).type;
     if (!type.shape || type.shape->size() > 1) return;
     const auto ints = known_dims(data);
@@ -177,10 +162,10 @@ class NodeInference final : public InferContext {
     Dims dims;
     if (!type.shape->empty()) dims.push_back(static_cast<std::int64_t>(ints->size()));
     if (type.dtype == DType::kInt64) {
-      scope_.constants.insert_or_assign(id, Tensor::of<std::int64_t>(dims, *ints));
+      scope_.facts.constants.insert_or_assign(id, Tensor::of<std::int64_t>(dims, *ints));
     } else if (type.dtype == DType::kInt32) {
       const std::vector<std::int32_t> narrow(ints->begin(), ints->end());
-      scope_.constants.insert_or_assign(id, Tensor::of<std::int32_t>(dims, narrow));
+      scope_.facts.constants.insert_or_assign(id, Tensor::of<std::int32_t>(dims, narrow));
     }
   }
 
@@ -188,7 +173,7 @@ class NodeInference final : public InferContext {
   void fold(const Op& op) {
     if (op.random || op.evaluate == nullptr || !bodies_.empty()) return;
     bool wanted = false;
-    for (const ValueId id : node_.outputs) wanted |= id.valid() && !scope_.constants.contains(id);
+    for (const ValueId id : node_.outputs) wanted |= id.valid() && !scope_.facts.constants.contains(id);
     for (const ValueType& type : types_) {
       if (!type.is_tensor() && type.kind != ValueType::Kind::kUnknown) return;
       const auto dims = type.shape ? known_dims(*type.shape) : std::nullopt;
@@ -211,8 +196,8 @@ class NodeInference final : public InferContext {
       const Tensor* tensor = (*outputs)[i].tensor();
       const ValueId id = node_.outputs[i];
       if (!id.valid() || tensor == nullptr || tensor->element_count() > kMaxFollowed) continue;
-      scope_.constants.insert_or_assign(id, *tensor);
-      scope_.data.erase(id);
+      scope_.facts.constants.insert_or_assign(id, *tensor);
+      scope_.facts.sizes.erase(id);
       scope_.graph.set_type(id, ValueType::of(*tensor));
     }
   }
@@ -274,13 +259,40 @@ Status infer_graph(Scope& scope) {
 
 }  // namespace
 
-Status infer_types(ModelIr& model) {
-  Scope scope{model, model.graph, nullptr, 0, {}, {}};
+const Tensor* Facts::constant(const Graph& graph, ValueId id) const {
+  if (!id.valid()) return nullptr;
+  const Value& value = graph.value(id);
+  if (value.kind == Value::Kind::kConstant) return &value.constant;
+  if (value.kind == Value::Kind::kCapture && outer != nullptr) return outer->constant(*outer_graph, value.outer);
+  const auto at = constants.find(id);
+  return at != constants.end() ? &at->second : nullptr;
+}
+
+std::optional<ShapeData> Facts::shape_data(const Graph& graph, ValueId id) const {
+  if (!id.valid()) return std::nullopt;
+  const Value& value = graph.value(id);
+  if (value.kind == Value::Kind::kCapture && outer != nullptr) return outer->shape_data(*outer_graph, value.outer);
+  if (const auto at = sizes.find(id); at != sizes.end()) return at->second;
+  const Tensor* tensor = constant(graph, id);
+  if (tensor == nullptr || tensor->rank() > 1 || tensor->element_count() > kMaxFollowed) return std::nullopt;
+  if (!(kInts | kBools).contains(tensor->dtype())) return std::nullopt;
+  const std::vector<std::int64_t> ints = to_int64s(*tensor);
+  return ShapeData(ints.begin(), ints.end());
+}
+
+Status collect_facts(const ModelIr& model, Graph& graph, Facts& facts) {
+  Scope scope{model, graph, facts, facts.outer == nullptr ? 0 : 1};
   return infer_graph(scope);
 }
 
-Status infer_node(const ModelIr& model, Graph& graph, NodeId id) {
-  Scope scope{model, graph, nullptr, 0, {}, {}};
+Status infer_types(ModelIr& model) {
+  Facts facts;
+  return collect_facts(model, model.graph, facts);
+}
+
+Status infer_node(const ModelIr& model, Graph& graph, NodeId id, Facts* facts) {
+  Facts none;
+  Scope scope{model, graph, facts != nullptr ? *facts : none, 0};
   return infer_node(scope, id).in(describe(graph, graph.node(id)));
 }
 

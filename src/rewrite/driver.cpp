@@ -34,23 +34,26 @@ class Driver {
       }
     }
     if (options_.samples.empty()) unverified_ = "no sample inputs";
-    return optimize_graph(model_.graph, "");
+    model_.graph.remove_dead();
+    Facts facts;
+    CYCLOID_TRY(collect_facts(model_, model_.graph, facts));
+    return optimize_graph(model_.graph, facts, "");
   }
 
  private:
   // Sweeps over the nodes until a whole sweep changes nothing. Ids of erased nodes are not reused, so a copy of the
   // order is safe to walk while the graph changes.
-  Status optimize_graph(Graph& graph, const std::string& where) {
+  Status optimize_graph(Graph& graph, Facts& facts, const std::string& where) {
     bool changed = true;
     while (changed) {
       changed = false;
       const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
       for (const NodeId id : nodes) {
         if (!graph.alive(id)) continue;
-        CYCLOID_TRY(optimize_subgraphs(graph, id, where));
+        CYCLOID_TRY(optimize_subgraphs(graph, facts, id, where));
         for (const Rule* rule : rules_) {
           if (!graph.alive(id)) break;
-          CYCLOID_ASSIGN(const bool applied, try_rule(graph, *rule, id, where));
+          CYCLOID_ASSIGN(const bool applied, try_rule(graph, facts, *rule, id, where));
           changed = changed || applied;
         }
       }
@@ -58,29 +61,32 @@ class Driver {
     return {};
   }
 
-  Status optimize_subgraphs(Graph& graph, NodeId id, const std::string& where) {
+  Status optimize_subgraphs(Graph& graph, const Facts& facts, NodeId id, const std::string& where) {
     const Attributes attributes = graph.node(id).attributes;
     for (const auto& [name, attribute] : attributes) {
       const auto* body = std::get_if<GraphPtr>(&attribute);
       if (body == nullptr) continue;
       Graph copy = **body;
+      const std::size_t dead = copy.remove_dead();
+      Facts inner{.outer_graph = &graph, .outer = &facts};
+      CYCLOID_TRY(collect_facts(model_, copy, inner));
       const std::size_t before = ledger_.applications.size();
       CYCLOID_TRY(optimize_graph(
-          copy, fmt::format("{}{}, {}", where.empty() ? "" : where + ", ", describe(graph, graph.node(id)), name)));
-      if (ledger_.applications.size() != before)
+          copy, inner,
+          fmt::format("{}{}, {}", where.empty() ? "" : where + ", ", describe(graph, graph.node(id)), name)));
+      if (dead != 0 || ledger_.applications.size() != before)
         graph.set_attribute(id, name, std::make_shared<const Graph>(std::move(copy)));
     }
     return {};
   }
 
-  Result<bool> try_rule(Graph& graph, const Rule& rule, NodeId id, const std::string& where) {
+  Result<bool> try_rule(Graph& graph, Facts& facts, const Rule& rule, NodeId id, const std::string& where) {
     const Node& node = graph.node(id);
     if (!rule.roots.empty() &&
         (!node.domain.empty() || std::ranges::find(rule.roots, node.op_type) == rule.roots.end()))
       return false;
-    if (refused_.contains({where, &rule, id})) return false;
     if (ledger_.applications.size() >= options_.stop_after) return false;
-    const std::optional<Patch> patch = propose(graph, rule, id, where);
+    const std::optional<Patch> patch = propose(graph, facts, rule, id, where);
     if (!patch) return false;
     if (ledger_.applications.size() >= options_.max_applications) {
       return make_error(ErrorCode::kResourceExhausted,
@@ -89,8 +95,7 @@ class Driver {
     }
     const std::string description = describe(graph, node);
     if (!options_.vetoed.empty() && options_.vetoed.contains({std::string(rule.name), where, description})) {
-      refused_.emplace(where, &rule, id);
-      ledger_.refusals.push_back({&rule, where, description, "it was taken back"});
+      refuse(rule, where, id, description, "it was taken back");
       return false;
     }
     RuleApplication application{.rule = &rule, .where = where, .node = description};
@@ -98,11 +103,10 @@ class Driver {
       CYCLOID_TRY(weigh(candidate, rule, proposal, application));
       return check(candidate, rule, proposal, where, application);
     };
-    const auto infer = [&](Graph& g, NodeId n) { return infer_node(model_, g, n); };
+    const auto infer = [&](Graph& g, NodeId n) { return infer_node(model_, g, n, &facts); };
     auto applied = patch->apply(graph, infer, approve);
     if (!applied) {
-      refused_.emplace(where, &rule, id);
-      ledger_.refusals.push_back({&rule, where, description, applied.error().message()});
+      refuse(rule, where, id, description, applied.error().message());
       return false;
     }
     application.removed = std::move(applied->removed);
@@ -114,14 +118,24 @@ class Driver {
   }
 
   // A rule that throws (out of memory, a bug) has nothing to propose.
-  std::optional<Patch> propose(Graph& graph, const Rule& rule, NodeId id, const std::string& where) {
+  std::optional<Patch> propose(Graph& graph, const Facts& facts, const Rule& rule, NodeId id,
+                               const std::string& where) {
     try {
-      return rule.propose({.graph = graph, .model = model_, .assume_finite = options_.assume_finite}, id);
+      const RuleContext context = {.graph = graph,
+                                   .model = model_,
+                                   .facts = facts,
+                                   .fold_limit = options_.fold_limit,
+                                   .assume_finite = options_.assume_finite};
+      return rule.propose(context, id);
     } catch (const std::exception& exception) {
-      refused_.emplace(where, &rule, id);
-      ledger_.refusals.push_back({&rule, where, describe(graph, graph.node(id)), exception.what()});
+      refuse(rule, where, id, describe(graph, graph.node(id)), exception.what());
       return std::nullopt;
     }
+  }
+
+  void refuse(const Rule& rule, const std::string& where, NodeId id, const std::string& node, std::string reason) {
+    if (refused_.emplace(where, &rule, id).second)
+      ledger_.refusals.push_back({&rule, where, node, std::move(reason)});
   }
 
   // Says what the change saves, and refuses one that saves nothing where its rule leaves that to the cost.
@@ -199,7 +213,8 @@ class Driver {
   const OptimizeOptions& options_;
   Ledger& ledger_;
   std::vector<const Rule*> rules_;
-  std::set<std::tuple<std::string, const Rule*, NodeId>> refused_;  // by place; asked once, not in every sweep
+  // What is in the ledger already. It may be asked again: what is near the node may have changed since.
+  std::set<std::tuple<std::string, const Rule*, NodeId>> refused_;
   std::vector<Shadow> shadows_;
   std::string unverified_;
 };

@@ -23,6 +23,7 @@ struct OptimizeOptions {
   // Inputs to compare on, each in the order of graph.inputs(). None: changes are applied unverified.
   std::vector<std::vector<Datum>> samples;
   std::size_t max_sample_bytes = std::size_t{1} << 30;  // of all values kept for comparison; beyond it, unverified
+  std::size_t fold_limit = std::size_t{1} << 24;        // bytes that folding one node may add to the model
   std::size_t max_applications = 1'000'000;             // against rules that undo each other
   bool assume_finite = false;                           // see RuleContext
   bool verify_graph = false;                            // verify() after each change: for tests

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ops/dtype_set.h"
+
 namespace cycloid {
 
 std::string_view to_string(RuleKind kind) {
@@ -19,6 +21,12 @@ const Shape* RuleContext::shape(ValueId id) const {
   if (!id.valid()) return nullptr;
   const ValueType& type = graph.value(id).type;
   return type.is_tensor() && type.shape ? &*type.shape : nullptr;
+}
+
+std::optional<std::vector<std::int64_t>> RuleContext::constant_ints(ValueId id) const {
+  const Tensor* tensor = constant(id);
+  if (tensor == nullptr || !(kInts | kBools).contains(tensor->dtype())) return std::nullopt;
+  return to_int64s(*tensor);
 }
 
 const Node* RuleContext::producer(ValueId id, std::string_view op_type) const {

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "graph/graph.h"
+#include "ops/facts.h"
 #include "rewrite/patch.h"
 
 namespace cycloid {
@@ -26,6 +27,7 @@ std::string_view to_string(RuleKind kind);
 struct RuleContext {
   const Graph& graph;
   const ModelIr& model;               // opsets; its graph is the outermost one, which may be older than `graph`
+  const Facts& facts;                 // of `graph`
   std::size_t fold_limit = 1U << 24;  // bytes a folded constant may take beyond those it replaces
 
   // Floats are finite: 0 * x is 0. Without it, a rule keeps the NaN that 0 * infinity is.
@@ -35,6 +37,12 @@ struct RuleContext {
   // The value's type if it is a tensor of known rank, else nullptr.
   const Shape* shape(ValueId id) const;
   DType dtype(ValueId id) const { return id.valid() ? graph.value(id).type.dtype : DType::kUndefined; }
+  // The tensor that the value always is (also a captured one, or a small one that nodes make of constants), or nullptr.
+  const Tensor* constant(ValueId id) const { return facts.constant(graph, id); }
+  // The elements of a constant integer or bool tensor in row-major order.
+  std::optional<std::vector<std::int64_t>> constant_ints(ValueId id) const;
+  // The elements of an integer value of rank 0 or 1, known or symbolic.
+  std::optional<ShapeData> shape_data(ValueId id) const { return facts.shape_data(graph, id); }
   // The producer of `id` if it is `op_type` of ai.onnx, else nullptr.
   const Node* producer(ValueId id, std::string_view op_type) const;
   // Nothing but `node` uses the value: replacing `node` makes it dead.

@@ -7,12 +7,11 @@
 namespace cycloid {
 namespace {
 
-// The value of every captured outer value, nullopt where one is not constant.
-bool captures_are_constant(const Graph& graph, const Node& node) {
+bool captures_are_constant(const RuleContext& context, const Node& node) {
   bool constant = true;
   for_each_subgraph(node, [&](const std::string&, const Graph& body) {
     for (const ValueId capture : body.captures())
-      constant = constant && graph.constant(body.value(capture).outer) != nullptr;
+      constant = constant && context.constant(body.value(capture).outer) != nullptr;
   });
   return constant;
 }
@@ -23,8 +22,7 @@ bool fits(const RuleContext& context, const Node& node, const std::vector<Datum>
   for (const Datum& output : outputs) added += output.tensor()->byte_count();
   std::size_t freed = 0;
   for (const ValueId input : node.inputs) {
-    if (input.valid() && context.graph.value(input).uses.size() == 1)
-      freed += context.graph.constant(input)->byte_count();
+    if (input.valid() && context.graph.value(input).uses.size() == 1) freed += context.constant(input)->byte_count();
   }
   return added <= freed || added - freed <= context.fold_limit;
 }
@@ -43,25 +41,49 @@ bool small_enough_to_try(const RuleContext& context, const Node& node) {
   return true;
 }
 
+// Quantised weights stay quantised: runtimes take the pair of weights and DequantizeLinear for one integer product, and
+// the file would grow fourfold.
+bool expands_weights(const RuleContext& context, const Node& node) {
+  if (node.op_type != "DequantizeLinear") return false;
+  const Tensor* tensor = context.constant(node.inputs[0]);
+  return tensor != nullptr && tensor->element_count() > 1;
+}
+
+// What inference followed already: sizes that do not depend on the inputs, though they pass through their shapes.
+std::optional<Patch> fold_known(const RuleContext& context, const Node& node) {
+  Patch patch;
+  bool replaces = false;
+  for (const ValueId output : node.outputs) {
+    if (!output.valid() || context.graph.is_dead(output)) continue;
+    const Tensor* known = context.constant(output);
+    if (known == nullptr) return std::nullopt;
+    patch.replace(output, patch.constant(context.graph.value(output).name, *known));
+    replaces = true;
+  }
+  if (!replaces) return std::nullopt;
+  return patch;
+}
+
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Graph& graph = context.graph;
   const Node& node = graph.node(root);
   const Op* op = find_op(node.domain, node.op_type);
-  if (op == nullptr || op->random) return std::nullopt;
+  if (op == nullptr || op->random || expands_weights(context, node)) return std::nullopt;
+  if (auto patch = fold_known(context, node)) return patch;
   std::vector<Datum> values;
   values.reserve(node.inputs.size());
   std::vector<const Datum*> inputs;
   for (const ValueId input : node.inputs) {
-    const Tensor* constant = graph.constant(input);
+    const Tensor* constant = context.constant(input);
     if (input.valid() && constant == nullptr) return std::nullopt;
     if (input.valid()) values.emplace_back(*constant);
     inputs.push_back(input.valid() ? &values.back() : nullptr);
   }
-  if (!captures_are_constant(graph, node) || !small_enough_to_try(context, node)) return std::nullopt;
+  if (!captures_are_constant(context, node) || !small_enough_to_try(context, node)) return std::nullopt;
 
   std::map<ValueId, Datum> captured;
   const auto find_capture = [&](ValueId id) -> const Datum* {
-    const Tensor* constant = graph.constant(id);
+    const Tensor* constant = context.constant(id);
     return constant == nullptr ? nullptr : &captured.try_emplace(id, *constant).first->second;
   };
   const EvaluateLimits limits = {.max_bytes = 4 * context.fold_limit, .max_node_runs = 1'000'000};
@@ -84,7 +106,7 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
 
 const Rule kFoldConstants = {
     .name = "fold-constants",
-    .law = "f(constants) => constant",
+    .law = "f(constants) => constant; size(x) => constant where the size is known",
     .why = "The node gives the same value in every run, so it is computed once, now.",
     .kind = RuleKind::kStandard,
     .propose = propose,
