@@ -55,6 +55,14 @@ Result<std::vector<Datum>> evaluate_size(EvalContext& context) {
   return outputs(Tensor::scalar<std::int64_t>(x->element_count()));
 }
 
+// Sizes are known without reading an element.
+Result<Cost> cost_of_result(const Graph& graph, const Node& node) {
+  const Shape* shape = node.outputs[0].valid() && graph.value(node.outputs[0]).type.shape
+                           ? &*graph.value(node.outputs[0]).type.shape
+                           : nullptr;
+  return Cost{0, shape != nullptr ? element_count(*shape) * 8 : Dim::unknown()};
+}
+
 }  // namespace
 
 const Op kShape = {.domain = "",
@@ -63,13 +71,15 @@ const Op kShape = {.domain = "",
                    .min_inputs = 1,
                    .max_inputs = 1,
                    .infer = infer_shape,
-                   .evaluate = evaluate_shape};
+                   .evaluate = evaluate_shape,
+                   .cost = cost_of_result};
 const Op kSize = {.domain = "",
                   .name = "Size",
                   .since = 1,
                   .min_inputs = 1,
                   .max_inputs = 1,
                   .infer = infer_size,
-                  .evaluate = evaluate_size};
+                  .evaluate = evaluate_size,
+                  .cost = cost_of_result};
 
 }  // namespace cycloid
