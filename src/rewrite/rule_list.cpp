@@ -17,9 +17,24 @@ constexpr std::array kRules = {
     &kTransposeThroughElementwise,
     &kComposeReshapes,
     &kFoldBatchNormIntoConv,
+    // Loops, reductions and segments.
     &kSegmentLoop,
     &kReduceLoop,
     &kBatchLoop,
+    // Fewer nodes.
+    &kDropNoOp,
+    &kDropNeutral,
+    &kDropRepeated,
+    &kComposeCasts,
+    &kPlainReshape,
+    &kReadSizes,
+    &kComposeSlices,
+    &kComposeConcats,
+    &kComposeReduces,
+    &kGatherOne,
+    &kFoldPad,
+    &kFoldScaleIntoWeights,
+    &kMatMulToGemm,
 };
 
 }  // namespace

@@ -18,17 +18,39 @@ TEST(ComposeReshapes, TakesFlattenAndSqueezeIn) {
                   "g (float[N, 1, 6] x) => (y) <int64[2] t = {-1, 3}> { y = Reshape(x, t) }");
 }
 
-// A 0 copies a size of the reshape's own input.
-TEST(ComposeReshapes, LeavesACopiedSize) {
-  expect_declines(kComposeReshapes,
+// A 0 copies a size of the reshape's own input; the size is known to be that of x too.
+TEST(ComposeReshapes, CopiesASizeOfTheFirstInput) {
+  expect_rewrites(kComposeReshapes,
                   "g (float[N, 4, 6] x) => (y) <int64[2] s = {-1, 24}, int64[3] t = {0, 8, 3}> { a = Reshape(x, s) y = "
+                  "Reshape(a, t) }",
+                  "g (float[N, 4, 6] x) => (y) <int64[3] t = {0, 8, 3}> { y = Reshape(x, t) }");
+}
+
+TEST(ComposeReshapes, DropsAWayThereAndBack) {
+  expect_rewrites(
+      kComposeReshapes,
+      "g (float[N, M, 4] x) => (y) <int64[1] axes = {1}> { a = Unsqueeze(x, axes) b = Squeeze(a, axes) y = Relu(b) }",
+      "g (float[N, M, 4] x) => (y) { y = Relu(x) }");
+}
+
+TEST(ComposeReshapes, MergesUnsqueezesOfUnknownSizes) {
+  expect_rewrites(
+      kComposeReshapes,
+      "g (float[N, M] x) => (y) <int64[1] a = {1}, int64[2] b = {0, 3}> { t = Unsqueeze(x, a) y = Unsqueeze(t, b) }",
+      "g (float[N, M] x) => (y) <int64[3] a = {0, 2, 3}> { y = Unsqueeze(x, a) }");
+}
+
+// [0, 2, -1]: a runtime would divide by N = 0.
+TEST(ComposeReshapes, LeavesTwoSizesThatMayBeZero) {
+  expect_declines(kComposeReshapes,
+                  "g (float[N, M, 4] x) => (y) <int64[2] s = {0, -1}, int64[3] t = {0, 2, -1}> { a = Reshape(x, s) y = "
                   "Reshape(a, t) }");
 }
 
 TEST(ComposeReshapes, LeavesAShapeKnownAtRunTimeOnly) {
   expect_declines(
       kComposeReshapes,
-      "g (float[N, 4, 6] x, int64[1] t) => (y) <int64[2] s = {-1, 24}> { a = Reshape(x, s) y = Reshape(a, t) }");
+      "g (float[N, 4, 6] x, int64[2] t) => (y) <int64[2] s = {-1, 24}> { a = Reshape(x, s) y = Reshape(a, t) }");
 }
 
 }  // namespace

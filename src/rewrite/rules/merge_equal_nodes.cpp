@@ -25,34 +25,52 @@ bool equal(const Attribute& a, const Attribute& b) {
       a);
 }
 
-bool equal(const Node& a, const Node& b) {
-  return a.op_type == b.op_type && a.domain == b.domain && a.inputs == b.inputs &&
-         a.outputs.size() == b.outputs.size() &&
+// The same value: one id, or constants of the same elements (exporters write one for each use).
+bool equal(const RuleContext& context, ValueId a, ValueId b) {
+  if (a == b) return true;
+  const Tensor* x = context.constant(a);
+  const Tensor* y = context.constant(b);
+  return x != nullptr && y != nullptr && identical(*x, *y);
+}
+
+bool equal(const RuleContext& context, const Node& a, const Node& b) {
+  return a.op_type == b.op_type && a.domain == b.domain && a.outputs.size() == b.outputs.size() &&
+         std::ranges::equal(a.inputs, b.inputs, [&](ValueId x, ValueId y) { return equal(context, x, y); }) &&
          std::ranges::equal(a.attributes, b.attributes, [](const auto& x, const auto& y) {
            return x.first == y.first && equal(x.second, y.second);
          });
 }
 
-// The node's first valid input, through whose uses an equal node must be found.
+// Equal nodes are found through the uses of an input. A constant may stand for another one, so rather one that is none.
+ValueId anchor(const RuleContext& context, const Node& node) {
+  ValueId found;
+  for (const ValueId input : node.inputs) {
+    if (!input.valid()) continue;
+    if (context.constant(input) == nullptr) return input;
+    if (!found.valid()) found = input;
+  }
+  return found;
+}
+
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Graph& graph = context.graph;
   const Node& node = graph.node(root);
   const Op* op = find_op(node.domain, node.op_type);
   if (op == nullptr || op->random) return std::nullopt;
-  const auto first = std::ranges::find_if(node.inputs, &ValueId::valid);
-  if (first == node.inputs.end()) return std::nullopt;
-  for (const Use use : graph.value(*first).uses) {
+  const ValueId shared = anchor(context, node);
+  if (!shared.valid()) return std::nullopt;
+  for (const Use use : graph.value(shared).uses) {
     if (use.node == root || use.input == Use::kCaptured) continue;
     const Node& other = graph.node(use.node);
-    if (!equal(node, other)) continue;
+    if (!equal(context, node, other)) continue;
     Patch patch;
     bool replaces = false;
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId here = node.outputs[i];
       const ValueId there = other.outputs[i];
-      if (!here.valid() || !there.valid()) continue;
+      if (!here.valid() || graph.is_dead(here)) continue;
       // Two graph outputs cannot be one value; the other node then takes over when it is the root.
-      if (graph.is_output(here)) return std::nullopt;
+      if (!there.valid() || graph.is_output(here)) return std::nullopt;
       if (graph.value(here).uses.empty()) continue;
       patch.replace(here, there);
       replaces = true;

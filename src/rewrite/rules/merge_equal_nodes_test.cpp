@@ -14,6 +14,19 @@ TEST(MergeEqualNodes, KeepsTheOneThatIsAnOutput) {
                   "g (float[N] x) => (y, z) { y = Exp(x) z = Neg(y) }");
 }
 
+TEST(MergeEqualNodes, SeesThroughDuplicatedInitializers) {
+  expect_rewrites(kMergeEqualNodes,
+                  "g (float[N] x) => (y) <float a = {2}, float b = {2}> { s = Mul(x, a) t = Mul(x, b) y = Add(s, t) }",
+                  "g (float[N] x) => (y) <float a = {2}> { s = Mul(x, a) y = Add(s, s) }");
+}
+
+// 0 and -0 are equal numbers, and 1/x of them is not.
+TEST(MergeEqualNodes, LeavesZerosOfOtherSigns) {
+  expect_declines(
+      kMergeEqualNodes,
+      "g (float[N] x) => (y) <float a = {0}, float b = {-0.0}> { s = Mul(x, a) t = Mul(x, b) y = Add(s, t) }");
+}
+
 TEST(MergeEqualNodes, LeavesTwoOutputs) {
   expect_declines(kMergeEqualNodes, "g (float[N] x) => (y, z) { y = Exp(x) z = Exp(x) }");
 }

@@ -20,4 +20,19 @@ extern const Rule kSegmentLoop;
 extern const Rule kReduceLoop;
 extern const Rule kBatchLoop;
 
+// Fewer nodes.
+extern const Rule kDropNoOp;
+extern const Rule kDropNeutral;
+extern const Rule kDropRepeated;
+extern const Rule kComposeCasts;
+extern const Rule kPlainReshape;
+extern const Rule kReadSizes;
+extern const Rule kComposeSlices;
+extern const Rule kComposeConcats;
+extern const Rule kComposeReduces;
+extern const Rule kGatherOne;
+extern const Rule kFoldPad;
+extern const Rule kFoldScaleIntoWeights;
+extern const Rule kMatMulToGemm;
+
 }  // namespace cycloid
