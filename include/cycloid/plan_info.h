@@ -46,4 +46,11 @@ struct StepProfile {
   std::int64_t min_ns = 0;
 };
 
+// One thread's part of one step of one run; nanoseconds since the run began.
+struct StepSpan {
+  std::uint32_t step = 0;
+  int thread = 0;
+  std::int64_t begin_ns = 0, end_ns = 0;
+};
+
 }  // namespace cycloid

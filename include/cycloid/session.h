@@ -135,6 +135,8 @@ class RunContext {
   void set_profiling(bool on);
   // By step of plan(), over the runs since set_profiling(true). Empty where there were none.
   std::vector<StepProfile> profile() const;
+  // Of the last run while profiling was on: when each thread worked at each step, by step, then thread.
+  std::vector<StepSpan> spans() const;
 
  private:
   friend class Session;

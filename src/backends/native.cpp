@@ -146,6 +146,11 @@ class NativeSession final : public BackendSession {
 
 }  // namespace
 
+Result<SessionOptions> native_session_options(const std::map<std::string, std::string>& given, int threads) {
+  CYCLOID_ASSIGN(const Options resolved, Options::resolve("cycloid", options(), given));
+  return session_options(resolved, threads);
+}
+
 Probe NativeBackend::probe() const {
   Probe probe;
   probe.available = true;

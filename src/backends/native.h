@@ -2,8 +2,12 @@
 #pragma once
 
 #include "backends/backend.h"
+#include "cycloid/session.h"
 
 namespace cycloid {
+
+// The session options that these options of the backend (those that differ from the default) mean.
+Result<SessionOptions> native_session_options(const std::map<std::string, std::string>& given, int threads);
 
 class NativeBackend final : public Backend {
  public:

@@ -99,6 +99,7 @@ Result<PreparedModel> prepare_model(const BenchModel& model, const BenchOptions&
       if (taken != Form::kNone) wanted.insert(taken);
     }
   }
+  if (options.profile) wanted.insert(Form::kOnnx);
   if (hooks.stage)
     hooks.stage(form == Form::kOnnx ? "reading " + model.model
                                     : "exporting " + model.model + " (and checking each form against eager)");
@@ -180,6 +181,20 @@ Result<GroupResult> measure(const std::vector<Chosen>& backends, const PreparedM
   return run_group(specs, plan_of(options, specs), runner);
 }
 
+// Without the workers: they have ended, and nothing else computes in this process.
+Result<Profile> profile(const PreparedModel& model, int threads, const BenchOptions& options) {
+  const auto onnx = model.forms.find(Form::kOnnx);
+  if (onnx == model.forms.end() || onnx->second.model.empty()) {
+    return make_error(ErrorCode::kUnavailable, "--profile needs the model as ONNX{}",
+                      onnx == model.forms.end() ? "" : ": " + onnx->second.reason);
+  }
+  ProfileRequest request{.model = onnx->second.model, .inputs = model.info.inputs, .threads = threads};
+  request.runs = static_cast<int>(std::clamp<std::int64_t>(options.loops, 1, 1000));
+  if (const auto given = options.backend_options.find("cycloid"); given != options.backend_options.end())
+    request.options = given->second;
+  return profile_native(request);
+}
+
 bool is_number(const std::optional<double>& value) { return !value || (std::isfinite(*value) && *value >= 0); }
 
 }  // namespace
@@ -258,6 +273,10 @@ Result<BenchResult> run_bench(const BenchOptions& options, const BenchHooks& hoo
     comparison.tolerance = options.tolerance;
     for (const int threads : chosen_threads(options)) {
       CYCLOID_ASSIGN(GroupResult group, measure(backends, prepared, threads, options, hooks));
+      if (options.profile) {
+        if (hooks.stage) hooks.stage("profiling cycloid's steps");
+        CYCLOID_ASSIGN(group.profile, profile(prepared, threads, options).in("--profile"));
+      }
       comparison.groups.push_back(std::move(group));
     }
     if (hooks.comparison) hooks.comparison(comparison);

@@ -10,6 +10,7 @@
 
 #include "backends/worker_client.h"
 #include "bench/compare.h"
+#include "bench/profile.h"
 #include "bench/statistics.h"
 
 namespace cycloid {
@@ -61,6 +62,7 @@ struct GroupResult {
   std::string reference_note;  // why it is not the first choice; empty when it is
   std::vector<RunResult> runs;
   std::optional<RunResult> noise;  // the machine's own: a fixed amount of arithmetic
+  std::optional<Profile> profile;  // of cycloid's steps, where it was asked for
 };
 
 // Computes latency_us of every participant that is ok, and the speed-ups.

@@ -138,6 +138,7 @@ std::string table_report(const ComparisonResult& comparison) {
   for (const GroupResult& group : comparison.groups) {
     if (!text.empty()) text += "\n";
     text += group_table(comparison, group);
+    if (group.profile) text += "\n" + profile_table(one_line(comparison.model.name), *group.profile);
   }
   return text;
 }

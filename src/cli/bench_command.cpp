@@ -37,6 +37,7 @@ Examples:
   cycloid bench model.onnx --input x=8x3x224x224 --threads 1,4 --html report.html
   cycloid bench torchvision.models:resnet18 --input x=1x3x224x224 --backends pytorch,onnxruntime,cycloid
   cycloid bench model.onnx --fail-if 'cycloid.p99/cycloid.p50 > 3' --fail-if 'cycloid.p50 > onnxruntime.p50'
+  cycloid bench model.onnx --backends cycloid --profile trace.json
   cycloid bench model.onnx --option onnxruntime.session.intra_op.allow_spinning=0
 
 Exit codes: 0 measured, 1 nothing could be measured, 2 wrong command line, 3 a --fail-if expression holds.)";
@@ -57,6 +58,7 @@ struct Arguments {
   std::int64_t seed = 0;
   std::string json;
   std::string html;
+  std::string profile;
   std::vector<std::string> gates;
   std::vector<std::string> backend_options;
   double time_limit = 600;
@@ -155,10 +157,12 @@ Result<BenchOptions> options_of(const Arguments& arguments) {
   if (arguments.seed < 0) return invalid_argument("--seed {}: must be 0 or more", arguments.seed);
   options.seed = static_cast<std::uint64_t>(arguments.seed);
   options.time_limit_s = arguments.time_limit;
+  options.profile = !arguments.profile.empty();
   for (const std::string& option : arguments.backend_options) CYCLOID_TRY(parse_backend_option(option, options));
   CYCLOID_TRY(check_options(options));
   CYCLOID_TRY(check_can_write(arguments.json, "--json"));
   CYCLOID_TRY(check_can_write(arguments.html, "--html"));
+  CYCLOID_TRY(check_can_write(arguments.profile, "--profile"));
   return options;
 }
 
@@ -216,9 +220,24 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// The trace of every comparison and thread count.
+std::string trace_of(const BenchResult& result) {
+  std::vector<NamedProfile> profiles;
+  for (const ComparisonResult& comparison : result.comparisons) {
+    for (const GroupResult& group : comparison.groups) {
+      if (!group.profile) continue;
+      profiles.push_back({fmt::format("{}, {} thread{}", one_line(comparison.model.name), group.threads,
+                                      group.threads == 1 ? "" : "s"),
+                          &*group.profile});
+    }
+  }
+  return profile_trace(profiles);
+}
+
 Status write_reports(const Arguments& arguments, const BenchResult& result, const ReportContext& context) {
   if (!arguments.json.empty()) CYCLOID_TRY(write_file_atomically(arguments.json, json_report(result, context)));
   if (!arguments.html.empty()) CYCLOID_TRY(write_file_atomically(arguments.html, html_report(result, context)));
+  if (!arguments.profile.empty()) CYCLOID_TRY(write_file_atomically(arguments.profile, trace_of(result)));
   return {};
 }
 
@@ -305,6 +324,9 @@ void add_bench_command(CLI::App& app, int& exit_code) {
   command->add_option("--seed", arguments->seed, "Of inputs, order of turns and resampling")->capture_default_str();
   command->add_option("--json", arguments->json, "Write all results and raw samples to this file");
   command->add_option("--html", arguments->html, "Write a page with tables and charts to this file");
+  command->add_option("--profile", arguments->profile,
+                      "Show where cycloid's time goes, step by step, and write a trace to this file (for "
+                      "ui.perfetto.dev or chrome://tracing)");
   command
       ->add_option("--fail-if", arguments->gates,
                    "EXPR: exit with 3 when it holds, as 'cycloid.p50 > onnxruntime.p50' (repeatable)")

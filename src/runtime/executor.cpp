@@ -24,9 +24,11 @@ void run_step(const Plan& plan, const StepContext& context, const Work& work, in
     step.step->run(context, work.begin, work.end);
     return;
   }
-  const std::int64_t begin = now_ns();
+  StepTimes::Span& span =
+      times->spans[work.step * static_cast<std::size_t>(plan.threads) + static_cast<std::size_t>(thread)];
+  span.begin = now_ns() - times->run_began;
   step.step->run(context, work.begin, work.end);
-  times->ns[work.step * static_cast<std::size_t>(plan.threads) + static_cast<std::size_t>(thread)] += now_ns() - begin;
+  span.end = now_ns() - times->run_began;
 }
 
 void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times) {
@@ -58,8 +60,11 @@ void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times) {
 void add_times(const Plan& plan, StepTimes& times) {
   const auto threads = static_cast<std::size_t>(plan.threads);
   for (std::size_t s = 0; s < plan.steps.size(); ++s) {
-    const auto first = times.ns.begin() + static_cast<std::ptrdiff_t>(s * threads);
-    const std::int64_t slowest = *std::max_element(first, first + static_cast<std::ptrdiff_t>(threads));
+    std::int64_t slowest = 0;
+    for (std::size_t t = 0; t < threads; ++t) {
+      const StepTimes::Span& span = times.spans[s * threads + t];
+      slowest = std::max(slowest, span.end - span.begin);
+    }
     StepProfile& step = times.steps[s];
     step.min_ns = step.runs == 0 ? slowest : std::min(step.min_ns, slowest);
     step.total_ns += slowest;
@@ -79,7 +84,8 @@ Status execute(RunMemory& memory, ThreadTeam* team, bool flush_denormals, StepTi
   }
   if (times != nullptr) {
     times->steps.resize(plan.steps.size());
-    times->ns.assign(plan.steps.size() * static_cast<std::size_t>(plan.threads), 0);
+    times->spans.assign(plan.steps.size() * static_cast<std::size_t>(plan.threads), {});
+    times->run_began = now_ns();
   }
   if (team != nullptr && plan.threads > 1) {
     run_shared(memory, *team, times);

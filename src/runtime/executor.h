@@ -10,7 +10,11 @@ namespace cycloid {
 
 // What a run measured, by step and thread.
 struct StepTimes {
-  std::vector<std::int64_t> ns;  // [step * threads + thread], of the last run
+  struct Span {
+    std::int64_t begin = 0, end = 0;  // ns since the run began; both 0 where the thread had no part
+  };
+  std::int64_t run_began = 0;  // on the steady clock
+  std::vector<Span> spans;     // [step * threads + thread], of the last run
   std::vector<StepProfile> steps;
 };
 

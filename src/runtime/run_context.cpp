@@ -122,4 +122,16 @@ void RunContext::set_profiling(bool on) {
 
 std::vector<StepProfile> RunContext::profile() const { return state_->times.steps; }
 
+std::vector<StepSpan> RunContext::spans() const {
+  std::vector<StepSpan> spans;
+  if (state_->times.spans.empty()) return spans;
+  const std::size_t threads = state_->times.spans.size() / state_->times.steps.size();
+  for (std::size_t i = 0; i < state_->times.spans.size(); ++i) {
+    const StepTimes::Span& span = state_->times.spans[i];
+    if (span.end > 0)
+      spans.push_back({static_cast<std::uint32_t>(i / threads), static_cast<int>(i % threads), span.begin, span.end});
+  }
+  return spans;
+}
+
 }  // namespace cycloid

@@ -204,6 +204,9 @@ TEST(RunContext, BindsOnceAndRunsOften) {
   EXPECT_FLOAT_EQ(static_cast<const float*>(context.output(0)->tensor().data)[0], 9.5f);
   EXPECT_EQ(context.profile().size(), context.plan()->steps.size());
   EXPECT_EQ(context.profile()[0].runs, 1);
+  const std::vector<StepSpan> spans = context.spans();
+  ASSERT_EQ(spans.size(), context.plan()->steps.size());
+  for (const StepSpan& span : spans) EXPECT_LE(span.begin_ns, span.end_ns);
   ASSERT_TRUE(context.bind_output("y", io.out[0]).ok());
   ASSERT_TRUE(context.run().ok());
   EXPECT_FLOAT_EQ(io.y[0], 9.5f);

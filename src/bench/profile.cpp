@@ -1,0 +1,103 @@
+#include "bench/profile.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "backends/native.h"
+#include "base/error.h"
+#include "cycloid/model.h"
+#include "cycloid/session.h"
+#include "runtime/machine.h"
+#include "tensor/npy.h"
+
+namespace cycloid {
+namespace {
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// What the runs measured, run by run.
+struct Samples {
+  std::vector<double> run_us, waiting_us;
+  std::vector<std::vector<double>> step_us, busy_us;  // [step][run]
+  std::vector<std::vector<StepSpan>> spans;           // [run]
+
+  explicit Samples(std::size_t steps) : step_us(steps), busy_us(steps) {}
+
+  void add(std::vector<StepSpan> run, int threads) {
+    std::vector<double> slowest(step_us.size()), busy(step_us.size());
+    double end = 0;
+    for (const StepSpan& span : run) {
+      const double us = static_cast<double>(span.end_ns - span.begin_ns) * 1e-3;
+      slowest[span.step] = std::max(slowest[span.step], us);
+      busy[span.step] += us;
+      end = std::max(end, static_cast<double>(span.end_ns) * 1e-3);
+    }
+    for (std::size_t s = 0; s < slowest.size(); ++s) {
+      step_us[s].push_back(slowest[s]);
+      busy_us[s].push_back(busy[s]);
+    }
+    run_us.push_back(end);
+    waiting_us.push_back(end * threads - std::accumulate(busy.begin(), busy.end(), 0.0));
+    spans.push_back(std::move(run));
+  }
+
+  std::size_t median_run() const {
+    std::vector<std::size_t> order(run_us.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::sort(order, {}, [&](std::size_t i) { return run_us[i]; });
+    return order[order.size() / 2];
+  }
+};
+
+}  // namespace
+
+Result<Profile> profile_native(const ProfileRequest& request) {
+  CYCLOID_ASSIGN(const SessionOptions options, native_session_options(request.options, request.threads));
+  CYCLOID_ASSIGN(const Model model, Model::load(request.model));
+  CYCLOID_ASSIGN(const Session session, Session::create(model, options));
+  RunContext context = session.new_context();
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < session.inputs().size(); ++i) {
+    const std::string& name = session.inputs()[i].name;
+    const auto named = std::ranges::find(request.inputs, name, &WorkerInput::name);
+    const bool given = named != request.inputs.end();
+    if (!given && i >= request.inputs.size()) return invalid_argument("there is no value for input '{}'", name);
+    const WorkerInput& input = given ? *named : request.inputs[i];
+    CYCLOID_ASSIGN(Tensor tensor, read_npy(input.path, input.dtype));
+    inputs.push_back(std::move(tensor));
+    const Tensor& kept = inputs.back();
+    const TensorView view = kept.dtype() == DType::kString
+                                ? TensorView(kept.data<std::string>(), kept.dims())
+                                : TensorView(kept.dtype(), kept.dims(), kept.bytes(), kept.byte_count());
+    CYCLOID_TRY(context.bind_input(i, view));
+  }
+  CYCLOID_TRY(context.prepare());
+
+  Profile profile;
+  CYCLOID_ASSIGN(profile.plan, context.plan());
+  profile.isa = session.options().isa;
+  profile.runs = request.runs;
+  CYCLOID_ASSIGN(const Isa isa, parse_isa(profile.isa));
+  profile.peak_flops = peak_flops(isa);
+  for (int i = 0; i < std::max(5, request.runs / 10); ++i) CYCLOID_TRY(context.run());
+  context.set_profiling(true);
+  Samples samples(profile.plan.steps.size());
+  for (int i = 0; i < request.runs; ++i) {
+    CYCLOID_TRY(context.run());
+    samples.add(context.spans(), profile.plan.threads);
+  }
+  profile.run_us = median(samples.run_us);
+  profile.waiting_us = median(samples.waiting_us);
+  for (std::size_t s = 0; s < profile.plan.steps.size(); ++s)
+    profile.steps.push_back({median(samples.step_us[s]), median(samples.busy_us[s])});
+  profile.trace = std::move(samples.spans[samples.median_run()]);
+  return profile;
+}
+
+}  // namespace cycloid

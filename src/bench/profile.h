@@ -1,0 +1,55 @@
+// Where the native engine's time goes: each step of its plan, measured over many runs.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backends/worker_client.h"
+#include "cycloid/plan_info.h"
+#include "cycloid/result.h"
+
+namespace cycloid {
+
+struct ProfiledStep {
+  double us = 0;       // median over the runs of the slowest thread's time
+  double busy_us = 0;  // median over the runs of all threads' time together
+};
+
+struct Profile {
+  PlanInfo plan;
+  std::string isa;
+  int runs = 0;
+  double run_us = 0;      // median, from the run's begin to the end of its last step
+  double waiting_us = 0;  // median of what the threads together spent at no step: waiting, passing barriers
+  double peak_flops = 0;  // per second, of one thread (runtime/machine.h)
+  std::vector<ProfiledStep> steps;
+  std::vector<StepSpan> trace;  // of the run of median length
+};
+
+struct ProfileRequest {
+  std::string model;  // an .onnx file
+  std::vector<WorkerInput> inputs;
+  int threads = 1;
+  int runs = 200;                              // timed, after a tenth as many, at least 5, that are not
+  std::map<std::string, std::string> options;  // of the backend "cycloid"
+};
+
+// Runs the model in this process, so nothing else may be computing in it. Two clock readings a step and thread are part
+// of the times (~50 ns).
+Result<Profile> profile_native(const ProfileRequest& request);
+
+// A table, UTF-8: time, share of the run, effective GFLOP/s (the model's arithmetic, whatever the algorithm does), % of
+// the peak of all threads, GB/s (each operand once), and how uneven the threads' parts are.
+std::string profile_table(const std::string& title, const Profile& profile);
+
+struct NamedProfile {
+  std::string name;
+  const Profile* profile;
+};
+// The traces as a Chrome trace (JSON), which https://ui.perfetto.dev shows: a process for each profile, a line for each
+// thread.
+std::string profile_trace(const std::vector<NamedProfile>& profiles);
+
+}  // namespace cycloid

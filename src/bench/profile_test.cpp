@@ -1,0 +1,68 @@
+#include "bench/profile.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace cycloid {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+// Two steps on two threads: the first shared 3 to 1, the second done by thread 0 alone. A name that is not UTF-8.
+Profile sample_profile() {
+  Profile profile;
+  profile.plan.threads = 2;
+  StepInfo conv;
+  conv.node = "conv\xff";
+  conv.op = "Conv+Relu";
+  conv.kernel = "conv.igemm.avx512";
+  conv.shape = "[1, 8, 4, 4]";
+  conv.flops = 4e6;
+  conv.bytes = 3e4;
+  profile.plan.steps = {conv, conv};
+  profile.plan.steps[1].op = "MaxPool";
+  profile.plan.steps[1].flops = 0;
+  profile.isa = "avx512";
+  profile.runs = 3;
+  profile.run_us = 50;
+  profile.waiting_us = 40;
+  profile.peak_flops = 1e11;
+  profile.steps = {{30, 40}, {20, 20}};
+  profile.trace = {{0, 0, 1000, 31000}, {0, 1, 1000, 11000}, {1, 0, 31000, 51000}};
+  return profile;
+}
+
+TEST(ProfileTable, ComputesRatesSharesAndUnevenness) {
+  const std::string text = profile_table("model", sample_profile());
+  // 4 MFLOP in 30 us are 133.3 GFLOP/s; in 40 us of processor time at 100 GFLOP/s they are all of the peak; 30 kB are
+  // 1 GB/s; 30 us where 20 would do are 1.5.
+  EXPECT_THAT(text, HasSubstr("    30.0   60.0     4.00    133.3  100.0     1.0    1.50  conv"));
+  EXPECT_THAT(text, HasSubstr("    20.0   40.0     0.00      0.0    0.0     1.5    2.00  conv"));
+  EXPECT_THAT(text, HasSubstr("40.0 us of 100.0 us of processor time (40.0 %)"));
+}
+
+TEST(ProfileTrace, HasAProcessForEachProfileAndALineForEachThread) {
+  const Profile profile = sample_profile();
+  const json trace = json::parse(profile_trace({{"a", &profile}, {"b", &profile}}));
+  int names = 0, spans = 0;
+  for (const json& event : trace["traceEvents"]) {
+    names += event["ph"] == "M" ? 1 : 0;
+    if (event["ph"] != "X") continue;
+    ++spans;
+    EXPECT_GE(event["dur"].get<double>(), 10.0);
+  }
+  EXPECT_EQ(names, 2 * (1 + 2));
+  EXPECT_EQ(spans, 2 * 3);
+  const json& last = trace["traceEvents"].back();
+  EXPECT_EQ(last["name"], "MaxPool");
+  EXPECT_EQ(last["pid"], 2);
+  EXPECT_EQ(last["tid"], 1);
+  EXPECT_DOUBLE_EQ(last["ts"], 31.0);
+  EXPECT_DOUBLE_EQ(last["dur"], 20.0);
+}
+
+}  // namespace
+}  // namespace cycloid
