@@ -59,6 +59,16 @@ struct ConvArgs {
 
 struct ConvKernel;
 
+// How Winograd's kernels cut the output rows (or columns) into tiles: `large` tiles of `size` outputs, then others of one
+// output, and so one point, fewer.
+struct WinogradAxis {
+  int64_t taps = 0;    // of the filter along the axis; of a phase, where the stride is 2
+  int64_t points = 0;  // of a large tile: size + taps - 1
+  int64_t size = 0;
+  int64_t tiles = 0, large = 0;
+  int64_t first_output(int64_t tile) const { return tile * size - (tile > large ? tile - large : 0); }
+};
+
 // A convolution made ready: plain data, copyable, and const after configure.
 struct ConvPlan {
   ConvParams params;  // strides of 0 replaced by what they mean
@@ -73,7 +83,8 @@ struct ConvPlan {
   int64_t tile_rows = 0, tiles = 0, block_tiles = 0;
   int64_t vectors = 0, panels = 0, splits = 0, group_bytes = 0, zero_bytes = 0;
   int64_t taps = 0, channels = 0;
-  int64_t tile_h = 0, tile_w = 0, tile_size = 0;
+  int64_t phases = 1;
+  WinogradAxis axis_y, axis_x;
 
   std::string_view name() const;
 

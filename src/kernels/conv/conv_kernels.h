@@ -9,8 +9,9 @@ namespace cycloid::kernels {
 
 ConvKernel conv_igemm_kernel(std::string_view name, Isa isa);
 ConvKernel conv_depthwise_kernel(std::string_view name, Isa isa);
-ConvKernel conv_winograd2_kernel(std::string_view name, Isa isa);
-ConvKernel conv_winograd4_kernel(std::string_view name, Isa isa);
+ConvKernel conv_winograd_n4_kernel(std::string_view name, Isa isa);
+ConvKernel conv_winograd_n5_kernel(std::string_view name, Isa isa);
+ConvKernel conv_winograd_n6_kernel(std::string_view name, Isa isa);
 
 // What reading the packed weights `passes` times takes, in the unit of ConvKernel::cost, where they do not stay in L2:
 // about 8 bytes per cycle from L3 and 3 from memory (one core of the reference machine). It overlaps with arithmetic.

@@ -216,6 +216,28 @@ Case random_case(int seed) {
   return {p, seed};
 }
 
+// Square kernels and strides without dilation or groups, on maps that tiles cut unevenly: what Winograd takes.
+Case square_case(int seed) {
+  Case test = random_case(seed);
+  std::mt19937 random(static_cast<unsigned>(seed) + 10000);
+  ConvParams& p = test.p;
+  p.dilation_h = p.dilation_w = p.groups = 1;
+  p.kernel_h = p.kernel_w = pick(random, 2, 8);
+  p.stride_h = p.stride_w = p.kernel_h > 4 || pick(random, 0, 2) == 0 ? 2 : 1;
+  p.in_h = pick(random, p.kernel_h, 24);
+  p.in_w = pick(random, p.kernel_w, 24);
+  p.pad_top = pick(random, 0, p.kernel_h - 1);
+  p.pad_left = pick(random, 0, p.kernel_w - 1);
+  p.out_h = (p.in_h + p.pad_top + pick(random, 0, 2) - p.kernel_h) / p.stride_h + 1;
+  p.out_w = (p.in_w + p.pad_left + pick(random, 0, 2) - p.kernel_w) / p.stride_w + 1;
+  p.in_c = pick(random, 0, 1) == 0 ? pick(random, 1, 9) : pick(random, 10, 40);
+  p.in_stride = p.in_c + (pick(random, 0, 2) == 0 ? 3 : 0);
+  p.out_c = pick(random, 1, 100);
+  p.out_stride = p.out_c + pick(random, 0, 3);
+  p.residual_stride = p.out_c;
+  return test;
+}
+
 class ConvKernels : public ::testing::TestWithParam<const ConvKernel*> {
  protected:
   void SetUp() override {
@@ -230,6 +252,13 @@ TEST_P(ConvKernels, AgreesWithTheDefinition) {
     if (HasFailure()) return;
   }
   EXPECT_GT(computed, 10);
+}
+
+TEST_P(ConvKernels, AgreesOnSquareKernels) {
+  for (int seed = 0; seed < 300; ++seed) {
+    check(*GetParam(), square_case(seed));
+    if (HasFailure()) return;
+  }
 }
 
 std::string test_name(const ::testing::TestParamInfo<const ConvKernel*>& info) {

@@ -1,46 +1,72 @@
-// Winograd's minimal filtering F(m x m, 3 x 3): tiles of m x m outputs from n x n inputs, n = m + 2, by n * n products
-// per channel pair in place of 9 * m * m (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015).
+// Winograd's minimal filtering F(m x m, r x r): tiles of m x m outputs from n x n inputs, n = m + r - 1, by n * n
+// products per channel pair in place of r * r * m * m (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+// Networks", 2015).
 //
-// The transforms are those of Cook and Toom for the interpolation points 0, +-1, infinity (m = 2) and
-// 0, +-sqrt(1/2), +-sqrt(2), infinity (m = 4). The usual points 0, +-1, +-2 cost the same but have 3 to 4 times the
-// error (64 channels, normal data, max|e| / max|y|: 4.5e-6 against 1.3e-6), as they spread the sizes of the
+// The transforms are those of Cook and Toom for the interpolation points
+//
+//   0, a, -a, infinity, b, -b      a = sqrt(1/2), b = sqrt(2)
+//
+// of which the first n are used: n is 4, 5 or 6. The usual points 0, +-1, +-2 cost the same but have 3 to 4 times the
+// error at n = 6 (64 channels, normal data, max|e| / max|y|: 4.5e-6 against 1.3e-6), as they spread the sizes of the
 // coefficients more.
+//
+// The sets are nested, and a point's row of G is the same in all of them (the factor that n changes is on the side of
+// the input): so tiles of several sizes, even of different n in the two dimensions, share one set of transformed
+// weights, and a row of 7 outputs is cut into 4 + 3 without waste.
 #pragma once
 
 #include <stdint.h>
 
 namespace cycloid::kernels {
 
-// The positive finite points of m = 4, in double: sqrt(1/2) and sqrt(2).
+// a and b in double.
 inline constexpr double kWinogradA = 0.70710678118654752440, kWinogradB = 1.41421356237309504880;
+inline constexpr int64_t kWinogradMinPoints = 4, kWinogradMaxPoints = 6;
+inline constexpr int64_t kWinogradInfinity = 3;  // which point it is
 
 // V[point] = (B^T d B)[point] for one tile, vectors of channels at a time.
 struct WinogradInput {
-  const float* const* pixels;  // [n * n]: the first channel of each input pixel, zeros where outside
+  const float* const* pixels;  // [points_y * points_x]: the first channel of each input pixel, zeros where outside
   int64_t channels;
-  float* v;  // point i, channel c at v[i * point_stride + c]; whole vectors are written
-  int64_t point_stride;
+  float* v;  // point (i, j), channel c at v[i * row_stride + j * point_stride + c]; whole vectors are written
+  int64_t point_stride, row_stride;
 };
 
 // y = clip(A^T m A + bias + residual) for one tile and a panel of output channels.
 struct WinogradOutput {
-  const float* products;  // point i, column j at products[i * point_stride + j]
-  int64_t point_stride;
+  const float* products;  // point (i, j), column c at products[i * row_stride + j * point_stride + c]
+  int64_t point_stride, row_stride;
   int64_t columns;
   const float* bias;                      // [columns], whole vectors are read
   const float* residual;                  // of the tile's first pixel, or null
   int64_t residual_stride, residual_row;  // from pixel to pixel, from image row to image row
   float* out;
   int64_t out_stride, out_row;
-  int64_t rows, pixels;  // of the tile that exist: [1, m]
+  int64_t rows, pixels;  // of the tile that exist: [1, m] of its dimension
   float lo, hi;
 };
 
+// Lays the 2 x 2 pixels of each of points_y * points_x places of a tile (2 apart in the input) side by side, zeros where
+// outside: phase (a, b), channel c of place (i, j) to out[(i * columns + j) * out_stride + (2 a + b) * channels + c].
+struct WinogradGather {
+  const float* image;  // dense channels-last
+  int64_t in_h, in_w, channels;
+  int64_t top, left;      // of place (0, 0), phase (0, 0); may lie outside
+  int64_t rows, columns;  // places
+  float* out;
+  int64_t out_stride;
+};
+
+inline constexpr int kWinogradSizes = kWinogradMaxPoints - kWinogradMinPoints + 1;
+inline constexpr int kWinogradMinTaps = 2, kWinogradMaxTaps = 4;
+
 struct WinogradBodies {
   int lanes;
-  // [0] for m = 2, [1] for m = 4.
-  void (*input[2])(const WinogradInput&);
-  void (*output[2])(const WinogradOutput&);
+  void (*gather)(const WinogradGather&);
+  // By points - kWinogradMinPoints of the rows, then of the columns.
+  void (*input[kWinogradSizes][kWinogradSizes])(const WinogradInput&);
+  // By taps - kWinogradMinTaps, then as above.
+  void (*output[kWinogradMaxTaps - kWinogradMinTaps + 1][kWinogradSizes][kWinogradSizes])(const WinogradOutput&);
 };
 
 extern const WinogradBodies winograd_bodies_scalar;

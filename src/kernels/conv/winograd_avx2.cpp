@@ -2,7 +2,6 @@
 
 namespace cycloid::kernels {
 
-const WinogradBodies winograd_bodies_avx2 = {
-    kLanes, {winograd_input<2>, winograd_input<4>}, {winograd_output<2>, winograd_output<4>}};
+const WinogradBodies winograd_bodies_avx2 = make_winograd_bodies();
 
 }  // namespace cycloid::kernels

@@ -7,76 +7,120 @@
 namespace cycloid::kernels {
 namespace {
 
-// One dimension of the transforms. With the points +-p, the rows of B^T are even and odd polynomials that share terms.
-template <int kTile>
-struct Winograd;
+constexpr float kA = static_cast<float>(kWinogradA), kB = static_cast<float>(kWinogradB);
 
-template <>
-struct Winograd<2> {
-  static CYCLOID_INLINE void input(const Vec (&x)[4], Vec (&y)[4]) {
-    y[0] = x[0] - x[2];
-    y[1] = x[1] + x[2];
-    y[2] = x[2] - x[1];
-    y[3] = x[3] - x[1];
-  }
-  static CYCLOID_INLINE void output(const Vec (&m)[4], Vec (&y)[2]) {
-    y[0] = m[0] + m[1] + m[2];
-    y[1] = m[1] - m[2] + m[3];
-  }
-};
-
-template <>
-struct Winograd<4> {
-  static constexpr float kA = static_cast<float>(kWinogradA), kB = static_cast<float>(kWinogradB);
-  static constexpr float kA2 = 0.5f, kB2 = 2.0f;  // squares
-  static constexpr float kA3 = kA * kA2, kB3 = kB * kB2;
-
-  static CYCLOID_INLINE void input(const Vec (&x)[6], Vec (&y)[6]) {
-    // x (x^2 - a^2) (x^2 - b^2) without each of its factors; a^2 b^2 = 1.
-    const Vec sum = set1(-(kA2 + kB2));
+// One dimension of B^T: row i is the product of (x - p) over the other finite points p of the n, times that over the finite
+// points that n leaves out, of (p_i - p). Rows of +-p are even and odd polynomials that share terms; a^2 = 1/2, b^2 = 2,
+// a b = 1.
+template <int n>
+CYCLOID_INLINE void winograd_input_1d(const Vec (&x)[n], Vec (&y)[n]) {
+  if constexpr (n == 4) {
+    const Vec even = set1(-1.5f) * x[2], odd = set1(1.5f * kA) * x[1];
+    y[0] = fma(set1(-2.0f), x[2], x[0]);
+    y[1] = even - odd;
+    y[2] = even + odd;
+    y[3] = fma(set1(-0.5f), x[1], x[3]);
+  } else if constexpr (n == 5) {
+    const Vec t = fma(set1(-0.5f), x[1], x[3]);
+    const Vec bt = set1(kB) * t, even = set1(-1.5f) * x[2];
+    y[0] = fma(set1(-2.0f), x[2], x[0]) + bt;
+    y[1] = fma(set1(kB + kA), x[3] - x[1], even);
+    y[2] = fma(set1(kB - kA), x[3] + x[1], even);
+    y[3] = fma(set1(-0.5f), x[2], x[4]) - bt;
+    y[4] = bt + bt;
+  } else {
+    const Vec sum = set1(-2.5f);  // -(a^2 + b^2)
     y[0] = fma(sum, x[2], x[0] + x[4]);
-    const Vec even_a = fma(set1(-kB2), x[2], x[4]), odd_a = set1(kA) * fma(set1(-kB2), x[1], x[3]);
+    const Vec even_a = fma(set1(-2.0f), x[2], x[4]), odd_a = set1(kA) * fma(set1(-2.0f), x[1], x[3]);
     y[1] = even_a + odd_a;
     y[2] = even_a - odd_a;
-    const Vec even_b = fma(set1(-kA2), x[2], x[4]), odd_b = set1(kB) * fma(set1(-kA2), x[1], x[3]);
-    y[3] = even_b + odd_b;
-    y[4] = even_b - odd_b;
-    y[5] = fma(sum, x[3], x[1] + x[5]);
+    y[3] = fma(sum, x[3], x[1] + x[5]);
+    const Vec even_b = fma(set1(-0.5f), x[2], x[4]), odd_b = set1(kB) * fma(set1(-0.5f), x[1], x[3]);
+    y[4] = even_b + odd_b;
+    y[5] = even_b - odd_b;
   }
-  static CYCLOID_INLINE void output(const Vec (&m)[6], Vec (&y)[4]) {
-    const Vec sum_a = m[1] + m[2], odd_a = m[1] - m[2], sum_b = m[3] + m[4], odd_b = m[3] - m[4];
-    y[0] = m[0] + sum_a + sum_b;
-    y[1] = fma(set1(kA), odd_a, set1(kB) * odd_b);
-    y[2] = fma(set1(kA2), sum_a, set1(kB2) * sum_b);
-    y[3] = fma(set1(kA3), odd_a, fma(set1(kB3), odd_b, m[5]));
-  }
-};
+}
 
-template <int kTile>
+// Powers of a and b.
+constexpr float kPowersA[] = {1, kA, 0.5f, 0.5f * kA, 0.25f}, kPowersB[] = {1, kB, 2, 2 * kB, 4};
+
+// One dimension of A^T: y[k] = sum over finite points of p^k m, and m of infinity in the last one.
+template <int n, int m>
+CYCLOID_INLINE void winograd_output_1d(const Vec (&x)[n], Vec (&y)[m]) {
+  const Vec even_a = x[1] + x[2], odd_a = x[1] - x[2];
+  Vec even_b = even_a, odd_b = odd_a;
+  if constexpr (n == 5) even_b = odd_b = x[4];
+  if constexpr (n == 6) even_b = x[4] + x[5], odd_b = x[4] - x[5];
+#pragma GCC unroll 5
+  for (int k = 0; k < m; ++k) {
+    const Vec a = k % 2 == 0 ? even_a : odd_a, b = k % 2 == 0 ? even_b : odd_b;
+    if (k == 0) {
+      y[k] = x[0] + a;
+      if constexpr (n > 4) y[k] = y[k] + b;
+      if constexpr (m == 1) y[k] = y[k] + x[3];
+    } else if (k + 1 == m) {
+      y[k] = fma(set1(kPowersA[k]), a, x[3]);
+      if constexpr (n > 4) y[k] = fma(set1(kPowersB[k]), b, y[k]);
+    } else {
+      y[k] = set1(kPowersA[k]) * a;
+      if constexpr (n > 4) y[k] = fma(set1(kPowersB[k]), b, y[k]);
+    }
+  }
+}
+
+[[maybe_unused]] void winograd_gather(const WinogradGather& t) {
+  const int64_t pair = 2 * t.channels;
+  // Places whose two columns are both inside.
+  const int64_t begin = t.left >= 0 ? 0 : min_of(t.columns, (1 - t.left) / 2);
+  const int64_t end = max_of(begin, min_of(t.columns, (t.in_w - t.left) / 2));
+  for (int64_t i = 0; i < t.rows; ++i) {
+    for (int64_t a = 0; a < 2; ++a) {
+      const int64_t y = t.top + 2 * i + a;
+      const bool inside = y >= 0 && y < t.in_h;
+      const float* row = t.image + (y * t.in_w + t.left) * t.channels;
+      float* out = t.out + i * t.columns * t.out_stride + a * pair;
+      for (int64_t j = 0; j < t.columns; ++j, out += t.out_stride) {
+        if (inside && j >= begin && j < end) {
+          for_each_vector(pair, [&]<bool kFull>(int64_t c, Mask mask) {
+            store_part<kFull>(out + c, load_part<kFull>(row + j * pair + c, mask), mask);
+          });
+          continue;
+        }
+        for (int64_t b = 0; b < 2; ++b) {
+          const int64_t x = t.left + 2 * j + b;
+          const bool there = inside && x >= 0 && x < t.in_w;
+          for (int64_t c = 0; c < t.channels; ++c)
+            out[b * t.channels + c] = there ? row[(2 * j + b) * t.channels + c] : 0.0f;
+        }
+      }
+    }
+  }
+}
+
+template <int kRows, int kColumns>
 void winograd_input(const WinogradInput& t) {
-  constexpr int n = kTile + 2;
   for_each_vector(t.channels, [&]<bool kFull>(int64_t c, Mask mask) {
-    Vec rows[n][n];  // [input row][column of the transform]
+    Vec rows[kRows][kColumns];  // [input row][column of the transform]
 #pragma GCC unroll 6
-    for (int i = 0; i < n; ++i) {
-      Vec x[n];
+    for (int i = 0; i < kRows; ++i) {
+      Vec x[kColumns];
 #pragma GCC unroll 6
-      for (int j = 0; j < n; ++j) x[j] = load_part<kFull>(t.pixels[i * n + j] + c, mask);
-      Winograd<kTile>::input(x, rows[i]);
+      for (int j = 0; j < kColumns; ++j) x[j] = load_part<kFull>(t.pixels[i * kColumns + j] + c, mask);
+      winograd_input_1d<kColumns>(x, rows[i]);
     }
 #pragma GCC unroll 6
-    for (int j = 0; j < n; ++j) {
-      Vec x[n], y[n];
+    for (int j = 0; j < kColumns; ++j) {
+      Vec x[kRows], y[kRows];
 #pragma GCC unroll 6
-      for (int i = 0; i < n; ++i) x[i] = rows[i][j];
-      Winograd<kTile>::input(x, y);
+      for (int i = 0; i < kRows; ++i) x[i] = rows[i][j];
+      winograd_input_1d<kRows>(x, y);
 #pragma GCC unroll 6
-      for (int i = 0; i < n; ++i) store(t.v + (i * n + j) * t.point_stride + c, y[i]);
+      for (int i = 0; i < kRows; ++i) store(t.v + i * t.row_stride + j * t.point_stride + c, y[i]);
     }
   });
 }
 
-template <int kTile, bool kFull>
+template <bool kFull>
 CYCLOID_INLINE void winograd_store(const WinogradOutput& t, int64_t row, int64_t pixel, int64_t c, Vec y, Mask mask) {
   if (t.residual != nullptr) {
     y = y + load_part<kFull>(t.residual + row * t.residual_row + pixel * t.residual_stride + c, mask);
@@ -84,37 +128,54 @@ CYCLOID_INLINE void winograd_store(const WinogradOutput& t, int64_t row, int64_t
   store_part<kFull>(t.out + row * t.out_row + pixel * t.out_stride + c, min(set1(t.hi), max(set1(t.lo), y)), mask);
 }
 
-template <int kTile>
+template <int kTaps, int kRows, int kColumns>
 void winograd_output(const WinogradOutput& t) {
-  constexpr int n = kTile + 2;
-  const bool whole = t.rows == kTile && t.pixels == kTile;
+  constexpr int kHeight = kRows - kTaps + 1, kWidth = kColumns - kTaps + 1;
+  const bool whole = t.rows == kHeight && t.pixels == kWidth;
   for_each_vector(t.columns, [&]<bool kFull>(int64_t c, Mask mask) {
-    Vec rows[n][kTile];  // [row of the products][output pixel]
+    Vec rows[kRows][kWidth];  // [row of the products][output pixel]
 #pragma GCC unroll 6
-    for (int i = 0; i < n; ++i) {
-      Vec m[n];
+    for (int i = 0; i < kRows; ++i) {
+      Vec x[kColumns];
 #pragma GCC unroll 6
-      for (int j = 0; j < n; ++j) m[j] = load(t.products + (i * n + j) * t.point_stride + c);
-      Winograd<kTile>::output(m, rows[i]);
+      for (int j = 0; j < kColumns; ++j) x[j] = load(t.products + i * t.row_stride + j * t.point_stride + c);
+      winograd_output_1d<kColumns, kWidth>(x, rows[i]);
     }
     const Vec bias = load(t.bias + c);
-#pragma GCC unroll 4
-    for (int pixel = 0; pixel < kTile; ++pixel) {
-      Vec m[n], y[kTile];
+#pragma GCC unroll 5
+    for (int pixel = 0; pixel < kWidth; ++pixel) {
+      Vec x[kRows], y[kHeight];
 #pragma GCC unroll 6
-      for (int i = 0; i < n; ++i) m[i] = rows[i][pixel];
-      Winograd<kTile>::output(m, y);
+      for (int i = 0; i < kRows; ++i) x[i] = rows[i][pixel];
+      winograd_output_1d<kRows, kHeight>(x, y);
       if (whole) {
-#pragma GCC unroll 4
-        for (int row = 0; row < kTile; ++row) winograd_store<kTile, kFull>(t, row, pixel, c, y[row] + bias, mask);
+#pragma GCC unroll 5
+        for (int row = 0; row < kHeight; ++row) winograd_store<kFull>(t, row, pixel, c, y[row] + bias, mask);
       } else if (pixel < t.pixels) {
-#pragma GCC unroll 4
-        for (int row = 0; row < kTile; ++row) {
-          if (row < t.rows) winograd_store<kTile, kFull>(t, row, pixel, c, y[row] + bias, mask);
+#pragma GCC unroll 5
+        for (int row = 0; row < kHeight; ++row) {
+          if (row < t.rows) winograd_store<kFull>(t, row, pixel, c, y[row] + bias, mask);
         }
       }
     }
   });
+}
+
+constexpr WinogradBodies make_winograd_bodies() {
+  return {kLanes,
+          winograd_gather,
+          {{winograd_input<4, 4>, winograd_input<4, 5>, winograd_input<4, 6>},
+           {winograd_input<5, 4>, winograd_input<5, 5>, winograd_input<5, 6>},
+           {winograd_input<6, 4>, winograd_input<6, 5>, winograd_input<6, 6>}},
+          {{{winograd_output<2, 4, 4>, winograd_output<2, 4, 5>, winograd_output<2, 4, 6>},
+            {winograd_output<2, 5, 4>, winograd_output<2, 5, 5>, winograd_output<2, 5, 6>},
+            {winograd_output<2, 6, 4>, winograd_output<2, 6, 5>, winograd_output<2, 6, 6>}},
+           {{winograd_output<3, 4, 4>, winograd_output<3, 4, 5>, winograd_output<3, 4, 6>},
+            {winograd_output<3, 5, 4>, winograd_output<3, 5, 5>, winograd_output<3, 5, 6>},
+            {winograd_output<3, 6, 4>, winograd_output<3, 6, 5>, winograd_output<3, 6, 6>}},
+           {{winograd_output<4, 4, 4>, winograd_output<4, 4, 5>, winograd_output<4, 4, 6>},
+            {winograd_output<4, 5, 4>, winograd_output<4, 5, 5>, winograd_output<4, 5, 6>},
+            {winograd_output<4, 6, 4>, winograd_output<4, 6, 5>, winograd_output<4, 6, 6>}}}};
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ namespace cycloid::kernels {
 struct IgemmTile {
   const float* const* rows;  // [taps][row_pointers]: the first channel of each row of A
   int64_t row_pointers;      // pointers per tap, at least the rows of the tile
+  int64_t row_offset;        // floats from where the pointers point to the first channel
   int64_t taps;
   int64_t channels;
   int64_t k_stride;       // floats between channels of a row of A: 1 when channels-last

@@ -96,7 +96,7 @@ void igemm_tile(const IgemmTile& t) {
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) a[r] = rows[r];
     rows += t.row_pointers;
-    int64_t at = 0;
+    int64_t at = t.row_offset;
     for (int64_t k = channels; k > 0; --k) {
       Vec bv[kVectors];
 #pragma GCC unroll 4
