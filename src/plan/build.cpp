@@ -30,7 +30,7 @@ void summarize(Plan& plan) {
   info.stages = static_cast<int>(plan.stages.size());
   info.arena_bytes = plan.arena_bytes;
   info.scratch_bytes = plan.scratch_bytes;
-  for (const auto& packed : plan.packed) info.constant_bytes += packed->size();
+  info.constant_bytes = plan.packed.bytes();
   for (const Tensor& tensor : plan.constants) info.constant_bytes += tensor.byte_count();
   for (const PlannedStep& step : plan.steps) {
     info.reference_steps += step.info.kernel == "reference" ? 1 : 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/aligned.h"
+
 namespace cycloid {
 
 MemoryLayout assign_offsets(std::span<const Lifetime> blocks, std::size_t alignment) {

@@ -15,12 +15,12 @@
 #include <string>
 #include <vector>
 
-#include "base/aligned.h"
 #include "base/cpu.h"
 #include "cycloid/plan_info.h"
 #include "cycloid/result.h"
 #include "graph/graph.h"
 #include "ops/datum.h"
+#include "plan/constant_memory.h"
 #include "tensor/tensor.h"
 
 namespace cycloid {
@@ -153,7 +153,7 @@ struct Plan {
 
   // What the steps point into.
   std::shared_ptr<const ModelIr> model;
-  std::vector<std::shared_ptr<const AlignedBuffer<std::byte>>> packed;
+  ConstantMemory packed;
   std::vector<Tensor> constants;
 
   PlanInfo info;

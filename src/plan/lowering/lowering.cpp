@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/aligned.h"
 #include "base/error.h"
 #include "plan/lowering/move_steps.h"
 
@@ -166,10 +167,8 @@ Place Lowering::temporary(DType type, Dims d) {
 }
 
 std::byte* Lowering::constant_memory(std::size_t bytes, BufferId& buffer) {
-  auto memory = std::make_shared<AlignedBuffer<std::byte>>(bytes);
-  std::byte* data = memory->data();
+  std::byte* data = plan_.packed.allocate(bytes);
   buffer = new_buffer({.kind = Buffer::Kind::kConstant, .bytes = bytes, .constant = data});
-  plan_.packed.push_back(std::move(memory));
   return data;
 }
 
@@ -205,9 +204,7 @@ void Lowering::convert(const Place& from, const Place& to) {
     // At plan time, once.
     std::byte* memory = nullptr;
     if (plan_.buffers[to.buffer.index].kind == Buffer::Kind::kArena && to.dense()) {
-      auto owned = std::make_shared<AlignedBuffer<std::byte>>(to.bytes());
-      memory = owned->data();
-      plan_.packed.push_back(std::move(owned));
+      memory = plan_.packed.allocate(to.bytes());
       move_now(from, to, plan_.buffers[from.buffer.index].constant + from.offset, memory);
       plan_.buffers[to.buffer.index] = {.kind = Buffer::Kind::kConstant, .bytes = to.bytes(), .constant = memory};
       return;
