@@ -18,6 +18,7 @@ OpList make_list() {
   add_generator_ops(list);
   add_linalg_ops(list);
   add_logical_ops(list);
+  add_loss_ops(list);
   add_ml_ops(list);
   add_nn_ops(list);
   add_normalization_ops(list);

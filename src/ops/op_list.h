@@ -16,6 +16,7 @@ void add_elementwise_ops(OpList& list);
 void add_generator_ops(OpList& list);
 void add_linalg_ops(OpList& list);
 void add_logical_ops(OpList& list);
+void add_loss_ops(OpList& list);
 void add_ml_ops(OpList& list);
 void add_nn_ops(OpList& list);
 void add_normalization_ops(OpList& list);
