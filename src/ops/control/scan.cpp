@@ -99,6 +99,33 @@ Status infer(InferContext& context) {
   return {};
 }
 
+std::vector<ValueType> scanned_types(const ScanAttributes& a) {
+  std::vector<ValueType> types;
+  for (std::size_t i = 0; i < a.scan_outputs; ++i)
+    types.push_back(a.body->value(a.body->outputs()[a.states + i]).type);
+  return types;
+}
+
+// Where there is no iteration, the sizes beside the length follow from those of the inputs: one run of the body on zeros
+// shows them. A body that fails on zeros leaves the declared ones.
+void learn_shapes(EvalContext& context, const ScanAttributes& a, const std::vector<Datum>& states,
+                  const std::vector<const Tensor*>& sequences, const std::vector<std::size_t>& axes,
+                  std::vector<ValueType>& types) {
+  std::vector<Datum> inputs = states;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    Dims dims = sequences[i]->dims();
+    dims.erase(dims.begin() + static_cast<std::ptrdiff_t>(axes[i]));
+    auto zeros = Tensor::zeros(sequences[i]->dtype(), dims);
+    if (!zeros) return;
+    inputs.emplace_back(*std::move(zeros));
+  }
+  const auto results = context.run_subgraph("body", inputs);
+  if (!results) return;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (const Tensor* shown = (*results)[a.states + i].tensor()) types[i].shape = to_shape(shown->dims());
+  }
+}
+
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const ScanAttributes a, ScanAttributes::parse(context.node()));
   std::vector<Datum> states;
@@ -115,6 +142,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   }
   const std::int64_t length = sequences[0]->dim(axes[0]);
   std::vector<std::vector<Datum>> scanned(a.scan_outputs);
+  std::vector<ValueType> types = scanned_types(a);
+  if (length == 0) learn_shapes(context, a, states, sequences, axes, types);
   for (std::int64_t step = 0; step < length; ++step) {
     std::vector<Datum> inputs = std::move(states);
     for (std::size_t i = 0; i < a.scan_inputs; ++i) {
@@ -132,7 +161,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   }
   for (std::size_t i = 0; i < a.scan_outputs; ++i) {
     if (a.output_directions[i] != 0) std::ranges::reverse(scanned[i]);
-    const ValueType& type = a.body->value(a.body->outputs()[a.states + i]).type;
+    const ValueType& type = types[i];
     const std::size_t rank = scanned[i].empty()
                                  ? (type.shape ? type.shape->size() : 0)
                                  : (scanned[i][0].tensor() != nullptr ? scanned[i][0].tensor()->rank() : 0);

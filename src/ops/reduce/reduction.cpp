@@ -123,10 +123,11 @@ Outputs evaluate_reduce(EvalContext& context, const Reducers& reducers) {
 template <class T>
 using Modular = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
 
+// Begins with the first element, as additions written one by one do: a sum of negative zeros is one.
 template <class T>
 T sum(std::span<const T> elements, DType) {
-  Modular<T> total = 0;
-  for (const T x : elements) total += static_cast<Modular<T>>(x);
+  Modular<T> total = elements.empty() ? 0 : static_cast<Modular<T>>(elements[0]);
+  for (const T x : elements.subspan(elements.empty() ? 0 : 1)) total += static_cast<Modular<T>>(x);
   return static_cast<T>(total);
 }
 template <class T>

@@ -1,10 +1,31 @@
 #include "ops/tensor/reshape.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "ops/tensor/arguments.h"
 #include "ops/tensor/list.h"
 
 namespace cycloid {
+
+namespace {
+
+// What -1 stands for, once the sizes that 0 copies are taken off both sides.
+Result<Dim> rest_beside_copies(const Shape& input, const ShapeData& target) {
+  Dim left = 1;
+  Dim given = 1;
+  for (std::size_t i = 0; i < std::max(input.size(), target.size()); ++i) {
+    const bool copied = i < target.size() && target[i].is(0);
+    if (!copied && i < input.size()) left = left * input[i];
+    if (!copied && i < target.size() && !target[i].is(-1)) given = given * target[i];
+  }
+  if (left.is_known() && given.is_known() && left.value() % given.value() != 0) {
+    return invalid_argument("a tensor of shape {} cannot be reshaped to {}", to_string(input), to_string(target));
+  }
+  return Dim::floor_div(left, given);
+}
+
+}  // namespace
 
 Result<Shape> reshape_shape(const Shape& input, const ShapeData& target, bool allow_zero) {
   Shape output;
@@ -37,10 +58,8 @@ Result<Shape> reshape_shape(const Shape& input, const ShapeData& target, bool al
     return output;
   }
   if (count.is_known() && others.is_known()) {
-    if (others.is(
-            0)) {  // a copied size is 0: so is the count, and the rest may be anything; numpy refuses, ONNX says 0
-      if (!count.is(0)) return differ();
-      output[*rest] = 0;
+    if (others.is(0)) {  // a copied size is 0; it stands on both sides, and the sizes beside it say what is left
+      CYCLOID_ASSIGN(output[*rest], rest_beside_copies(input, target));
       return output;
     }
     if (count.value() % others.value() != 0) return differ();
