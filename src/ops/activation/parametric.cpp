@@ -6,6 +6,7 @@
 #include "ops/broadcast.h"
 #include "ops/cost.h"
 #include "ops/infer.h"
+#include "ops/tensor/arguments.h"
 
 namespace cycloid {
 namespace {
@@ -125,6 +126,12 @@ Status infer_prelu(InferContext& context) {
 }
 
 Outputs evaluate_prelu(EvalContext& context) {
+  CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0));
+  CYCLOID_ASSIGN(const Tensor* slopes, tensor_input(context, 1));
+  if (!broadcasts_to(to_shape(slopes->dims()), to_shape(x->dims()))) {
+    return invalid_argument("the slope's shape {} does not broadcast to {}", to_string(slopes->dims()),
+                            to_string(x->dims()));
+  }
   ElementKernel kernel;
   kernel.f64 = binary_chunk<double>([](double x, double slope) { return x < 0 ? slope * x : x; });
   kernel.i64 = binary_chunk<std::int64_t>([](std::int64_t x, std::int64_t slope) {
