@@ -26,6 +26,7 @@ OpList make_list() {
   add_recurrent_ops(list);
   add_reduce_ops(list);
   add_sequence_ops(list);
+  add_signal_ops(list);
   add_tensor_ops(list);
   add_text_ops(list);
   add_vision_ops(list);
