@@ -29,6 +29,7 @@ OpList make_list() {
   add_signal_ops(list);
   add_tensor_ops(list);
   add_text_ops(list);
+  add_training_ops(list);
   add_vision_ops(list);
   std::ranges::sort(list, {}, key);
   CYCLOID_CHECK(std::ranges::adjacent_find(list, {}, key) == list.end());  // each operator is defined once
