@@ -14,6 +14,16 @@ Dim TypeJoin::join(const Dim& a, const Dim& b) {
 
 Result<ValueType> TypeJoin::join(const ValueType& a, const ValueType& b) {
   if (a.kind == ValueType::Kind::kUnknown || b.kind == ValueType::Kind::kUnknown) return ValueType{};
+  const bool a_optional = a.kind == ValueType::Kind::kOptional;
+  const bool b_optional = b.kind == ValueType::Kind::kOptional;
+  if (a_optional != b_optional) {  // a value is an optional that holds it
+    const ValueType unknown;
+    const auto inner = [&](const ValueType& type, bool optional) -> const ValueType& {
+      return !optional ? type : type.element ? *type.element : unknown;
+    };
+    CYCLOID_ASSIGN(ValueType element, join(inner(a, a_optional), inner(b, b_optional)));
+    return ValueType::optional(std::move(element));
+  }
   const bool dtypes_differ = a.dtype != DType::kUndefined && b.dtype != DType::kUndefined && a.dtype != b.dtype;
   if (a.kind != b.kind || dtypes_differ) return invalid_argument("types {} and {} differ", to_string(a), to_string(b));
   ValueType joined = a;

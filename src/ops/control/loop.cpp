@@ -71,6 +71,15 @@ Result<FixedPoint> fixed_point(InferContext& context, std::size_t count) {
   }
 }
 
+// What a carried value is after the loop. Where it may be an optional at the start and the body makes a value of it, it is
+// that value: a loop that does not run hands its start on, and who uses it checks that it is one.
+ValueType carried_type(const ValueType& carried, const ValueType& made) {
+  using Kind = ValueType::Kind;
+  const bool becomes_value =
+      carried.kind == Kind::kOptional && made.kind != Kind::kOptional && made.kind != Kind::kUnknown;
+  return becomes_value && carried.element ? *carried.element : carried;
+}
+
 Status infer(InferContext& context) {
   CYCLOID_TRY(optional_input_type(context, 0, kInt64Type));
   CYCLOID_TRY(optional_input_type(context, 1, kBools));
@@ -86,7 +95,8 @@ Status infer(InferContext& context) {
   }
   const Dim trips = trip_count(context, *body);
   for (std::size_t i = 0; i < context.output_count(); ++i) {
-    context.set_output(i, i < carried ? point.carried[i] : stacked_type(point.outputs[1 + i], 0, trips));
+    context.set_output(i, i < carried ? carried_type(point.carried[i], point.outputs[1 + i])
+                                      : stacked_type(point.outputs[1 + i], 0, trips));
   }
   return {};
 }
