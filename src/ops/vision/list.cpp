@@ -10,6 +10,7 @@ void add_vision_ops(OpList& list) {
                               &kCol2Im,
                               &kDeformConv,
                               &kGridSample,
+                              &kMaxRoiPool,
                               &kMaxUnpool,
                               &kNonMaxSuppression,
                               &kRoiAlign,

@@ -10,6 +10,7 @@ extern const Op kAffineGrid;
 extern const Op kCol2Im;
 extern const Op kDeformConv;
 extern const Op kGridSample;
+extern const Op kMaxRoiPool;
 extern const Op kMaxUnpool;
 extern const Op kNonMaxSuppression;
 extern const Op kRoiAlign;
