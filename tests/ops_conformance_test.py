@@ -29,8 +29,24 @@ RANDOM_CASES = ("test_training_dropout",)
 ML_DTYPES = {"float4_e2m1fn": "float4_e2m1", "float8_e8m0fnu": "float8_e8m0"}
 # The reasons for which a case is not compared at all.
 EXCEPTIONS = {
-    "test_loop16_seq_none": "inference does not join an optional sequence with a sequence yet",
+    f"test_image_decoder_decode_{kind}": "ImageDecoder needs the codecs of eight image formats, which the library has not"
+    for kind in (
+        "jpeg_rgb",
+        "jpeg_grayscale",
+        "jpeg_bgr",
+        "jpeg2k_rgb",
+        "bmp_rgb",
+        "png_rgb",
+        "tiff_rgb",
+        "webp_rgb",
+        "pnm_rgb",
+    )
 }
+# Cases whose expected values are less exact than their tolerance: the inverse transform was made in float32, whose error
+# grows to eps * max|y| where the exact value is 0. max|y| is 49.5 there.
+ATOL = {name: 2.0**-23 * 49.5 for name in ("test_dft_inverse", "test_dft_inverse_opset19")}
+# Operators that later versions replaced: import writes them as those.
+REPLACED = {("", "Scatter"), ("", "Upsample")}
 # Two units in the last place (relative) of the 16-bit types: the generators and the expanded cases round to them step by
 # step where an operator evaluated whole rounds once, and each of the two to four roundings on a path may fall half a unit
 # to the other side.
@@ -156,7 +172,8 @@ class Runner:
                 return ": ".join(answer)
             for i, (expected, kind) in enumerate(zip(outputs, answer[1:], strict=True)):
                 rtol = max(case.rtol, ULPS.get(kind[2:], 0))
-                wrong = self.output(expected, kind, f"{folder}/{i}", rtol, case.atol, not random)
+                atol = max(case.atol, ATOL.get(case.name, 0))
+                wrong = self.output(expected, kind, f"{folder}/{i}", rtol, atol, not random)
                 if wrong:
                     return f"output {i}: {wrong}"
         return None
@@ -190,7 +207,7 @@ def known_operators():
 
 def run_all(wanted=lambda name: True):
     """(passed names, {name: why} failed, {operator: cases} not implemented)."""
-    known = known_operators()
+    known = known_operators() | REPLACED
     passed, failed, missing = [], {}, collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(folder)
