@@ -13,6 +13,7 @@ auto key(const Op* op) { return std::tuple(op->domain, op->name); }
 OpList make_list() {
   OpList list;
   add_activation_ops(list);
+  add_contrib_ops(list);
   add_control_ops(list);
   add_elementwise_ops(list);
   add_generator_ops(list);

@@ -1,0 +1,28 @@
+#include "ops/contrib/list.h"
+
+#include "ops/op_list.h"
+
+namespace cycloid {
+
+void add_contrib_ops(OpList& list) {
+  list.insert(list.end(), {
+                              &kBiasGelu,
+                              &kEmbedLayerNormalization,
+                              &kFastGelu,
+                              &kFusedConv,
+                              &kFusedGemm,
+                              &kFusedMatMul,
+                              &kMatMulNBits,
+                              &kMicrosoftAttention,
+                              &kMicrosoftGelu,
+                              &kMicrosoftRotaryEmbedding,
+                              &kMultiHeadAttention,
+                              &kQAttention,
+                              &kQuickGelu,
+                              &kSimplifiedLayerNormalization,
+                              &kSkipLayerNormalization,
+                              &kSkipSimplifiedLayerNormalization,
+                          });
+}
+
+}  // namespace cycloid

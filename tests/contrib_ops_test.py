@@ -1,0 +1,263 @@
+"""The operators of com.microsoft against ONNX Runtime, which defines them.
+
+Each case is one node, run by ONNX Runtime without its graph optimisations and by the reference evaluation.
+"""
+
+import dataclasses
+import pathlib
+import tempfile
+
+import numpy as np
+import ops_conformance_test as conformance
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+
+RANDOM = np.random.default_rng(7)
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    op: str
+    inputs: list  # arrays; None: absent
+    attributes: dict = dataclasses.field(default_factory=dict)
+    outputs: int = 1
+    domain: str = "com.microsoft"
+    depth: int = 16  # the longest sum: float32 sums of n terms differ by at most n * eps * max|y| (Higham, 4.2)
+    wanted: tuple = ()  # of outputs, the compared ones; empty: all
+
+
+def real(*shape, scale=1.0):
+    return (RANDOM.standard_normal(shape) * scale).astype(np.float32)
+
+
+def integers(low, high, *shape, dtype=np.int32):
+    return RANDOM.integers(low, high, shape).astype(dtype)
+
+
+def model_of(case):
+    make = onnx.helper
+    names = [f"x{i}" if x is not None else "" for i, x in enumerate(case.inputs)]
+    wanted = case.wanted or tuple(range(case.outputs))
+    outputs = [f"y{i}" if i in wanted else "" for i in range(max(wanted) + 1)]
+    node = make.make_node(case.op, names, outputs, domain=case.domain, **case.attributes)
+    inputs = [
+        make.make_tensor_value_info(name, make.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+        for name, x in zip(names, case.inputs, strict=True)
+        if name
+    ]
+    results = [onnx.ValueInfoProto(name=name) for name in outputs if name]
+    graph = make.make_graph([node], "case", inputs, results)
+    opsets = [make.make_opsetid("", 17), make.make_opsetid("com.microsoft", 1)]
+    return make.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def expected_of(case, model):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    feeds = {f"x{i}": x for i, x in enumerate(case.inputs) if x is not None}
+    return session.run(None, feeds)
+
+
+def difference(case):
+    """None where the library computes what ONNX Runtime does, else what differs."""
+    model = model_of(case)
+    expected = expected_of(case, model)
+    # ONNX Runtime infers the outputs' types; a model needs them said.
+    for info, value in zip(model.graph.output, expected, strict=True):
+        info.type.tensor_type.elem_type = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        present = [x for x in case.inputs if x is not None]
+        specifications = [conformance.write_value(x, f"{folder}/in{i}.pb") for i, x in enumerate(present)]
+        runner = conformance.Runner(folder)
+        answer = runner.run("\t".join([str(path), folder, *specifications])).split("\t")
+        runner.close()
+        if answer[0] != "ok":
+            return ": ".join(answer)
+        for i, (value, kind) in enumerate(zip(expected, answer[1:], strict=True)):
+            got = conformance.read_array(f"{folder}/{i}.npy", kind[2:])
+            largest = float(np.abs(value.astype(np.float64)).max()) if value.size else 0.0
+            atol = case.depth * 2.0**-23 * largest if value.dtype.kind == "f" else 0.0
+            wrong = conformance.compare(value, got, kind[2:], 0, atol)
+            if wrong:
+                return f"output {i}: {wrong}"
+    return None
+
+
+def gelu_cases():
+    x = real(2, 3, 8, scale=3)
+    return [
+        Case("gelu", "Gelu", [x]),
+        Case("bias_gelu", "BiasGelu", [x, real(8)]),
+        Case("fast_gelu", "FastGelu", [x]),
+        Case("fast_gelu_bias", "FastGelu", [x, real(8)]),
+        Case("quick_gelu", "QuickGelu", [x]),
+        Case("quick_gelu_alpha", "QuickGelu", [x], {"alpha": 0.7}),
+    ]
+
+
+def normalization_cases():
+    x, skip, gamma, beta, bias = real(2, 3, 8), real(2, 3, 8), real(8), real(8), real(8)
+    skip_norm, simplified = "SkipLayerNormalization", "SkipSimplifiedLayerNormalization"
+    both = {"outputs": 4, "wanted": (0, 3)}
+    return [
+        Case("skip", skip_norm, [x, skip, gamma, beta, bias], {"epsilon": 1e-5}, **both),
+        Case("skip_no_beta", skip_norm, [x, skip, gamma], {"epsilon": 1e-2}),
+        Case("skip_broadcast", skip_norm, [x, skip[:1], gamma, beta]),
+        Case("skip_rank_2", skip_norm, [x, skip[0], gamma, beta]),
+        Case("skip_simplified", simplified, [x, skip, gamma, bias], {"epsilon": 1e-5}, **both),
+        Case("skip_simplified_plain", simplified, [x, skip, gamma]),
+        Case("simplified", "SimplifiedLayerNormalization", [x, gamma], {"epsilon": 1e-3}, 2, domain=""),
+    ]
+
+
+def embedding_cases():
+    ids, segments, mask = integers(0, 11, 2, 5), integers(0, 2, 2, 5), integers(0, 2, 2, 5)
+    tables = [real(11, 8), real(6, 8), real(2, 8)]
+    norm = [real(8), real(8)]
+    positions = integers(0, 6, 2, 5)
+    op = "EmbedLayerNormalization"
+    return [
+        Case("embed", op, [ids, segments, *tables, *norm, mask], {"epsilon": 1e-5}, 3),
+        Case("embed_no_segment", op, [ids, None, tables[0], tables[1], None, *norm], {}, 2),
+        Case("embed_positions", op, [ids, segments, *tables, *norm, None, positions], {}, 2),
+    ]
+
+
+def product_cases():
+    a, b = real(2, 3, 4), real(2, 4, 5)
+    cases = [
+        Case("matmul", "FusedMatMul", [a, b], {"alpha": 0.5}),
+        Case("matmul_trans_a", "FusedMatMul", [np.swapaxes(a, 1, 2).copy(), b], {"transA": 1}),
+        Case("matmul_trans_b", "FusedMatMul", [a, np.swapaxes(b, 1, 2).copy()], {"transB": 1}),
+        Case("matmul_batch_a", "FusedMatMul", [np.transpose(a, (1, 0, 2)).copy(), b], {"transBatchA": 1}),
+        Case(
+            "matmul_batch_a_trans",
+            "FusedMatMul",
+            [np.transpose(a, (2, 0, 1)).copy(), b],
+            {"transBatchA": 1, "transA": 1},
+        ),
+        Case("gemm", "FusedGemm", [a[0], b[0], real(5)], {"activation": "Relu", "beta": 2.0}),
+        Case(
+            "gemm_leaky",
+            "FusedGemm",
+            [a[0], b[0]],
+            {"activation": "LeakyRelu", "activation_alpha": 0.25},
+        ),
+    ]
+    x, w, bias = real(1, 4, 6, 6), real(6, 2, 3, 3), real(6)
+    conv = {"group": 2, "pads": [1, 1, 1, 1], "kernel_shape": [3, 3]}
+    z = real(1, 6, 6, 6)
+    for name, parameters in (("Relu", []), ("LeakyRelu", [0.1]), ("Clip", [-0.5, 1.0]), ("HardSigmoid", [0.2, 0.5])):
+        attributes = conv | {"activation": name} | ({"activation_params": parameters} if parameters else {})
+        cases.append(Case(f"conv_{name}", "FusedConv", [x, w, bias], attributes, depth=18))
+    cases.append(Case("conv_sum", "FusedConv", [x, w, bias, z], conv | {"activation": "Relu"}, depth=18))
+    return cases
+
+
+def bits_cases():
+    cases = []
+    for bits, block, k in ((4, 16, 48), (4, 32, 40), (8, 32, 64), (2, 16, 32)):
+        n, blocks = 5, -(-k // block)
+        a = real(3, k)
+        b = integers(0, 256, n, blocks, block * bits // 8, dtype=np.uint8)
+        scales = real(n, blocks, scale=0.1)
+        points = integers(0, 256, n, -(-blocks * bits // 8), dtype=np.uint8)
+        attributes = {"K": k, "N": n, "bits": bits, "block_size": block}
+        name = f"bits{bits}_{block}_{k}"
+        cases.append(Case(name, "MatMulNBits", [a, b, scales], attributes, depth=k))
+        cases.append(Case(f"{name}_points", "MatMulNBits", [a, b, scales, points], attributes, depth=k))
+    cases.append(Case(f"{name}_bias", "MatMulNBits", [a, b, scales, None, None, real(n)], attributes, depth=k))
+    return cases
+
+
+def rotary_cases():
+    angles = real(10, 4)
+    tables = [np.cos(angles), np.sin(angles)]
+    positions = integers(0, 10, 2, 3, dtype=np.int64)
+    first = np.array([2], np.int64)
+    return [
+        Case("rotary", "RotaryEmbedding", [real(2, 3, 16), positions, *tables]),
+        Case("rotary_first", "RotaryEmbedding", [real(2, 3, 16), first, *tables], {"interleaved": 1}),
+        Case("rotary_rank_4", "RotaryEmbedding", [real(2, 2, 3, 8), positions, *tables]),
+        Case(
+            "rotary_part",
+            "RotaryEmbedding",
+            [real(2, 3, 24), positions, *tables],
+            {"num_heads": 2, "rotary_embedding_dim": 8},
+        ),
+    ]
+
+
+def attention_cases():
+    x, w, bias = real(2, 5, 6), real(6, 24), real(24)
+    heads = {"num_heads": 2}
+    past = real(2, 2, 2, 3, 4)
+    ends, spans = np.array([5, 3], np.int32), np.array([5, 4, 0, 2], np.int32)
+    flags, flags_3 = integers(0, 2, 2, 5), integers(0, 2, 2, 5, 5)
+    flags[:, 0] = flags_3[:, :, 0] = 1
+    attend = "Attention"
+    cases = [
+        Case("attention", attend, [x, w, bias], heads, 2),
+        Case("attention_scale", attend, [x, w, bias], heads | {"scale": 0.3}),
+        Case("attention_causal", attend, [x, w, bias], heads | {"unidirectional": 1}),
+        Case("attention_ends", attend, [x, w, bias, ends], heads),
+        Case("attention_spans", attend, [x, w, bias, spans], heads),
+        Case("attention_flags", attend, [x, w, bias, flags], heads | {"mask_filter_value": -50.0}),
+        Case("attention_flags_3", attend, [x, w, bias, flags_3], heads),
+        Case("attention_past", attend, [x, w, bias, None, past], heads | {"unidirectional": 1}, 2),
+        Case("attention_bias", attend, [x, w, bias, None, None, real(1, 2, 5, 5)], heads),
+        Case("attention_sizes", attend, [x, real(6, 22), real(22)], heads | {"qkv_hidden_sizes": [8, 8, 6]}),
+    ]
+    q, k, v = real(2, 3, 8), real(2, 5, 8), real(2, 5, 6)
+    many = "MultiHeadAttention"
+    past_key, past_value = real(2, 2, 4, 4), real(2, 2, 4, 4)
+    cases += [
+        Case("heads", many, [q, k, v], heads),
+        Case("heads_bias", many, [q, k, v, real(22)], heads),
+        Case("heads_mask", many, [q, k, v, None, ends], heads),
+        Case("heads_flags", many, [q, k, v, None, flags, real(2, 1, 3, 5)], heads),
+        Case("heads_present", many, [q, k[:, :3], k[:, 1:4], None, None, None, past_key, past_value], heads, 3),
+        Case("heads_causal", many, [k, k, v], heads | {"unidirectional": 1}),
+        Case("heads_by_heads", many, [q, real(2, 2, 5, 4), real(2, 2, 5, 4)], heads),
+    ]
+    xq, wq = integers(0, 256, 2, 5, 6, dtype=np.uint8), integers(-128, 128, 6, 24, dtype=np.int8)
+    scale, zero = np.float32(0.02), np.uint8(120)
+    each = np.abs(real(24, scale=0.01)) + np.float32(0.01)
+    quantized = [xq, wq, bias, np.array(scale), np.array(scale)]
+    cases += [
+        Case("quantized", "QAttention", [*quantized, None, np.array(zero), np.array(3, np.int8)], heads),
+        Case("quantized_columns", "QAttention", [xq, wq, bias, np.array(scale), each, ends, np.array(zero)], heads),
+        Case(
+            "quantized_past",
+            "QAttention",
+            [*quantized, None, np.array(zero), np.array(0, np.int8), past],
+            heads | {"unidirectional": 1},
+            2,
+        ),
+    ]
+    return cases
+
+
+def all_cases():
+    return [
+        *gelu_cases(),
+        *normalization_cases(),
+        *embedding_cases(),
+        *product_cases(),
+        *bits_cases(),
+        *rotary_cases(),
+        *attention_cases(),
+    ]
+
+
+@pytest.mark.skipif(not conformance.TOOL.exists(), reason=f"{conformance.TOOL} is not built")
+@pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
+def test_case(case):
+    assert difference(case) is None
