@@ -116,14 +116,19 @@ Result<std::vector<Datum>> evaluate_adam(EvalContext& context) {
   });
 }
 
+Result<bool> is_nesterov(const Node& node) {
+  const Result<std::string> mode = get_string(node, "mode", "");
+  if (!mode) return mode.error();
+  if (*mode == "nesterov") return true;
+  if (*mode == "standard") return false;
+  return invalid_model("mode '{}' is neither standard nor nesterov", *mode);
+}
+
 Result<std::vector<Datum>> evaluate_momentum(EvalContext& context) {
   CYCLOID_ASSIGN(const double norm, number(context.node(), "norm_coefficient", 0));
   CYCLOID_ASSIGN(const double alpha, number(context.node(), "alpha", 0));
   CYCLOID_ASSIGN(const double beta, number(context.node(), "beta", 0));
-  CYCLOID_ASSIGN(const std::string mode, get_string(context.node(), "mode", ""));
-  if (mode != "standard" && mode != "nesterov")
-    return invalid_model("mode '{}' is neither standard nor nesterov", mode);
-  const bool nesterov = mode == "nesterov";
+  CYCLOID_ASSIGN(const bool nesterov, is_nesterov(context.node()));
   return evaluate<3>(context, [=](const Step& step, double(&values)[3]) {
     auto& [x, g, v] = values;
     const double gradient = norm * x + g;
