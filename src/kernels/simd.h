@@ -37,6 +37,8 @@ CYCLOID_INLINE Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
 CYCLOID_INLINE void store(float* p, Vec x) { _mm512_storeu_ps(p, x.v); }
 // The first n lanes; n in [0, kLanes]. Lanes not loaded are zero and their memory is not touched.
 CYCLOID_INLINE Mask first(int64_t n) { return {static_cast<__mmask16>((1u << n) - 1)}; }
+// Of two masks: the lanes of `a` that are not in `b`.
+CYCLOID_INLINE Mask without(Mask a, Mask b) { return {static_cast<__mmask16>(a.m & ~b.m)}; }
 CYCLOID_INLINE Vec load(const float* p, Mask m) { return {_mm512_maskz_loadu_ps(m.m, p)}; }
 CYCLOID_INLINE void store(float* p, Vec x, Mask m) { _mm512_mask_storeu_ps(p, m.m, x.v); }
 CYCLOID_INLINE Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
@@ -100,6 +102,7 @@ CYCLOID_INLINE Mask first(int64_t n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane))};
 }
+CYCLOID_INLINE Mask without(Mask a, Mask b) { return {_mm256_andnot_ps(b.m, a.m)}; }
 CYCLOID_INLINE Vec load(const float* p, Mask m) { return {_mm256_maskload_ps(p, _mm256_castps_si256(m.m))}; }
 CYCLOID_INLINE void store(float* p, Vec x, Mask m) { _mm256_maskstore_ps(p, _mm256_castps_si256(m.m), x.v); }
 CYCLOID_INLINE Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
@@ -176,6 +179,7 @@ CYCLOID_INLINE Mask first(int64_t n) {
   const int32_t k = static_cast<int32_t>(n);
   return {lane < Int4{k, k, k, k}};
 }
+CYCLOID_INLINE Mask without(Mask a, Mask b) { return {a.m & ~b.m}; }
 CYCLOID_INLINE Vec load(const float* p, Mask m) {
   Vec x = zero();
   for (int i = 0; i < kLanes; ++i) {

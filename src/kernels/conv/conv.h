@@ -83,7 +83,7 @@ struct ConvPlan {
   int64_t tile_rows = 0, tiles = 0, block_tiles = 0;
   int64_t vectors = 0, panels = 0, splits = 0, group_bytes = 0, zero_bytes = 0;
   int64_t taps = 0, channels = 0;
-  int64_t phases = 1;
+  int64_t phases = 1, point_channels = 0;
   WinogradAxis axis_y, axis_x;
 
   std::string_view name() const;
@@ -110,6 +110,9 @@ struct ConvKernel {
 
 // Every kernel of this build, for every instruction set, available here or not.
 std::span<const ConvKernel> conv_kernels();
+
+// The kernel's estimate for one thread in nanoseconds, on the reference machine (conv_kernels.h).
+double conv_cost_ns(const ConvPlan& plan);
 
 // A plan, or why there is none.
 using ConvSelection = std::variant<ConvPlan, std::string>;

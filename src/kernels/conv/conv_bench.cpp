@@ -94,6 +94,7 @@ void run(benchmark::State& state, const ConvKernel& kernel, const Shape& s) {
                                  isa_available(Isa::kAvx2) ? measure_peak_flops(Isa::kAvx2) : 0,
                                  isa_available(Isa::kAvx512) ? measure_peak_flops(Isa::kAvx512) : 0};
   const double rate = p.flops() * static_cast<double>(state.iterations());
+  state.counters["estimate_us"] = conv_cost_ns(plan) * 1e-3;
   state.counters["GFLOP/s"] = benchmark::Counter(rate * 1e-9, benchmark::Counter::kIsRate);
   state.counters["%peak"] =
       benchmark::Counter(100 * rate / peaks[static_cast<int>(kernel.isa)], benchmark::Counter::kIsRate);

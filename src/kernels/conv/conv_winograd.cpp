@@ -70,18 +70,19 @@ std::string configure_points(const ConvKernel& kernel, ConvPlan& plan, int64_t p
   if (std::max(plan.axis_y.points, plan.axis_x.points) < points) return "Winograd: fewer points do";
   plan.tiles = p.batch * plan.axis_y.tiles * plan.axis_x.tiles;
   plan.channels = plan.phases * p.in_c;
+  plan.point_channels = winograd_sum(plan);
   const IgemmShape shape = choose_igemm_shape(*plan.igemm, std::min<int64_t>(plan.tiles, 28), p.out_c);
   plan.vectors = shape.vectors;
   plan.panels = shape.panels;
   const int64_t columns = round_up(p.out_c, plan.igemm->lanes);
   plan.zero_bytes = static_cast<int64_t>(align_up(static_cast<size_t>(p.in_c * kFloat)));
-  plan.packed_bytes =
-      static_cast<size_t>(plan.zero_bytes) + align_up(static_cast<size_t>((winograd_sum(plan) + 1) * columns * kFloat));
+  plan.packed_bytes = static_cast<size_t>(plan.zero_bytes) +
+                      align_up(static_cast<size_t>((plan.point_channels + 1) * columns * kFloat));
   choose_blocks(plan);
   plan.scratch_bytes = winograd_scratch(plan).total;
   const IgemmShape block = choose_igemm_shape(*plan.igemm, (plan.tiles + blocks(plan) - 1) / blocks(plan), p.out_c,
                                               static_cast<int>(plan.vectors));
-  plan.cost_flops = 2 * block.cost * static_cast<double>(winograd_sum(plan) * blocks(plan));
+  plan.cost_flops = 2 * block.cost * static_cast<double>(plan.point_channels * blocks(plan));
   return {};
 }
 
@@ -137,14 +138,16 @@ class Block {
     v_ = reinterpret_cast<float*>(scratch);
     products_ = reinterpret_cast<float*>(scratch + layout.products);
     pointers_ = reinterpret_cast<const float**>(scratch + layout.pointers);
+    places_ = reinterpret_cast<WinogradPlace*>(scratch + layout.places);
     gathered_ = reinterpret_cast<float*>(scratch + layout.gathered);
     weights_ = reinterpret_cast<const float*>(static_cast<const char*>(args.packed) + plan.zero_bytes);
   }
 
   void run(int64_t panel_begin, int64_t panel_end) {
+    find_places();
     for (int64_t t = 0; t < count_; ++t) pointers_[t] = v_ + t * stride_;
     for (int64_t t = 0; t < count_; ++t) transform_input(t);
-    const int64_t full = plan_.vectors * plan_.igemm->lanes, sum = winograd_sum(plan_);
+    const int64_t full = plan_.vectors * plan_.igemm->lanes, sum = plan_.point_channels;
     for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
       const int64_t width = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), p_.out_c, panel);
       multiply(weights_ + sum * full * panel, width);
@@ -153,39 +156,57 @@ class Block {
   }
 
  private:
-  struct Place {
-    int64_t image, y, x;  // the tile's first output pixel
-    int64_t points_y, points_x;
-  };
-  Place place(int64_t t) const {
-    int kind = 0;
-    while (t >= ends_[kind]) ++kind;
-    const WinogradAxis& ay = plan_.axis_y;
-    const WinogradAxis& ax = plan_.axis_x;
-    const bool large_y = kWinogradKinds[kind].large_y, large_x = kWinogradKinds[kind].large_x;
-    const int64_t columns = winograd_tiles(ax, large_x), per_image = winograd_tiles(ay, large_y) * columns;
-    const int64_t tile = first_[kind] + t - (kind == 0 ? 0 : ends_[kind - 1]);
-    const int64_t row = tile % per_image / columns + (large_y ? 0 : ay.large);
-    const int64_t column = tile % columns + (large_x ? 0 : ax.large);
-    return {tile / per_image, ay.first_output(row), ax.first_output(column), ay.points - (large_y ? 0 : 1),
-            ax.points - (large_x ? 0 : 1)};
+  // All tiles of the block, in order.
+  void find_places() {
+    WinogradPlace* to = places_;
+    for (int kind = 0; kind < kWinogradKindCount; ++kind) {
+      const auto [large_y, large_x] = kWinogradKinds[kind];
+      const WinogradAxis& ay = plan_.axis_y;
+      const WinogradAxis& ax = plan_.axis_x;
+      const int64_t columns = winograd_tiles(ax, large_x), rows = winograd_tiles(ay, large_y);
+      const WinogradPlace* end = places_ + ends_[kind];
+      if (to == end) continue;
+      const int64_t first = first_[kind];
+      int64_t image = first / (rows * columns), row = first / columns % rows, column = first % columns;
+      for (; to != end; ++to) {
+        *to = {.image = static_cast<int32_t>(image),
+               .y = static_cast<int32_t>(ay.first_output(row + (large_y ? 0 : ay.large))),
+               .x = static_cast<int32_t>(ax.first_output(column + (large_x ? 0 : ax.large))),
+               .points_y = static_cast<int16_t>(ay.points - (large_y ? 0 : 1)),
+               .points_x = static_cast<int16_t>(ax.points - (large_x ? 0 : 1))};
+        if (++column < columns) continue;
+        column = 0;
+        if (++row < rows) continue;
+        row = 0;
+        ++image;
+      }
+    }
   }
 
   // Where point (i, j) begins in the transformed input and the products, in tiles' strides.
   int64_t point(int64_t i, int64_t j) const { return (i * plan_.axis_x.points + j) * count_; }
 
   void transform_input(int64_t t) {
-    const Place at = place(t);
+    const WinogradPlace at = places_[t];
     const float* image = args_.in + at.image * p_.in_h * p_.in_w * p_.in_stride;
     const int64_t top = at.y * p_.stride_h - p_.pad_top, left = at.x * p_.stride_w - p_.pad_left;
+    const int64_t size_y = at.points_y - kWinogradMinPoints, size_x = at.points_x - kWinogradMinPoints;
+    const int64_t v_row = point(1, 0) * stride_;
+    const bool gathers = winograd_gathers(plan_);
+    if (gathers && plan_.channels <= plan_.igemm->lanes && top >= 0 && left >= 0 && top + 2 * at.points_y <= p_.in_h &&
+        left + 2 * at.points_x <= p_.in_w) {
+      return bodies(plan_).input_pairs[size_y][size_x]({image + (top * p_.in_w + left) * p_.in_c, p_.in_c,
+                                                        2 * p_.in_w * p_.in_c, v_ + t * stride_, count_ * stride_,
+                                                        v_row});
+    }
     WinogradInput in{};
     const float* pixels[kWinogradMaxPoints * kWinogradMaxPoints];
     in.pixels = pixels;
     in.channels = p_.in_c;
     in.point_stride = count_ * stride_;
-    in.row_stride = point(1, 0) * stride_;
-    const auto body = bodies(plan_).input[at.points_y - kWinogradMinPoints][at.points_x - kWinogradMinPoints];
-    if (winograd_gathers(plan_)) {
+    in.row_stride = v_row;
+    const auto body = bodies(plan_).input[size_y][size_x];
+    if (gathers) {
       bodies(plan_).gather({image, p_.in_h, p_.in_w, p_.in_c, top, left, at.points_y, at.points_x, gathered_, stride_});
       for (int64_t i = 0; i < at.points_y * at.points_x; ++i) pixels[i] = gathered_ + i * stride_;
       in.channels = plan_.channels;
@@ -200,16 +221,23 @@ class Block {
   }
 
   // The pixels of a tile, `stride` apart, from (top, left).
-  void point_at(const float** pixels, const float* image, int64_t top, int64_t left, const Place& at) const {
+  void point_at(const float** pixels, const float* image, int64_t top, int64_t left, const WinogradPlace& at) const {
     const float* zeros = static_cast<const float*>(args_.packed);
-    for (int64_t i = 0; i < at.points_y; ++i) {
+    const int64_t step = p_.stride_w * p_.in_stride, columns = at.points_x;
+    // Columns [begin, end) are inside.
+    const int64_t begin = std::min(columns, left >= 0 ? 0 : (p_.stride_w - 1 - left) / p_.stride_w);
+    const int64_t room = p_.in_w - 1 - left;
+    const int64_t end = room < 0 ? begin : std::clamp<int64_t>(room / p_.stride_w + 1, begin, columns);
+    for (int64_t i = 0; i < at.points_y; ++i, pixels += columns) {
       const int64_t y = top + i * p_.stride_h;
-      const bool row_inside = y >= 0 && y < p_.in_h;
-      const float* row = image + (y * p_.in_w + left) * p_.in_stride;
-      for (int64_t j = 0; j < at.points_x; ++j) {
-        const int64_t x = left + j * p_.stride_w;
-        *pixels++ = row_inside && x >= 0 && x < p_.in_w ? row + j * p_.stride_w * p_.in_stride : zeros;
+      if (y < 0 || y >= p_.in_h) {
+        std::fill_n(pixels, columns, zeros);
+        continue;
       }
+      std::fill_n(pixels, begin, zeros);
+      const float* pixel = image + (y * p_.in_w + left + begin * p_.stride_w) * p_.in_stride;
+      for (int64_t j = begin; j < end; ++j, pixel += step) pixels[j] = pixel;
+      std::fill(pixels + end, pixels + columns, zeros);
     }
   }
 
@@ -222,6 +250,7 @@ class Block {
     tile.b_stride = width;
     tile.columns = width;
     tile.c_stride = width;
+    tile.c_near = true;
     for (int64_t i = 0; i < plan_.axis_y.points; ++i) {
       const bool large_y = i + 1 == plan_.axis_y.points;
       for (int64_t j = 0; j < plan_.axis_x.points; ++j) {
@@ -244,7 +273,7 @@ class Block {
   }
 
   void transform_output(int64_t t, int64_t panel, int64_t width) {
-    const Place at = place(t);
+    const WinogradPlace at = places_[t];
     const int64_t channel = panel * plan_.vectors * plan_.igemm->lanes;
     const int64_t pixel = (at.image * p_.out_h + at.y) * p_.out_w + at.x;
     const int64_t taps = plan_.axis_y.taps;
@@ -256,7 +285,7 @@ class Block {
     out.point_stride = count_ * width;
     out.row_stride = point(1, 0) * width;
     out.columns = std::min(width, p_.out_c - channel);
-    out.bias = weights_ + winograd_sum(plan_) * round_up(p_.out_c, plan_.igemm->lanes) + channel;
+    out.bias = weights_ + plan_.point_channels * round_up(p_.out_c, plan_.igemm->lanes) + channel;
     out.residual = epilogue_.residual_in_tile ? residual : nullptr;
     out.residual_stride = p_.residual_stride;
     out.residual_row = p_.out_w * p_.residual_stride;
@@ -289,6 +318,7 @@ class Block {
   float* v_;
   float* products_;
   const float** pointers_;
+  WinogradPlace* places_;
   float* gathered_;
   const float* weights_;
 };

@@ -32,6 +32,16 @@ struct WinogradInput {
   int64_t point_stride, row_stride;
 };
 
+// The same for the 4 phases of few channels side by side in one vector (4 channels <= lanes), where the tile lies inside the
+// image: place (i, j) has the 2 x 2 pixels that begin at first + i * row_step + j * 2 * channels.
+struct WinogradPairs {
+  const float* first;
+  int64_t channels;
+  int64_t row_step;  // floats between two rows of places: twice the image's row
+  float* v;
+  int64_t point_stride, row_stride;
+};
+
 // y = clip(A^T m A + bias + residual) for one tile and a panel of output channels.
 struct WinogradOutput {
   const float* products;  // point (i, j), column c at products[i * row_stride + j * point_stride + c]
@@ -65,6 +75,7 @@ struct WinogradBodies {
   void (*gather)(const WinogradGather&);
   // By points - kWinogradMinPoints of the rows, then of the columns.
   void (*input[kWinogradSizes][kWinogradSizes])(const WinogradInput&);
+  void (*input_pairs[kWinogradSizes][kWinogradSizes])(const WinogradPairs&);
   // By taps - kWinogradMinTaps, then as above.
   void (*output[kWinogradMaxTaps - kWinogradMinTaps + 1][kWinogradSizes][kWinogradSizes])(const WinogradOutput&);
 };

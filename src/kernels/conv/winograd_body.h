@@ -97,26 +97,46 @@ CYCLOID_INLINE void winograd_output_1d(const Vec (&x)[n], Vec (&y)[m]) {
   }
 }
 
+// B^T d B of the vectors that pixel(i, j) gives, stored from v on.
+template <int kRows, int kColumns, class Pixel>
+CYCLOID_INLINE void winograd_transform_input(float* v, int64_t row_stride, int64_t point_stride, Pixel pixel) {
+  Vec rows[kRows][kColumns];  // [input row][column of the transform]
+#pragma GCC unroll 6
+  for (int i = 0; i < kRows; ++i) {
+    Vec x[kColumns];
+#pragma GCC unroll 6
+    for (int j = 0; j < kColumns; ++j) x[j] = pixel(i, j);
+    winograd_input_1d<kColumns>(x, rows[i]);
+  }
+#pragma GCC unroll 6
+  for (int j = 0; j < kColumns; ++j) {
+    Vec x[kRows], y[kRows];
+#pragma GCC unroll 6
+    for (int i = 0; i < kRows; ++i) x[i] = rows[i][j];
+    winograd_input_1d<kRows>(x, y);
+#pragma GCC unroll 6
+    for (int i = 0; i < kRows; ++i) store(v + i * row_stride + j * point_stride, y[i]);
+  }
+}
+
 template <int kRows, int kColumns>
 void winograd_input(const WinogradInput& t) {
   for_each_vector(t.channels, [&]<bool kFull>(int64_t c, Mask mask) {
-    Vec rows[kRows][kColumns];  // [input row][column of the transform]
-#pragma GCC unroll 6
-    for (int i = 0; i < kRows; ++i) {
-      Vec x[kColumns];
-#pragma GCC unroll 6
-      for (int j = 0; j < kColumns; ++j) x[j] = load_part<kFull>(t.pixels[i * kColumns + j] + c, mask);
-      winograd_input_1d<kColumns>(x, rows[i]);
-    }
-#pragma GCC unroll 6
-    for (int j = 0; j < kColumns; ++j) {
-      Vec x[kRows], y[kRows];
-#pragma GCC unroll 6
-      for (int i = 0; i < kRows; ++i) x[i] = rows[i][j];
-      winograd_input_1d<kRows>(x, y);
-#pragma GCC unroll 6
-      for (int i = 0; i < kRows; ++i) store(t.v + i * t.row_stride + j * t.point_stride + c, y[i]);
-    }
+    winograd_transform_input<kRows, kColumns>(t.v + c, t.row_stride, t.point_stride, [&](int i, int j) {
+      return load_part<kFull>(t.pixels[i * kColumns + j] + c, mask);
+    });
+  });
+}
+
+template <int kRows, int kColumns>
+void winograd_input_pairs(const WinogradPairs& t) {
+  const int64_t pair = 2 * t.channels;
+  // The second row's pixels are loaded into the lanes that follow the first one's; masked lanes are not touched.
+  const Mask first_row = first(pair), second_row = without(first(2 * pair), first_row);
+  const int64_t second = t.row_step / 2 - pair;
+  winograd_transform_input<kRows, kColumns>(t.v, t.row_stride, t.point_stride, [&](int i, int j) {
+    const float* p = t.first + i * t.row_step + j * pair;
+    return load(p, first_row) + load(p + second, second_row);
   });
 }
 
@@ -167,6 +187,9 @@ constexpr WinogradBodies make_winograd_bodies() {
           {{winograd_input<4, 4>, winograd_input<4, 5>, winograd_input<4, 6>},
            {winograd_input<5, 4>, winograd_input<5, 5>, winograd_input<5, 6>},
            {winograd_input<6, 4>, winograd_input<6, 5>, winograd_input<6, 6>}},
+          {{winograd_input_pairs<4, 4>, winograd_input_pairs<4, 5>, winograd_input_pairs<4, 6>},
+           {winograd_input_pairs<5, 4>, winograd_input_pairs<5, 5>, winograd_input_pairs<5, 6>},
+           {winograd_input_pairs<6, 4>, winograd_input_pairs<6, 5>, winograd_input_pairs<6, 6>}},
           {{{winograd_output<2, 4, 4>, winograd_output<2, 4, 5>, winograd_output<2, 4, 6>},
             {winograd_output<2, 5, 4>, winograd_output<2, 5, 5>, winograd_output<2, 5, 6>},
             {winograd_output<2, 6, 4>, winograd_output<2, 6, 5>, winograd_output<2, 6, 6>}},

@@ -62,7 +62,8 @@ WinogradScratch winograd_scratch(const ConvPlan& plan) {
   WinogradScratch s{};
   s.products = align_up(static_cast<size_t>(points * plan.block_tiles * winograd_v_stride(plan) * kFloat));
   s.pointers = s.products + align_up(static_cast<size_t>(points * plan.block_tiles * width * kFloat));
-  s.gathered = s.pointers + align_up(static_cast<size_t>(plan.block_tiles) * sizeof(float*));
+  s.places = s.pointers + align_up(static_cast<size_t>(plan.block_tiles) * sizeof(float*));
+  s.gathered = s.places + align_up(static_cast<size_t>(plan.block_tiles) * sizeof(WinogradPlace));
   s.total = s.gathered;
   if (winograd_gathers(plan)) s.total += align_up(static_cast<size_t>(points * winograd_v_stride(plan) * kFloat));
   return s;
@@ -119,7 +120,7 @@ void pack_winograd(const ConvPlan& plan, const float* weights, const float* bias
         }
       }
     }
-    panel_to += winograd_sum(plan) * width;
+    panel_to += plan.point_channels * width;
   }
   if (bias != nullptr) std::copy_n(bias, p.out_c, panel_to);
 }

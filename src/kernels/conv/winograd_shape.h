@@ -46,7 +46,7 @@ inline int64_t winograd_channels(const ConvPlan& plan, int64_t i, int64_t j) {
   return (last_y && last_x ? 1 : last_y ? 2 : last_x ? 3 : 4) * p.in_c;
 }
 
-// Sum of the channels over all points: multiply-adds for a large tile and an output channel.
+// Sum of the channels over all points (ConvPlan::point_channels): multiply-adds for a large tile and an output channel.
 int64_t winograd_sum(const ConvPlan& plan);
 
 // Pixels of few channels are laid side by side by phase before they are transformed, so that vectors are filled.
@@ -59,9 +59,15 @@ inline bool winograd_gathers(const ConvPlan& plan) {
 // tile's rows into few sets of L1.
 int64_t winograd_v_stride(const ConvPlan& plan);
 
+// A tile: its first output pixel and how many points it has.
+struct WinogradPlace {
+  int32_t image, y, x;
+  int16_t points_y, points_x;
+};
+
 // Offsets in bytes of the parts of scratch.
 struct WinogradScratch {
-  size_t products, pointers, gathered, total;  // the transformed input is at 0
+  size_t products, pointers, places, gathered, total;  // the transformed input is at 0
 };
 WinogradScratch winograd_scratch(const ConvPlan& plan);
 

@@ -12,6 +12,8 @@ const IgemmKernels& igemm_kernels(Isa isa);
 
 // Costs are in multiply-adds at the peak of a core that does 512 bits of them per cycle, so 16 to a cycle.
 inline constexpr double kCostPerCycle = 16;
+// Of the reference machine (a Zen 4 server core under full vector load), to turn costs into times.
+inline constexpr double kCyclesPerNs = 3.7;
 
 // Rows are cut into `tiles` tiles whose sizes differ by at most one: tile i has rows [tile_begin(i), tile_begin(i +
 // 1)). Columns are cut into panels of `vectors` vectors, the last one maybe narrower.
