@@ -25,25 +25,35 @@ double median(std::vector<double> values) {
 struct Samples {
   std::vector<double> run_us, waiting_us;
   std::vector<std::vector<double>> step_us, busy_us;  // [step][run]
+  std::vector<std::vector<double>> stage_us;          // [stage][run]
   std::vector<std::vector<StepSpan>> spans;           // [run]
 
-  explicit Samples(std::size_t steps) : step_us(steps), busy_us(steps) {}
+  explicit Samples(const PlanInfo& plan)
+      : step_us(plan.steps.size()), busy_us(plan.steps.size()), stage_us(static_cast<std::size_t>(plan.stages)) {}
 
-  void add(std::vector<StepSpan> run, int threads) {
+  void add(std::vector<StepSpan> run, const PlanInfo& plan) {
     std::vector<double> slowest(step_us.size()), busy(step_us.size());
+    const auto threads = static_cast<std::size_t>(plan.threads);
+    std::vector<double> stages(stage_us.size() * threads);
     double end = 0;
     for (const StepSpan& span : run) {
       const double us = static_cast<double>(span.end_ns - span.begin_ns) * 1e-3;
       slowest[span.step] = std::max(slowest[span.step], us);
       busy[span.step] += us;
+      stages[static_cast<std::size_t>(plan.steps[span.step].stage) * threads + static_cast<std::size_t>(span.thread)] +=
+          us;
       end = std::max(end, static_cast<double>(span.end_ns) * 1e-3);
     }
     for (std::size_t s = 0; s < slowest.size(); ++s) {
       step_us[s].push_back(slowest[s]);
       busy_us[s].push_back(busy[s]);
     }
+    for (std::size_t s = 0; s < stage_us.size(); ++s) {
+      const auto first = stages.begin() + static_cast<std::ptrdiff_t>(s * threads);
+      stage_us[s].push_back(*std::max_element(first, first + plan.threads));
+    }
     run_us.push_back(end);
-    waiting_us.push_back(end * threads - std::accumulate(busy.begin(), busy.end(), 0.0));
+    waiting_us.push_back(end * plan.threads - std::accumulate(busy.begin(), busy.end(), 0.0));
     spans.push_back(std::move(run));
   }
 
@@ -87,12 +97,13 @@ Result<Profile> profile_native(const ProfileRequest& request) {
   profile.peak_flops = peak_flops(isa);
   for (int i = 0; i < std::max(5, request.runs / 10); ++i) CYCLOID_TRY(context.run());
   context.set_profiling(true);
-  Samples samples(profile.plan.steps.size());
+  Samples samples(profile.plan);
   for (int i = 0; i < request.runs; ++i) {
     CYCLOID_TRY(context.run());
-    samples.add(context.spans(), profile.plan.threads);
+    samples.add(context.spans(), profile.plan);
   }
   profile.run_us = median(samples.run_us);
+  for (const std::vector<double>& stage : samples.stage_us) profile.stages_us += median(stage);
   profile.waiting_us = median(samples.waiting_us);
   for (std::size_t s = 0; s < profile.plan.steps.size(); ++s)
     profile.steps.push_back({median(samples.step_us[s]), median(samples.busy_us[s])});

@@ -22,6 +22,7 @@ struct Profile {
   std::string isa;
   int runs = 0;
   double run_us = 0;      // median, from the run's begin to the end of its last step
+  double stages_us = 0;   // sum over the stages of the median of the slowest thread's time: a run undisturbed
   double waiting_us = 0;  // median of what the threads together spent at no step: waiting, passing barriers
   double peak_flops = 0;  // per second, of one thread (runtime/machine.h)
   std::vector<ProfiledStep> steps;

@@ -58,6 +58,7 @@ std::string profile_table(const std::string& title, const Profile& profile) {
       "{:<{}}  {:<{}}  {:<{}} {:>8.1f} {:>6.1f} {:>8.2f} {}\n", "run", op, "", kernel, "", shape, profile.run_us, 100.0,
       flops * 1e-6,
       rates(flops, bytes, profile.run_us, 100 * flops / (profile.run_us * 1e-6 * profile.peak_flops * threads)));
+  text += fmt::format("sum over the stages of the slowest thread's median: {:.1f} us\n", profile.stages_us);
   text +=
       fmt::format("threads waiting or between steps: {:.1f} us of {:.1f} us of processor time ({:.1f} %)\n",
                   profile.waiting_us, profile.run_us * threads, 100 * profile.waiting_us / (profile.run_us * threads));

@@ -10,8 +10,8 @@ namespace cycloid {
 namespace {
 
 // Rough speed of one core, for cost estimates only: they decide how work is shared, not what is computed.
-constexpr double kPeakFlopsPerNs = 60;
-constexpr double kBytesPerNs = 8;
+constexpr double kPeakFlopsPerNs = 100;
+constexpr double kBytesPerNs = 20;
 constexpr double kStepOverheadNs = 100;
 
 std::int64_t spatial(const Dims& dims) {
@@ -234,7 +234,9 @@ void Lowering::add(std::unique_ptr<const Step> step, Draft draft) {
   }
   planned.units = draft.units;
   planned.scratch_bytes = align_up(draft.scratch_bytes);
-  planned.cost = kStepOverheadNs + draft.flops / (kPeakFlopsPerNs * draft.speed) + bytes / kBytesPerNs;
+  planned.cost =
+      kStepOverheadNs +
+      (draft.cost_ns > 0 ? draft.cost_ns : draft.flops / (kPeakFlopsPerNs * draft.speed) + bytes / kBytesPerNs);
 
   StepInfo& info = planned.info;
   for (std::size_t i = 0; i < draft.nodes.size(); ++i) {
