@@ -202,6 +202,17 @@ constexpr Case kCases[] = {
      "Conv (x, w) y = Resize <mode=\"nearest\", coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"floor\"> "
      "(c, , s) z = Resize <mode=\"nearest\"> (c, , s) }",
      3},
+    {"resize_linear",
+     "g (float[2,3,5,4] x, float[19,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) <float[4] s = {1, 1, 2, 1.7}, "
+     "int64[4] n = {2, 19, 3, 9}> { c = Conv (x, w) y = Resize <mode=\"linear\"> (c, , s) z = Resize <mode=\"linear\", "
+     "coordinate_transformation_mode=\"align_corners\"> (c, , , n) }",
+     3 + 4},
+    {"resize_cubic_and_nearest",
+     "g (float[1,3,5,4] x, float[7,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) <float[4] s = {1, 1, 1.5, 2.5}> { "
+     "c "
+     "= Conv (x, w) y = Resize <mode=\"cubic\"> (c, , s) z = Resize <mode=\"nearest\", "
+     "coordinate_transformation_mode=\"asymmetric\", nearest_mode=\"ceil\"> (c, , s) }",
+     3 + 16},
     {"conv_transpose",
      "g (float[2,6,5,4] x, float[6,7,3,2] w, float[7] b) => (float[?,?,?,?] y) { c = ConvTranspose <strides=[2,3], "
      "pads=[1,0,0,1], output_padding=[1,0]> (x, w, b) y = Relu (c) }",

@@ -156,8 +156,9 @@ std::int64_t scaled_size(std::int64_t size, float scale) {
   return static_cast<std::int64_t>(std::floor(static_cast<double>(size) * static_cast<double>(scale)));
 }
 
-// The sizes and scales of all axes, from concrete scales or sizes of the resized ones.
-Result<std::vector<ResizeAxis>> plan_axes(const ResizeAttributes& a, const Dims& dims, const std::vector<float>& scales,
+}  // namespace
+
+Result<std::vector<ResizeAxis>> resize_axes(const ResizeAttributes& a, const Dims& dims, const std::vector<float>& scales,
                                           const std::vector<std::int64_t>& sizes) {
   CYCLOID_ASSIGN(const auto axes, a.axes_of(dims.size()));
   if (scales.empty() == sizes.empty() && !axes.empty()) return invalid_argument("Resize needs either scales or sizes");
@@ -196,6 +197,8 @@ Result<std::vector<ResizeAxis>> plan_axes(const ResizeAttributes& a, const Dims&
   return plan;
 }
 
+namespace {
+
 // size * scale, for scales that are whole numbers or their reciprocals; unknown otherwise.
 Dim symbolic_size(const Dim& size, float scale) {
   if (size.is_known()) return scaled_size(size.value(), scale);
@@ -229,7 +232,7 @@ Status infer(InferContext& context) {
   const auto dims = known_dims(*x.shape);
   const auto sizes = has_input(context, 3) ? context.shape_data(3) : std::nullopt;
   if (dims && (!scales.empty() || (known_sizes && !known_sizes->empty()))) {
-    CYCLOID_ASSIGN(const auto plan, plan_axes(a, *dims, scales, known_sizes.value_or(std::vector<std::int64_t>{})));
+    CYCLOID_ASSIGN(const auto plan, resize_axes(a, *dims, scales, known_sizes.value_or(std::vector<std::int64_t>{})));
     for (std::size_t i = 0; i < plan.size(); ++i) (*x.shape)[i] = plan[i].output;
   } else {
     for (std::size_t i = 0; i < axes.size(); ++i) {
@@ -290,7 +293,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   if (scale_tensor != nullptr) scales.assign(scale_tensor->data<float>().begin(), scale_tensor->data<float>().end());
   std::vector<std::int64_t> sizes;
   if (size_tensor != nullptr) sizes = to_int64s(*size_tensor);
-  CYCLOID_ASSIGN(auto plan, plan_axes(a, x->dims(), scales, sizes));
+  CYCLOID_ASSIGN(auto plan, resize_axes(a, x->dims(), scales, sizes));
   if (a.transform == CoordinateTransform::kTfCropAndResize) {
     CYCLOID_ASSIGN(const auto axes, a.axes_of(x->rank()));
     if (roi == nullptr || roi->element_count() != static_cast<std::int64_t>(2 * axes.size())) {

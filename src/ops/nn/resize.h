@@ -52,6 +52,10 @@ struct ResizeAxis {
 };
 std::vector<ResizeTaps> resize_taps(const ResizeAttributes& attributes, const ResizeAxis& axis);
 
+// The sizes and scales of all axes, from either scales or sizes of the resized ones.
+Result<std::vector<ResizeAxis>> resize_axes(const ResizeAttributes& attributes, const Dims& dims,
+                                            const std::vector<float>& scales, const std::vector<std::int64_t>& sizes);
+
 extern const Op kResize;
 
 }  // namespace cycloid

@@ -1,7 +1,12 @@
-// Resize by whole factors, nearest neighbour: each pixel is repeated.
+// Resize of images, channels-last: by whole factors with the nearest neighbour each pixel is repeated; otherwise each output
+// pixel is a weighted sum of input pixels, whose places and weights along both axes are found at plan time.
+#include "ops/nn/resize.h"
+
+#include <array>
 #include <cmath>
 
 #include "kernels/move/move.h"
+#include "kernels/resample/resample.h"
 #include "plan/lowering/lowerings.h"
 
 namespace cycloid {
@@ -65,17 +70,114 @@ bool repeats(const std::string& coordinates, const std::string& rounding, std::i
   return true;
 }
 
-}  // namespace
+// A unit is one row of an output image.
+class BlendStep final : public Step {
+ public:
+  // Of both axes together: 4 x 4 for cubic interpolation.
+  static constexpr std::size_t kMostTaps = 16;
 
-Declined lower_resize(Lowering& lowering, NodeId id) {
+  BlendStep(kernels::BlendFn blend, Place from, Place to, std::vector<ResizeTaps> rows, std::vector<ResizeTaps> columns)
+      : blend_(blend),
+        from_(std::move(from)),
+        to_(std::move(to)),
+        rows_(std::move(rows)),
+        columns_(std::move(columns)) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const float* in = context.at<const float>(from_);
+    float* out = context.at<float>(to_);
+    const std::int64_t height = from_.dims[2], width = from_.dims[3];
+    std::array<const float*, kMostTaps> pixels{};
+    std::array<float, kMostTaps> weights{};
+    for (std::int64_t row = begin; row < end; ++row) {
+      const ResizeTaps& y = rows_[static_cast<std::size_t>(row % to_.dims[2])];
+      const float* image = in + row / to_.dims[2] * height * width * from_.pixel_stride;
+      float* to = out + row * to_.dims[3] * to_.pixel_stride;
+      for (const ResizeTaps& x : columns_) {
+        std::size_t taps = 0;
+        for (std::size_t a = 0; a < y.from.size(); ++a) {
+          const float* line = image + y.from[a] * width * from_.pixel_stride;
+          for (std::size_t b = 0; b < x.from.size(); ++b, ++taps) {
+            pixels[taps] = line + x.from[b] * from_.pixel_stride;
+            weights[taps] = static_cast<float>(y.weights[a] * x.weights[b]);
+          }
+        }
+        blend_({pixels.data(), weights.data(), static_cast<std::int64_t>(taps), from_.dims[1], to});
+        to += to_.pixel_stride;
+      }
+    }
+  }
+
+ private:
+  kernels::BlendFn blend_;
+  Place from_, to_;
+  std::vector<ResizeTaps> rows_, columns_;
+};
+
+std::size_t most_taps(const std::vector<ResizeTaps>& taps) {
+  std::size_t most = 0;
+  for (const ResizeTaps& tap : taps) most = std::max(most, tap.from.size());
+  return most;
+}
+
+// The constant scales or sizes of the node.
+Declined read_targets(const Lowering& lowering, const Node& node, std::vector<float>& scales,
+                      std::vector<std::int64_t>& sizes) {
+  const auto given = [&](std::size_t i) { return node.inputs.size() > i && node.inputs[i].valid(); };
+  if (given(2)) {
+    const Tensor* tensor = lowering.constant(node.inputs[2]);
+    if (tensor == nullptr || tensor->dtype() != DType::kFloat32) return "scales that are computed in the run";
+    scales.assign(tensor->data<float>().begin(), tensor->data<float>().end());
+  }
+  if (given(3)) {
+    const Tensor* tensor = lowering.constant(node.inputs[3]);
+    if (tensor == nullptr || tensor->dtype() != DType::kInt64) return "sizes that are computed in the run";
+    sizes.assign(tensor->data<std::int64_t>().begin(), tensor->data<std::int64_t>().end());
+  }
+  return {};
+}
+
+Declined lower_blend(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const Result<ResizeAttributes> attributes = ResizeAttributes::parse(node);
+  if (!attributes) return attributes.error().message();
+  const Dims in = *lowering.dims(node.inputs[0]), out = *lowering.dims(node.outputs[0]);
+  if (in.size() != 4 || out[0] != in[0] || out[1] != in[1] || in[2] == 0 || in[3] == 0)
+    return "not an image's height and width";
+  if (attributes->transform == CoordinateTransform::kTfCropAndResize) return "cropping";
+  std::vector<float> scales;
+  std::vector<std::int64_t> sizes;
+  if (Declined reason = read_targets(lowering, node, scales, sizes); !reason.empty()) return reason;
+  const Result<std::vector<ResizeAxis>> axes = resize_axes(*attributes, in, scales, sizes);
+  if (!axes) return axes.error().message();
+  if ((*axes)[0].scale != 1 || (*axes)[1].scale != 1) return "batch or channels are resized";
+  std::vector<ResizeTaps> rows = resize_taps(*attributes, (*axes)[2]), columns = resize_taps(*attributes, (*axes)[3]);
+  if (most_taps(rows) * most_taps(columns) > BlendStep::kMostTaps) return "an output pixel is made of more than 16";
+  const Place from = lowering.read(node.inputs[0], Layout::kChannelsLast),
+              to = lowering.define(node.outputs[0], Layout::kChannelsLast);
+  Lowering::Draft draft;
+  draft.nodes = {id};
+  draft.kernel = "blend";
+  draft.reads = {from};
+  draft.writes = {to};
+  draft.units = out[0] * out[2];
+  draft.flops = 2.0 * static_cast<double>(to.count() * static_cast<std::int64_t>(most_taps(rows) * most_taps(columns)));
+  draft.speed = 0.1;  // bound by loads
+  lowering.add(std::make_unique<BlendStep>(kernels::blend_kernel(lowering.options().isa), from, to, std::move(rows),
+                                           std::move(columns)),
+               std::move(draft));
+  return {};
+}
+
+// Nearest neighbour by whole factors.
+Declined lower_repeat(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0], y = node.outputs[0];
-  if (!lowering.is_float(x)) return "only float32 is native";
   const Dims in = *lowering.dims(x), out = *lowering.dims(y);
   const Result<std::string> mode = get_string(node, "mode", "nearest"),
                             coordinates = get_string(node, "coordinate_transformation_mode", "half_pixel"),
                             rounding = get_string(node, "nearest_mode", "round_prefer_floor");
-  if (!mode || !coordinates || !rounding || *mode != "nearest") return "only mode nearest is native";
+  if (!mode || !coordinates || !rounding || *mode != "nearest") return "not the nearest neighbour";
   if (in.size() != 4 || out[0] != in[0] || out[1] != in[1] || in[2] == 0 || in[3] == 0 || out[2] % in[2] != 0 ||
       out[3] % in[3] != 0)
     return "not by whole factors of height and width";
@@ -100,6 +202,15 @@ Declined lower_resize(Lowering& lowering, NodeId id) {
   draft.units = in[0] * in[2];
   lowering.add(std::make_unique<RepeatStep>(from, to, rows, columns), std::move(draft));
   return {};
+}
+
+}  // namespace
+
+Declined lower_resize(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  if (!lowering.is_float(node.inputs[0])) return "only float32 is native";
+  if (lower_repeat(lowering, id).empty()) return {};
+  return lower_blend(lowering, id);
 }
 
 }  // namespace cycloid
