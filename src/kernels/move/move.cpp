@@ -38,9 +38,27 @@ Float4 load4(const float* p) {
 }
 void store4(float* p, Float4 x) { __builtin_memcpy(p, &x, sizeof(x)); }
 
+// Three planes into pixels of three: an image to channels-last.
+void interleave3(const float* in, int64_t in_stride, float* out, int64_t rows) {
+  const float *p = in, *q = in + in_stride, *s = in + 2 * in_stride;
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, out += 12) {
+    const Float4 a = load4(p + r), b = load4(q + r), c = load4(s + r);
+    store4(out, __builtin_shufflevector(__builtin_shufflevector(a, b, 0, 4, 1, 5), c, 0, 1, 4, 2));
+    store4(out + 4, __builtin_shufflevector(__builtin_shufflevector(b, c, 1, 5, 2, 6), a, 0, 1, 6, 2));
+    store4(out + 8, __builtin_shufflevector(c, __builtin_shufflevector(a, b, 3, 7, 2, 6), 2, 4, 5, 3));
+  }
+  for (; r < rows; ++r, out += 3) {
+    out[0] = p[r];
+    out[1] = q[r];
+    out[2] = s[r];
+  }
+}
+
 // 4 x 4 blocks in registers; the rest as above.
 void transpose_floats(const float* in, int64_t in_stride, float* out, int64_t out_stride, int64_t rows,
                       int64_t columns) {
+  if (columns == 3 && out_stride == 3) return interleave3(in, in_stride, out, rows);
   const int64_t rows4 = rows / 4 * 4, columns4 = columns / 4 * 4;
   constexpr int64_t kBlock = 16;
   for (int64_t r0 = 0; r0 < rows4; r0 += kBlock) {

@@ -76,6 +76,25 @@ TEST(Permute, ChannelsFirstToChannelsLastIsOneTransposition) {
   EXPECT_FALSE(plan.copies_runs);
 }
 
+TEST(Permute, ThreePlanesBecomePixels) {
+  for (int64_t width = 1; width < 40; ++width) {
+    const int64_t shape[] = {2, 3, 2, width}, order[] = {0, 2, 3, 1};
+    const auto plan = std::get<PermutePlan>(plan_permute(shape, order, 4, static_cast<int>(1 + width % 3)));
+    std::vector<uint32_t> in(static_cast<size_t>(12 * width)), out(in.size());
+    std::iota(in.begin(), in.end(), 1);
+    plan.run(in.data(), out.data(), 0, plan.units);
+    for (int64_t n = 0; n < 2; ++n) {
+      for (int64_t pixel = 0; pixel < 2 * width; ++pixel) {
+        for (int64_t c = 0; c < 3; ++c) {
+          ASSERT_EQ(out[static_cast<size_t>((n * 2 * width + pixel) * 3 + c)],
+                    in[static_cast<size_t>((n * 3 + c) * 2 * width + pixel)])
+              << width;
+        }
+      }
+    }
+  }
+}
+
 TEST(Permute, EmptyTensorsMoveNothing) {
   const int64_t shape[] = {3, 0}, order[] = {1, 0};
   EXPECT_EQ(std::get<PermutePlan>(plan_permute(shape, order, 4)).units, 0);
