@@ -46,7 +46,7 @@ int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
   plan.igemm = &igemm_kernels(kernel.isa);
-  const IgemmShape shape = choose_igemm_shape(*plan.igemm, pixels(p), group_out(p));
+  const IgemmShape shape = choose_igemm_shape(*plan.igemm, pixels(p), group_out(p), 0, p.threads);
   plan.vectors = shape.vectors;
   plan.tiles = shape.tiles;
   plan.panels = shape.panels;
@@ -76,9 +76,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
     plan.scratch_bytes += align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows * copy_stride(plan) * kFloat));
   }
 
-  // Four units per thread keep the uneven last ones below a quarter of the time.
-  plan.splits = std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels);
-  if (p.threads <= 1) plan.splits = 1;
+  plan.splits = panel_splits(plan.tiles, plan.panels, p.threads);
   plan.units = p.groups * plan.splits * plan.tiles;
   plan.cost_flops = 2 * shape.cost * static_cast<double>(sum * p.groups);
   return {};

@@ -2,9 +2,10 @@
 // stride 2, which is 4 convolutions of stride 1 and half as many taps added up (winograd_shape.h). n is the most points
 // that a tile has along an axis.
 //
-// Work unit (split, block): `splits` parts of the panels of output channels, `blocks` blocks of tiles. Every block has its
-// share of each kind of tile (winograd_shape.h), so that blocks cost the same. A unit transforms its tiles' inputs,
-// multiplies at each point (rows are tiles, columns output channels), and transforms back panel by panel. A block is as
+// Work unit (split, block, panel): `splits` parts of the panels of output channels, blocks of tiles, the part's panels; the
+// panel runs fastest. Every block has its share of each kind of tile (winograd_shape.h), so that blocks cost the same. A
+// range of units transforms the inputs of each of its blocks once, and then, panel by panel, multiplies at each point (rows
+// are tiles, columns output channels) and transforms back. A block is as
 // large as leaves its transformed input and a panel's products in half of L2; the first experiment, without blocks, lost
 // 34-45 % of its time to the products leaving it.
 // Packed memory: a row of zeros that pixels outside the input point to; per panel, for each point, [channels of the
@@ -23,7 +24,7 @@ namespace {
 constexpr int64_t kFloat = sizeof(float);
 
 const WinogradBodies& bodies(const ConvPlan& plan) { return *static_cast<const WinogradBodies*>(plan.isa_table); }
-int64_t blocks(const ConvPlan& plan) { return plan.units / plan.splits; }
+int64_t blocks(const ConvPlan& plan) { return plan.units / plan.panels; }
 
 void choose_blocks(ConvPlan& plan) {
   const ConvParams& p = plan.params;
@@ -33,15 +34,17 @@ void choose_blocks(ConvPlan& plan) {
   const int64_t most = std::clamp<int64_t>(l2 / 2 / tile_bytes, 1, 128);
   int64_t count = (plan.tiles + most - 1) / most;
   plan.splits = 1;
-  if (p.threads > 1) {
+  if (p.threads > 1 && count > 1) {
     // Weights that do not fit L2 are better divided between the threads; otherwise tiles are, so that no input is
     // transformed twice.
-    if (static_cast<int64_t>(plan.packed_bytes) > l2 / 2 || plan.tiles < 8 * p.threads) {
-      plan.splits = std::min<int64_t>(p.threads, plan.panels);
-    }
-    if (plan.splits < p.threads) count = std::min(plan.tiles, round_up(count, p.threads));
+    if (static_cast<int64_t>(plan.packed_bytes) > l2 / 2 && plan.panels % p.threads == 0)
+      plan.splits = p.threads;
+    else
+      count = std::min(plan.tiles, round_up(count, p.threads));
+  } else if (p.threads > 1 && plan.tiles >= 8 * p.threads && static_cast<int64_t>(plan.packed_bytes) <= l2 / 2) {
+    count = p.threads;
   }
-  plan.units = plan.splits * count;
+  plan.units = plan.panels * count;
   plan.block_tiles = 0;
   for (int kind = 0; kind < kWinogradKindCount; ++kind)
     plan.block_tiles += (winograd_kind_tiles(plan, kind) + count - 1) / count;
@@ -324,10 +327,12 @@ class Block {
 };
 
 void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end) {
-  const int64_t count = blocks(plan);
-  for (int64_t unit = begin; unit < end; ++unit) {
-    const int64_t split = unit / count;
-    Block(plan, args, unit % count).run(split * plan.panels / plan.splits, (split + 1) * plan.panels / plan.splits);
+  const int64_t count = blocks(plan), panels = plan.panels / plan.splits;
+  while (begin < end) {
+    const int64_t split = begin / (panels * count), block = begin / panels % count, panel = begin % panels;
+    const int64_t last = std::min(panels, panel + end - begin);
+    Block(plan, args, block).run(split * panels + panel, split * panels + last);
+    begin += last - panel;
   }
 }
 

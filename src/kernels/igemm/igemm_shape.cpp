@@ -25,26 +25,48 @@ const IgemmKernels& igemm_kernels(Isa isa) {
   return igemm_kernels_scalar;
 }
 
-IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int vectors) {
+namespace {
+
+double shape_cost(const IgemmKernels& kernels, const IgemmShape& shape) {
+  const int64_t rows = shape.rows, total = (shape.columns + kernels.lanes - 1) / kernels.lanes;  // vectors
+  const int64_t small_rows = rows / shape.tiles;
+  const int64_t large = rows - small_rows * shape.tiles;  // tiles of one row more, if uneven
+  const auto row_of_tiles = [&](int64_t v) {
+    return static_cast<double>(large) * tile_cycles(kernels.lanes, small_rows + 1, v) +
+           static_cast<double>(shape.tiles - large) * tile_cycles(kernels.lanes, small_rows, v);
+  };
+  const int64_t last = total - (shape.panels - 1) * shape.vectors;
+  return kCostPerCycle * (static_cast<double>(shape.panels - 1) * row_of_tiles(shape.vectors) + row_of_tiles(last));
+}
+
+// By how much the most loaded thread has more than an even share.
+double unevenness(const IgemmShape& shape, int64_t threads) {
+  const int64_t units = shape.tiles * panel_splits(shape.tiles, shape.panels, threads);
+  return static_cast<double>((units + threads - 1) / threads * threads) / static_cast<double>(units);
+}
+
+}  // namespace
+
+IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int vectors,
+                              int64_t threads) {
   IgemmShape best;
+  double least = 0;
   for (const IgemmPanel& panel : kernels.panels) {
     if (panel.max_rows == 0 || (vectors != 0 && panel.vectors != vectors)) continue;
     const int64_t total = (columns + kernels.lanes - 1) / kernels.lanes;  // vectors
     if (panel.vectors > total && panel.vectors != 1 && vectors == 0) continue;
     IgemmShape shape{.rows = rows, .columns = columns, .vectors = panel.vectors};
     shape.panels = (total + panel.vectors - 1) / panel.vectors;
-    shape.tiles = (rows + panel.best_rows - 1) / panel.best_rows;
-    shape.tile_rows = (rows + shape.tiles - 1) / shape.tiles;
-    const int64_t large = rows - rows / shape.tiles * shape.tiles;  // tiles that have tile_rows rows, if uneven
-    const auto row_of_tiles = [&](int64_t v) {
-      const int64_t small_rows = rows / shape.tiles;
-      return static_cast<double>(large) * tile_cycles(kernels.lanes, small_rows + 1, v) +
-             static_cast<double>(shape.tiles - large) * tile_cycles(kernels.lanes, small_rows, v);
-    };
-    const int64_t last = total - (shape.panels - 1) * panel.vectors;
-    shape.cost = static_cast<double>(shape.panels - 1) * row_of_tiles(panel.vectors) + row_of_tiles(last);
-    shape.cost *= kCostPerCycle;
-    if (best.vectors == 0 || shape.cost < best.cost) best = shape;
+    const int64_t fewest = (rows + panel.best_rows - 1) / panel.best_rows;
+    for (const int64_t tiles : {fewest, std::min(rows, round_up(fewest, threads))}) {
+      shape.tiles = tiles;
+      shape.tile_rows = (rows + tiles - 1) / tiles;
+      shape.cost = shape_cost(kernels, shape);
+      const double time = shape.cost * unevenness(shape, threads);
+      if (best.vectors != 0 && time >= least) continue;
+      best = shape;
+      least = time;
+    }
   }
   return best;
 }

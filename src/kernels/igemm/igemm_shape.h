@@ -27,8 +27,17 @@ struct IgemmShape {
   int64_t tile_begin(int64_t tile) const { return tile * rows / tiles; }
 };
 
-// The cheapest cut; `vectors` 0 means any.
-IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int vectors = 0);
+// How many parts the panels of each tile are cut into, so that `threads` threads have about four units each: then the uneven
+// last ones are below a quarter of the time.
+inline int64_t panel_splits(int64_t tiles, int64_t panels, int64_t threads) {
+  if (threads <= 1) return 1;
+  const int64_t wanted = (4 * threads + tiles - 1) / tiles;
+  return wanted < 1 ? 1 : wanted > panels ? panels : wanted;
+}
+
+// The cheapest cut for so many threads; `vectors` 0 means any.
+IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int vectors = 0,
+                              int64_t threads = 1);
 
 // Width in floats of panel p, in whole vectors.
 inline int64_t panel_width(const IgemmKernels& k, int vectors, int64_t columns, int64_t p) {

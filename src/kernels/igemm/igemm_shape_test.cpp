@@ -26,7 +26,7 @@ TEST(IgemmShape, CoversTheProduct) {
     const IgemmKernels& kernels = igemm_kernels(isa);
     for (int64_t rows = 1; rows < 100; rows += 3) {
       for (int64_t columns = 1; columns < 300; columns += 7) {
-        const IgemmShape s = choose_igemm_shape(kernels, rows, columns);
+        const IgemmShape s = choose_igemm_shape(kernels, rows, columns, 0, 1 + rows % 4);
         int64_t width = 0, most = 0;
         for (int64_t p = 0; p < s.panels; ++p) width += panel_width(kernels, s.vectors, columns, p);
         for (int64_t t = 0; t < s.tiles; ++t) most = std::max(most, s.tile_begin(t + 1) - s.tile_begin(t));
