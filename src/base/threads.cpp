@@ -46,6 +46,11 @@ void wake_all(std::atomic<uint32_t>& value) {
 #endif
 }
 
+// ThreadTeam::door_.
+constexpr uint64_t kOpen = uint64_t{1} << 16, kInside = kOpen - 1;
+constexpr uint64_t kAgain = kOpen << 1;  // more than once an epoch
+constexpr int kEpochShift = 32;
+
 void pin_to(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -56,18 +61,22 @@ void pin_to(int cpu) {
 
 }  // namespace
 
+bool ThreadTeam::Event::spin_while(uint32_t old, int spin_microseconds) const {
+  if (value.load(std::memory_order_acquire) != old) return true;
+  if (spin_microseconds <= 0) return false;
+  // The clock takes ~20 ns without a system call; 16 pauses in between keep it off the shared line's path.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(spin_microseconds);
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (value.load(std::memory_order_acquire) != old) return true;
+      pause_cpu();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
 void ThreadTeam::Event::wait_while(uint32_t old, int spin_microseconds) {
-  if (value.load(std::memory_order_acquire) != old) return;
-  if (spin_microseconds > 0) {
-    // The clock takes ~20 ns without a system call; 16 pauses in between keep it off the shared line's path.
-    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(spin_microseconds);
-    do {
-      for (int i = 0; i < 16; ++i) {
-        if (value.load(std::memory_order_acquire) != old) return;
-        pause_cpu();
-      }
-    } while (std::chrono::steady_clock::now() < end);
-  }
+  if (spin_while(old, spin_microseconds)) return;
   // advance() adds first and reads `sleepers` after; here it is the other way round, both sequentially consistent, so
   // one of the two sees the other and no wake is lost.
   sleepers.fetch_add(1, std::memory_order_seq_cst);
@@ -114,25 +123,74 @@ ThreadTeam::~ThreadTeam() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+bool ThreadTeam::enter(uint32_t& last_epoch) {
+  uint64_t door = door_.load(std::memory_order_acquire);
+  while ((door & kOpen) != 0 && ((door & kAgain) != 0 || static_cast<uint32_t>(door >> kEpochShift) != last_epoch)) {
+    if (!door_.compare_exchange_weak(door, door + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    last_epoch = static_cast<uint32_t>(door >> kEpochShift);
+    return true;
+  }
+  return false;
+}
+
 void ThreadTeam::work(int thread) {
   const FlushDenormals flush(flush_denormals_);
-  for (uint32_t seen = 0;; ++seen) {
+  uint32_t seen = 0, last_epoch = 0;
+  for (;;) {
     started_.wait_while(seen, spin_microseconds_);
+    seen = started_.value.load(std::memory_order_acquire);
     if (stopping_.load(std::memory_order_relaxed)) return;
-    (*body_)(thread);
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) finished_.advance();
+    for (;;) {
+      const uint32_t progress = progress_.value.load(std::memory_order_acquire);
+      if (!enter(last_epoch)) break;
+      (*body_)(thread);
+      left_.fetch_add(1, std::memory_order_relaxed);
+      const bool again = (door_.fetch_sub(1, std::memory_order_acq_rel) & kAgain) != 0;
+      finished_.advance();
+      if (!again) break;
+      progress_.wait_while(progress, spin_microseconds_);
+    }
+  }
+}
+
+void ThreadTeam::open(const FunctionRef<void(int)>& body, uint64_t mode) {
+  body_ = &body;
+  if (++epoch_ == 0) ++epoch_;
+  left_.store(0, std::memory_order_relaxed);
+  door_.store(uint64_t{epoch_} << kEpochShift | mode, std::memory_order_release);
+  started_.advance();
+}
+
+void ThreadTeam::wait_until_empty() {
+  for (;;) {
+    const uint32_t finished = finished_.value.load(std::memory_order_acquire);
+    if ((door_.load(std::memory_order_acquire) & kInside) == 0) return;
+    finished_.wait_while(finished, spin_microseconds_);
   }
 }
 
 void ThreadTeam::run(FunctionRef<void(int thread)> body) {
   const FlushDenormals flush(flush_denormals_);
   if (size_ == 1) return body(0);
-  body_ = &body;
-  running_.store(size_ - 1, std::memory_order_relaxed);
-  const uint32_t finished = finished_.value.load(std::memory_order_relaxed);
-  started_.advance();
+  open(body, kOpen);
   body(0);
-  finished_.wait_while(finished, spin_microseconds_);
+  for (;;) {
+    const uint32_t finished = finished_.value.load(std::memory_order_acquire);
+    if (left_.load(std::memory_order_acquire) == size_ - 1) break;
+    finished_.wait_while(finished, spin_microseconds_);
+  }
+  wait_until_empty();
+  door_.fetch_and(~kOpen, std::memory_order_acq_rel);
+}
+
+void ThreadTeam::assist(FunctionRef<void(int thread)> body) {
+  const FlushDenormals flush(flush_denormals_);
+  if (size_ == 1) return body(0);
+  open(body, kOpen | kAgain);
+  body(0);
+  door_.fetch_and(~kOpen, std::memory_order_acq_rel);
+  progress_.advance();  // for those who wait to come again
+  wait_until_empty();
 }
 
 void ThreadTeam::barrier() {

@@ -58,38 +58,58 @@ class ThreadTeam {
 
   static constexpr int kMaxThreads = 1024;
 
+  // A counter that threads wait on to change: spin for a bound, then sleep.
+  struct alignas(64) Event {
+    std::atomic<uint32_t> value{0};
+    std::atomic<uint32_t> sleepers{0};
+    // Whether the value changed from `old` within the time.
+    bool spin_while(uint32_t old, int spin_microseconds) const;
+    void wait_while(uint32_t old, int spin_microseconds);
+    void advance();  // value + 1, and wakes all
+  };
+
   int size() const { return size_; }
+  // For Events that this team's threads wait on.
+  int spin_microseconds() const { return spin_microseconds_; }
 
   // Calls body(i) once on each thread i of [0, size()) and returns when all have returned. What a thread wrote before
   // is seen by all after. `body` must not throw and must not call run(). One caller at a time: callers from several
   // threads must take turns (each session has a team of its own).
   void run(FunctionRef<void(int thread)> body);
 
+  // Calls body(0) on the caller, and body(i) on each worker i that comes before body(0) has returned; returns when these
+  // have returned. So a worker that the system does not run now is not waited for: the body must do all the work by
+  // itself where it gets no help, and a worker leaves it when there is nothing to do but wait. It is then called again
+  // when progress() has advanced, as long as body(0) goes on. What a thread wrote before is seen by all after.
+  void assist(FunctionRef<void(int thread)> body);
+  // For the body of assist() to wait on, and to advance when there may be something to do again.
+  Event& progress() { return progress_; }
+
   // Inside run(): returns when all size() threads have called it; each must call it as often as the others.
   // What a thread wrote before is seen by all after.
   void barrier();
 
  private:
-  // A counter that threads wait on to change: spin for a bound, then sleep.
-  struct alignas(64) Event {
-    std::atomic<uint32_t> value{0};
-    std::atomic<uint32_t> sleepers{0};
-    void wait_while(uint32_t old, int spin_microseconds);
-    void advance();  // value + 1, and wakes all
-  };
-
   explicit ThreadTeam(const ThreadTeamOptions& options, int size);
   void work(int thread);
+  void open(const FunctionRef<void(int)>& body, uint64_t mode);
+  bool enter(uint32_t& last_epoch);
+  void wait_until_empty();
 
   const int size_;
   const bool flush_denormals_;
   int spin_microseconds_;
-  Event started_;                            // counts runs
-  Event finished_;                           // counts runs that all workers have left
+  // Workers pass this door into the body: the number of those inside, whether it is open, and in the upper half the epoch, so
+  // that each enters once an epoch.
+  alignas(64) std::atomic<uint64_t> door_{0};
+  Event started_;   // counts epochs
+  Event finished_;  // counts workers that left the body
+  Event progress_;
   Event released_;                           // counts barriers passed
-  alignas(64) std::atomic<int> running_{0};  // workers inside the current run
+  alignas(64) std::atomic<int> left_{0};     // workers that left the current epoch's body
   alignas(64) std::atomic<int> arrived_{0};  // threads at the current barrier
   std::atomic<bool> stopping_{false};
+  uint32_t epoch_ = 0;
   const FunctionRef<void(int)>* body_ = nullptr;
   std::vector<std::thread> workers_;
 };

@@ -67,6 +67,34 @@ TEST(ThreadTeam, ManyBarriersInOneRegion) {
   EXPECT_EQ(wrong, 0);
 }
 
+// Whoever comes takes numbers; all are taken once, however many workers came, and none is inside afterwards.
+TEST(ThreadTeam, AssistDoesAllTheWorkWithWhoeverComes) {
+  for (const int spin : {0, 20}) {
+    const auto team = make_team(4, {.spin_microseconds = spin});  // more than the processors of a small machine
+    int64_t wrong = 0, helped = 0;
+    for (int region = 0; region < 3000; ++region) {
+      constexpr int kNumbers = 64;
+      std::atomic<int> next{0};
+      int taken[kNumbers] = {};
+      std::atomic<int> calls[4] = {};
+      std::atomic<int> inside{0};
+      team->assist([&](int thread) {
+        ++inside;
+        ++calls[thread];
+        for (int i = next++; i < kNumbers; i = next++) ++taken[i];
+        --inside;
+      });
+      if (inside != 0 || calls[0] != 1) ++wrong;
+      for (int i = 1; i < 4; ++i) helped += calls[i];
+      for (const int count : taken) wrong += count == 1 ? 0 : 1;
+      if (region % 500 == 0) team->run([&](int) { ++calls[0]; });
+      if (region % 500 == 0 && calls[0] != 5) ++wrong;
+    }
+    EXPECT_EQ(wrong, 0);
+    EXPECT_GT(helped, 0);
+  }
+}
+
 TEST(ThreadTeam, WakesAfterItsWorkersSlept) {
   const auto team = make_team(2, {.spin_microseconds = 0});
   int sum = 0;

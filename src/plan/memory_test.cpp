@@ -65,10 +65,14 @@ TEST(Schedule, SlicesOfOneBufferMayBeWrittenAtOnce) {
   schedule(plan);
   ASSERT_EQ(plan.stages.size(), 2U);
   EXPECT_EQ(plan.stages[0].end, 2U);
-  EXPECT_TRUE(plan.stages[1].barrier_before);
+  EXPECT_TRUE(plan.stages[0].shared);
+  // 20 us for two threads in pieces of at least 4 us and about an eighth: 2 of each share's 10 us.
+  EXPECT_EQ(plan.pieces[0], 4U);
+  EXPECT_EQ(plan.work[0].size(), 2U);
+  EXPECT_EQ(plan.work[1].size(), 2U);
 }
 
-TEST(Schedule, SmallStagesStayOnOneThreadWithoutBarriers) {
+TEST(Schedule, SmallStagesAreNotShared) {
   Plan plan;
   plan.threads = 2;
   plan.buffers.resize(1);
@@ -76,7 +80,8 @@ TEST(Schedule, SmallStagesStayOnOneThreadWithoutBarriers) {
   schedule(plan);
   ASSERT_EQ(plan.stages.size(), 3U);
   for (std::size_t i = 0; i < 3; ++i) {
-    EXPECT_FALSE(plan.stages[i].barrier_before);
+    EXPECT_FALSE(plan.stages[i].shared);
+    EXPECT_EQ(plan.pieces[i], 1U);
     EXPECT_EQ(plan.work[2 * i].size(), 1U);
     EXPECT_TRUE(plan.work[2 * i + 1].empty());
   }

@@ -111,7 +111,8 @@ struct PlannedStep {
   std::vector<BufferUse> uses;
   std::int64_t units = 1;
   std::size_t scratch_bytes = 0;
-  double cost = 0;  // estimated ns of one thread
+  double cost = 0;        // estimated ns of one thread
+  double range_cost = 0;  // of these: what each range of units costs beside the units
 };
 
 // A range of a step's units, for one thread.
@@ -120,10 +121,11 @@ struct Work {
   std::int64_t begin = 0, end = 0;
 };
 
-// Steps [begin, end) that may run at the same time. The work of thread t is work[threads * stage + t].
+// Steps [begin, end) that may run at the same time. The work meant for thread t is work[threads * stage + t], in pieces that
+// another thread may take in its place.
 struct Stage {
   std::uint32_t begin = 0, end = 0;
-  bool barrier_before = false;
+  bool shared = false;  // there is enough work to wake others for
 };
 
 // How a run gives one of the model's outputs.
@@ -144,6 +146,7 @@ struct Plan {
   std::vector<PlannedStep> steps;
   std::vector<Stage> stages;
   std::vector<std::vector<Work>> work;  // [stage * threads + thread]
+  std::vector<std::uint32_t> pieces;    // of each stage, over all threads
   int threads = 1;
   std::size_t arena_bytes = 0;
   std::size_t scratch_bytes = 0;  // of one thread

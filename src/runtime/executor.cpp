@@ -26,24 +26,88 @@ void run_step(const Plan& plan, const StepContext& context, const Work& work, in
   }
   StepTimes::Span& span =
       times->spans[work.step * static_cast<std::size_t>(plan.threads) + static_cast<std::size_t>(thread)];
-  span.begin = now_ns() - times->run_began;
+  const std::int64_t begin = now_ns() - times->run_began;
   step.step->run(context, work.begin, work.end);
+  if (span.end == 0) span.begin = begin;  // of its first piece
   span.end = now_ns() - times->run_began;
 }
 
-void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times) {
-  const Plan& plan = *memory.plan();
-  const auto threads = static_cast<std::size_t>(plan.threads);
-  team.run([&](int thread) {
-    const StepContext context = memory.context(thread);
-    for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-      if (plan.stages[i].barrier_before) team.barrier();
-      // The threads that used the slots of the stage before have left it: a stage of several threads ends in a barrier.
-      if (thread == 0 && i > 0) release_slots(memory, plan, i - 1);
-      for (const Work& work : plan.work[i * threads + static_cast<std::size_t>(thread)])
-        run_step(plan, context, work, thread, times);
+// One thread's part of a run with others. Pieces of a stage's work are taken one by one, first those that were meant for this
+// thread, and the stage is over when all are done, whoever did them: a thread that the system does not run is not waited for,
+// unless it is in the middle of a piece.
+class Worker {
+ public:
+  Worker(RunMemory& memory, ThreadTeam& team, int thread, StepTimes* times)
+      : memory_(memory),
+        plan_(*memory.plan()),
+        context_(memory.context(thread)),
+        progress_(team.progress()),
+        spin_microseconds_(team.spin_microseconds()),
+        thread_(thread),
+        times_(times) {}
+
+  void run() {
+    for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+      if (!over(i)) {
+        // The first thread has begun a stage that is not shared; if not, it was held up.
+        if (!plan_.stages[i].shared && thread_ != 0) wait(i, kGraceMicroseconds);
+        take_pieces(i);
+        if (!wait(i, spin_microseconds_)) return;
+      }
+      // Nobody uses the slots of a stage that is over.
+      if (thread_ == 0 && i + 1 < plan_.stages.size()) release_slots(memory_, plan_, i);
     }
-  });
+  }
+
+ private:
+  static constexpr int kGraceMicroseconds = 2;
+
+  bool over(std::size_t stage) const {
+    return memory_.progress(stage).done.load(std::memory_order_acquire) == plan_.pieces[stage];
+  }
+
+  void take_pieces(std::size_t stage) {
+    StageProgress progress = memory_.progress(stage);
+    const auto threads = static_cast<std::size_t>(plan_.threads);
+    for (std::size_t k = 0; k < threads; ++k) {
+      const std::size_t meant_for = (static_cast<std::size_t>(thread_) + k) % threads;
+      const std::vector<Work>& work = plan_.work[stage * threads + meant_for];
+      if (work.empty()) continue;
+      for (;;) {
+        const std::uint32_t piece = progress.next[meant_for].fetch_add(1, std::memory_order_relaxed);
+        if (piece >= work.size()) break;
+        run_step(plan_, context_, work[piece], thread_, times_);
+        if (progress.done.fetch_add(1, std::memory_order_acq_rel) + 1 == plan_.pieces[stage]) progress_.advance();
+      }
+    }
+  }
+
+  // Waits until the stage is over. The caller's thread sleeps after a while; others then leave (false), so that the run can
+  // end without them, and come again.
+  bool wait(std::size_t stage, int spin_microseconds) {
+    for (;;) {
+      const std::uint32_t seen = progress_.value.load(std::memory_order_acquire);
+      if (over(stage)) return true;
+      if (thread_ == 0) {
+        progress_.wait_while(seen, spin_microseconds);
+      } else if (!progress_.spin_while(seen, spin_microseconds)) {
+        return false;
+      }
+    }
+  }
+
+  RunMemory& memory_;
+  const Plan& plan_;
+  const StepContext context_;
+  ThreadTeam::Event& progress_;  // advances when a stage is over
+  const int spin_microseconds_;
+  const int thread_;
+  StepTimes* times_;
+};
+
+void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times) {
+  memory.reset_progress();
+  team.assist([&](int thread) { Worker(memory, team, thread, times).run(); });
 }
 
 void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times) {

@@ -13,6 +13,12 @@ Status RunMemory::prepare(std::shared_ptr<const Plan> plan) {
     if (buffer.kind == Buffer::Kind::kArena) base_[i] = arena_.data() + buffer.offset;
     if (buffer.kind == Buffer::Kind::kConstant) base_[i] = const_cast<std::byte*>(buffer.constant);
   }
+  if (plan->threads > 1) {
+    constexpr std::size_t kLine = 64 / sizeof(std::uint32_t);
+    progress_stride_ = (1 + static_cast<std::size_t>(plan->threads) + kLine - 1) / kLine * kLine;
+    progress_count_ = progress_stride_ * plan->stages.size();
+    progress_ = std::make_unique<std::atomic<std::uint32_t>[]>(progress_count_);
+  }
   slots_.clear();
   slots_.resize(plan->slot_count);
   plan_ = std::move(plan);
@@ -43,6 +49,10 @@ Status RunMemory::bind(std::span<const RunInput> inputs, std::span<std::byte* co
     if (outputs[i] == nullptr) used += align_up(output.bytes());
   }
   return {};
+}
+
+void RunMemory::reset_progress() const {
+  for (std::size_t i = 0; i < progress_count_; ++i) progress_[i].store(0, std::memory_order_relaxed);
 }
 
 StepContext RunMemory::context(int thread) const {

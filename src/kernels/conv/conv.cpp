@@ -61,6 +61,8 @@ ConvSelection configure_conv(const ConvKernel& kernel, const ConvParams& params)
 
 double conv_cost_ns(const ConvPlan& plan) { return plan.kernel->cost(plan) / (kCostPerCycle * kCyclesPerNs); }
 
+double conv_range_cost_ns(const ConvPlan& plan) { return plan.range_cost / (kCostPerCycle * kCyclesPerNs); }
+
 std::vector<ConvCandidate> conv_candidates(const ConvParams& params, Isa isa) {
   std::vector<ConvCandidate> candidates;
   for (const ConvKernel& kernel : conv_kernels()) {

@@ -79,6 +79,7 @@ struct ConvPlan {
   size_t scratch_bytes = 0;  // per thread
   int64_t units = 0;         // work units, about equal in cost
   double cost_flops = 0;     // arithmetic that the kernel really does
+  double range_cost = 0;     // in the unit of ConvKernel::cost
   // Geometry derived by the kernel; see its file for the meaning.
   int64_t tile_rows = 0, tiles = 0, block_tiles = 0;
   int64_t vectors = 0, panels = 0, splits = 0, group_bytes = 0, zero_bytes = 0;
@@ -111,8 +112,10 @@ struct ConvKernel {
 // Every kernel of this build, for every instruction set, available here or not.
 std::span<const ConvKernel> conv_kernels();
 
-// The kernel's estimate for one thread in nanoseconds, on the reference machine (conv_kernels.h).
+// The kernel's estimate for one thread in nanoseconds, on the reference machine (conv_kernels.h); and what each range of units
+// costs of it beside the units (inputs are transformed once a range).
 double conv_cost_ns(const ConvPlan& plan);
+double conv_range_cost_ns(const ConvPlan& plan);
 
 // A plan, or why there is none.
 using ConvSelection = std::variant<ConvPlan, std::string>;

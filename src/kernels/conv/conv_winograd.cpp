@@ -50,6 +50,29 @@ void choose_blocks(ConvPlan& plan) {
     plan.block_tiles += (winograd_kind_tiles(plan, kind) + count - 1) / count;
 }
 
+// Cycles of a vector's transforms, per point; of laying 2 x 2 pixels side by side, per point; and of a call of the tile.
+// Measured on Zen 4; other vector widths differ little.
+constexpr double kInputCycles = 7, kOutputCycles = 5.5, kGatherCycles = 5, kCallCycles = 80;
+
+// Points of a tile, over the kinds: small tiles have fewer.
+double mean_points(const ConvPlan& plan) {
+  const auto mean = [](const WinogradAxis& axis) {
+    return static_cast<double>(axis.points) -
+           static_cast<double>(axis.tiles - axis.large) / static_cast<double>(axis.tiles);
+  };
+  return mean(plan.axis_y) * mean(plan.axis_x);
+}
+
+// Of transforming a block's inputs.
+double input_cost(const ConvPlan& plan) {
+  const int64_t lanes = plan.igemm->lanes, channels = plan.params.in_c;
+  const int64_t vectors = winograd_gathers(plan) ? round_up(plan.phases * channels, lanes) / lanes
+                                                 : plan.phases * (round_up(channels, lanes) / lanes);
+  const double cycles = static_cast<double>(vectors) * kInputCycles + (winograd_gathers(plan) ? kGatherCycles : 0);
+  return kCostPerCycle * cycles * mean_points(plan) * static_cast<double>(plan.tiles) /
+         static_cast<double>(blocks(plan));
+}
+
 std::string why_not(const ConvParams& p) {
   if (p.strict) return "strict: Winograd's error is larger than that of direct sums";
   if (p.kernel_h != p.kernel_w || p.stride_h != p.stride_w) return "Winograd: the kernel or stride is not square";
@@ -86,6 +109,7 @@ std::string configure_points(const ConvKernel& kernel, ConvPlan& plan, int64_t p
   const IgemmShape block = choose_igemm_shape(*plan.igemm, (plan.tiles + blocks(plan) - 1) / blocks(plan), p.out_c,
                                               static_cast<int>(plan.vectors));
   plan.cost_flops = 2 * block.cost * static_cast<double>(plan.point_channels * blocks(plan));
+  plan.range_cost = input_cost(plan);
   return {};
 }
 
@@ -94,30 +118,15 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   return configure_points(kernel, plan, kPoints);
 }
 
-// Cycles of a vector's transforms, per point, and of a call of the tile, measured on Zen 4; other vector widths differ
-// little.
 double cost(const ConvPlan& plan) {
-  const ConvParams& p = plan.params;
-  // Small tiles have fewer points than winograd_points(): the mean over the kinds.
-  const auto mean_points = [](const WinogradAxis& axis) {
-    return static_cast<double>(axis.points) -
-           static_cast<double>(axis.tiles - axis.large) / static_cast<double>(axis.tiles);
-  };
-  const double mean = mean_points(plan.axis_y) * mean_points(plan.axis_x);
   const double all = static_cast<double>(winograd_points(plan)), tiles = static_cast<double>(plan.tiles);
-  const int64_t lanes = plan.igemm->lanes;
-  const int64_t in_vectors = winograd_gathers(plan) ? round_up(plan.phases * p.in_c, lanes) / lanes
-                                                    : plan.phases * (round_up(p.in_c, lanes) / lanes);
-  const double out_vectors = static_cast<double>(round_up(p.out_c, lanes) / lanes);
-  const double transforms =
-      kCostPerCycle * tiles * mean * (static_cast<double>(in_vectors * plan.splits) * 7 + out_vectors * 5.5);
-  const double gathers =
-      winograd_gathers(plan) ? kCostPerCycle * tiles * mean * 5 * static_cast<double>(plan.splits) : 0;
-  const double calls = static_cast<double>(blocks(plan) * plan.panels) * all * 80 * kCostPerCycle *
-                       static_cast<double>((plan.block_tiles + 13) / 14);
-  return std::max(plan.cost_flops / 2 * mean / all + calls,
-                  weight_streaming_cost(plan, static_cast<double>(blocks(plan)))) +
-         transforms + gathers;
+  const double passes = static_cast<double>(blocks(plan));
+  const double out_vectors = static_cast<double>(round_up(plan.params.out_c, plan.igemm->lanes) / plan.igemm->lanes);
+  const double calls = passes * static_cast<double>(plan.panels * ((plan.block_tiles + 13) / 14)) * all * kCallCycles;
+  return std::max(plan.cost_flops / 2 * mean_points(plan) / all + calls * kCostPerCycle,
+                  weight_streaming_cost(plan, passes)) +
+         plan.range_cost * passes * static_cast<double>(plan.splits) +
+         kCostPerCycle * tiles * mean_points(plan) * out_vectors * kOutputCycles;
 }
 
 // One unit.

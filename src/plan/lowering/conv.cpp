@@ -115,6 +115,7 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   draft.flops = params.flops();
   draft.bytes = static_cast<double>(plan.packed_bytes);
   draft.cost_ns = kernels::conv_cost_ns(plan);
+  draft.range_ns = kernels::conv_range_cost_ns(plan);
   lowering.add(std::make_unique<ConvStep>(plan, from, to, residual, packed), std::move(draft));
   return {};
 }

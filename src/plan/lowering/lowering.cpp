@@ -237,6 +237,7 @@ void Lowering::add(std::unique_ptr<const Step> step, Draft draft) {
   planned.cost =
       kStepOverheadNs +
       (draft.cost_ns > 0 ? draft.cost_ns : draft.flops / (kPeakFlopsPerNs * draft.speed) + bytes / kBytesPerNs);
+  planned.range_cost = draft.range_ns;
 
   StepInfo& info = planned.info;
   for (std::size_t i = 0; i < draft.nodes.size(); ++i) {
