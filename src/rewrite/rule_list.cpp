@@ -21,6 +21,11 @@ constexpr std::array kRules = {
     &kSegmentLoop,
     &kReduceLoop,
     &kBatchLoop,
+    &kSegmentMasks,
+    &kJoinPieces,
+    &kSumOfPicks,
+    &kMaskDiagonal,
+    &kLowerEinsum,
     // Fewer nodes.
     &kDropNoOp,
     &kDropNeutral,

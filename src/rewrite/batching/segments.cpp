@@ -96,6 +96,8 @@ std::optional<Patch::Ref> scattered(Batcher& b, const SegmentScatter& scatter, c
 
 }  // namespace
 
+std::optional<Tensor> one_of(DType dtype) { return scalar_of(dtype, 1); }
+
 std::optional<SegmentReduction> segment_reduction(std::string_view op_type) {
   if (op_type == "ReduceSum") return SegmentReduction::kSum;
   if (op_type == "ReduceMean") return SegmentReduction::kMean;

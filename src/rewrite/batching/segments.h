@@ -30,6 +30,9 @@ std::optional<SegmentReduction> segment_reduction(std::string_view op_type);
 // What `fill` must be so that elements outside the segment do not count; nullopt: any fill counts (a mean).
 std::optional<double> neutral_element(SegmentReduction reduction, DType dtype);
 
+// 1 as a scalar of this dtype; nullopt for dtypes that no scatter is made of.
+std::optional<Tensor> one_of(DType dtype);
+
 // Handlers: false where the lanes hold no segments, and the ordinary handler must do.
 bool reduce_segments(BatchNode& node, const std::vector<std::int64_t>& axes, bool keep_dims);
 bool compress_segments(BatchNode& node);

@@ -19,6 +19,11 @@ extern const Rule kFoldBatchNormIntoConv;
 extern const Rule kSegmentLoop;
 extern const Rule kReduceLoop;
 extern const Rule kBatchLoop;
+extern const Rule kSegmentMasks;
+extern const Rule kJoinPieces;
+extern const Rule kSumOfPicks;
+extern const Rule kMaskDiagonal;
+extern const Rule kLowerEinsum;
 
 // Fewer nodes.
 extern const Rule kDropNoOp;
