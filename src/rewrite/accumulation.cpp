@@ -1,6 +1,7 @@
 #include "rewrite/accumulation.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 namespace cycloid {
@@ -100,6 +101,22 @@ std::string_view reduce_name(Kind kind) {
   }
 }
 
+// The largest or smallest along the first axis, NaN where there is one. Max and Min hand NaN on everywhere; ReduceMax and
+// ReduceMin do not in every runtime, so floats are looked through for it.
+std::optional<Patch::Ref> extremum_of(Batcher& b, const Patch::Ref& all, Kind kind, DType dtype) {
+  const Attributes drop_axis = {{"keepdims", std::int64_t{0}}};
+  const auto extremum = b.op(kind == Kind::kMax ? "ReduceMax" : "ReduceMin", {all, b.ints({0})}, drop_axis);
+  if (!is_floating_point(dtype) || b.context().assume_finite) return extremum;
+  std::optional<Tensor> nan;
+  if (dtype == DType::kFloat32) nan = Tensor::scalar<float>(std::numeric_limits<float>::quiet_NaN());
+  if (dtype == DType::kFloat64) nan = Tensor::scalar<double>(std::numeric_limits<double>::quiet_NaN());
+  if (!nan) return std::nullopt;
+  const auto is_nan = b.op("Cast", {b.op("IsNaN", {all})}, {{"to", static_cast<std::int64_t>(DType::kInt32)}});
+  const auto any_nan = b.op("Cast", {b.op("ReduceMax", {is_nan, b.ints({0})}, drop_axis)},
+                            {{"to", static_cast<std::int64_t>(DType::kBool)}});
+  return b.op("Where", {any_nan, b.patch().constant("nan", *nan), extremum});
+}
+
 // acc op f(0) op f(1) ...: over no iterations the sum is 0 and the product 1; a maximum has the first value to go on.
 bool finish_reduction(Batcher& b, const Accumulation& a) {
   const Shape* first = b.context().shape(a.first);
@@ -116,10 +133,19 @@ bool finish_reduction(Batcher& b, const Accumulation& a) {
     if (extremum && !b.trips().at_least(1)) {
       if (!(lane.shape == *first)) return false;
       result = b.op("Concat", {b.unsqueeze(result, {0}), all}, {{"axis", std::int64_t{0}}});
-      result = b.op(std::string(reduce_name(a.kind)), {result, b.ints({0})}, {{"keepdims", std::int64_t{0}}});
+      const auto most = extremum_of(b, result, a.kind, lane.dtype);
+      if (!most) return false;
+      result = *most;
       continue;
     }
-    const auto reduced = b.op(std::string(reduce_name(a.kind)), {all, b.ints({0})}, {{"keepdims", std::int64_t{0}}});
+    if (extremum) {
+      const auto most = extremum_of(b, all, a.kind, lane.dtype);
+      if (!most) return false;
+      result = b.op(a.kind == Kind::kMax ? "Max" : "Min", {result, *most});
+      continue;
+    }
+    const auto reduced = b.op(a.kind == Kind::kProduct ? "ReduceProd" : "ReduceSum", {all, b.ints({0})},
+                              {{"keepdims", std::int64_t{0}}});
     const bool replaces = is_zero && !term.negative && lane.shape == *first;
     is_zero = false;
     if (replaces) {
@@ -127,7 +153,7 @@ bool finish_reduction(Batcher& b, const Accumulation& a) {
     } else if (a.kind == Kind::kSum) {
       result = b.op(term.negative ? "Sub" : "Add", {result, reduced});
     } else {
-      result = b.op(a.kind == Kind::kProduct ? "Mul" : a.kind == Kind::kMax ? "Max" : "Min", {result, reduced});
+      result = b.op("Mul", {result, reduced});
     }
   }
   b.patch().replace(a.last, result);

@@ -10,7 +10,7 @@ namespace {
 constexpr std::int64_t kTypicalSymbol = 16;
 constexpr double kBytesPerFlop = 1.0 / 8;
 constexpr double kBytesPerNode = 4096;
-constexpr double kNodesPerIteration = 2;
+constexpr double kNodesPerIteration = 4;
 constexpr std::int64_t kMostTrips = 1'000'000;  // of loops that end by their condition
 constexpr std::int64_t kLargeSymbol = 1024;
 

@@ -15,7 +15,7 @@ struct NodeCosts {
   std::optional<std::int64_t> bytes = 0;
   // In bytes of memory traffic. One number, so that changes can be compared: a FLOP counts 1/8 byte (a core of today does
   // about 100 GFLOP/s and streams about 12 GB/s), a node 4096 bytes (some 300 ns of a runtime's overhead), in a loop's body
-  // once an iteration, and two more for the iteration itself. Symbolic sizes count
+  // once an iteration, and four more for the iteration itself. Symbolic sizes count
   // as 16, which keeps the comparison meaningful where both sides depend on them.
   double weight = 0;
 };

@@ -52,6 +52,10 @@ std::optional<FlatRange> running_range(Batcher& b, const Picked& picked) {
     return plus == 0 ? result : b.op("Add", {result, b.ints({plus})});
   };
   const Patch::Ref stride = times(row.step, column.step);
+  const Shape& shape = picked.data_shape;
+  const bool whole_diagonal = row.start == 0 && column.start == 0 && row.step == 1 && column.step == 1 &&
+                              shape[0] == b.trips().count && shape[1] == shape[0];
+  if (whole_diagonal) return FlatRange{b.ints({0}), stride, b.ints({INT64_MAX})};
   const Patch::Ref base = row.start == 0 ? b.ints({column.start}) : times(row.start, column.start);
   Patch::Ref end = b.op("Mul", {stride, b.trips().vector});
   if (row.start != 0 || column.start != 0) end = b.op("Add", {end, base});

@@ -29,7 +29,7 @@ TEST(SumOfPicks, OfARectangle) {
 }
 
 TEST(SumOfPicks, MaximaAndProducts) {
-  expect_becomes(kSumOfPicks, unrolled(4, "float[4, 4]", "Max"), "Reshape Slice ReduceMax Identity");
+  expect_becomes(kSumOfPicks, unrolled(4, "int64[4, 4]", "Max"), "Reshape Slice ReduceMax Identity");
   expect_becomes(kSumOfPicks, unrolled(4, "float[4, 4]", "Mul"), "Reshape Slice ReduceProd Identity");
 }
 
@@ -40,6 +40,9 @@ TEST(SumOfPicks, ThroughSliceAndSplitWithSomethingElse) {
                  "one, two) t = Add(p, m) u = Add(s, q) v = Add(t, b) y = Add(v, u) }",
                  "Reshape Gather ReduceSum Add");
 }
+
+// ReduceMax of other runtimes may lose a NaN that Max keeps.
+TEST(SumOfPicks, LeavesAMaximumOfFloats) { expect_declines(kSumOfPicks, unrolled(4, "float[4, 4]", "Max")); }
 
 TEST(SumOfPicks, LeavesASumThatIsUsedOnTheWay) {
   expect_declines(kSumOfPicks,

@@ -19,11 +19,22 @@ extern const Rule kFoldBatchNormIntoConv;
 extern const Rule kSegmentLoop;
 extern const Rule kReduceLoop;
 extern const Rule kBatchLoop;
+extern const Rule kBatchBranches;
 extern const Rule kSegmentMasks;
 extern const Rule kJoinPieces;
 extern const Rule kSumOfPicks;
 extern const Rule kMaskDiagonal;
 extern const Rule kLowerEinsum;
+extern const Rule kHoistFromLoop;
+extern const Rule kUnrollLoop;
+extern const Rule kRaiseActivations;
+extern const Rule kRaiseNorms;
+extern const Rule kPlainPow;
+extern const Rule kDivideByPowerOfTwo;
+extern const Rule kGatherToSlice;
+extern const Rule kDropBroadcast;
+extern const Rule kReassociateMatMul;
+extern const Rule kFactorMatMul;
 
 // Fewer nodes.
 extern const Rule kDropNoOp;

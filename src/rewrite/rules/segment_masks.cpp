@@ -7,6 +7,7 @@
 #include <map>
 
 #include "rewrite/batching/segments.h"
+#include "rewrite/match.h"
 #include "rewrite/rules/rules.h"
 
 namespace cycloid {
@@ -100,8 +101,9 @@ class Matcher {
       const Node* node = context_.graph.producer(id);
       if (node == nullptr || !node->domain.empty()) return std::nullopt;
       if (node->op_type == "NonZero") return mask(node->inputs[0]);
-      const bool passes = node->op_type == "Transpose" || node->op_type == "Squeeze" || node->op_type == "Unsqueeze" ||
-                          node->op_type == "Reshape" || node->op_type == "Flatten";
+      const bool expands = node->op_type == "Expand" && same_shape(context_.shape(node->inputs[0]), context_.shape(id));
+      const bool passes = expands || node->op_type == "Transpose" || node->op_type == "Squeeze" ||
+                          node->op_type == "Unsqueeze" || node->op_type == "Reshape" || node->op_type == "Flatten";
       if (!passes) return std::nullopt;
       id = node->inputs[0];
     }

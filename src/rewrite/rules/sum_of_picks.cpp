@@ -154,6 +154,9 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const ValueId result = node.outputs[0];
   const auto dims = dims_of(context, result);
   if (!dims || element_count(*dims) != 1 || node.inputs.size() != 2) return std::nullopt;
+  // Max and Min hand NaN on; ReduceMax and ReduceMin do not in every runtime.
+  const bool extremum = node.op_type == "Max" || node.op_type == "Min";
+  if (extremum && is_floating_point(context.dtype(result)) && !context.assume_finite) return std::nullopt;
   // The outermost one speaks for the whole chain.
   const Value& value = graph.value(result);
   if (value.uses.size() == 1 && value.uses[0].input != Use::kCaptured && !graph.is_output(result)) {

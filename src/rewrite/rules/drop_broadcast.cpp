@@ -1,0 +1,73 @@
+// f(expand(x, s), y) => f(x, y) where f broadcasts x as far anyway; also matmul's batch axes
+#include <algorithm>
+
+#include "ops/infer.h"
+#include "rewrite/match.h"
+#include "rewrite/rules/rules.h"
+
+namespace cycloid {
+namespace {
+
+constexpr std::string_view kRoots[] = {
+    "Add",  "And",         "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual",
+    "Less", "LessOrEqual", "MatMul",     "Max",       "Mean",       "Min", "Mod",   "Mul",     "Or",
+    "Pow",  "Sub",         "Sum",        "Where",     "Xor"};
+
+// The shape without the two axes of the matrices.
+Shape batch_of(const Shape& shape) { return Shape(shape.begin(), shape.end() - 2); }
+
+// What the operands' shapes broadcast to; nullopt where that is not certain.
+std::optional<Shape> together(const std::vector<Shape>& shapes) {
+  Shape all;
+  for (const Shape& shape : shapes) {
+    const auto joined = broadcast(all, shape);
+    if (!joined) return std::nullopt;
+    all = *joined;
+  }
+  return all;
+}
+
+std::optional<Patch> propose(const RuleContext& context, NodeId root) {
+  const Node& node = context.graph.node(root);
+  const Shape* result = context.shape(node.outputs[0]);
+  const bool product = node.op_type == "MatMul";
+  if (result == nullptr) return std::nullopt;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const Node* expand = node.inputs[i].valid() ? context.producer(node.inputs[i], "Expand") : nullptr;
+    const Shape* from = expand != nullptr ? context.shape(expand->inputs[0]) : nullptr;
+    if (from == nullptr) continue;
+    std::vector<Shape> shapes;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const Shape* shape = k == i ? from : context.shape(node.inputs[k]);
+      if (shape == nullptr || (product && shape->size() < 2)) return std::nullopt;
+      shapes.push_back(product ? batch_of(*shape) : *shape);
+    }
+    // The matrices themselves must not have been expanded.
+    const Shape* expanded = context.shape(node.inputs[i]);
+    if (product &&
+        (expanded == nullptr || expanded->size() < 2 || !std::equal(from->end() - 2, from->end(), expanded->end() - 2)))
+      continue;
+    const auto all = together(shapes);
+    if (!all || *all != (product ? batch_of(*result) : *result)) continue;
+    Patch patch;
+    std::vector<Patch::Ref> inputs;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k)
+      inputs.emplace_back(k == i ? expand->inputs[0] : node.inputs[k]);
+    patch.replace(node.outputs[0], patch.node(node.op_type, std::move(inputs), node.attributes));
+    return patch;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const Rule kDropBroadcast = {
+    .name = "drop-broadcast",
+    .law = "f(expand(x, s), y) => f(x, y) where f broadcasts x to the same shape",
+    .why = "The operator repeats the elements of the smaller operand itself, without a copy.",
+    .kind = RuleKind::kCheaperSubgraph,
+    .roots = kRoots,
+    .propose = propose,
+};
+
+}  // namespace cycloid

@@ -1,0 +1,88 @@
+// The tests of reassociate_matmul (both rules) and drop_broadcast.
+#include "rewrite/rule_testing.h"
+#include "rewrite/rules/rules.h"
+
+namespace cycloid::testing {
+namespace {
+
+TEST(ReassociateMatMul, TakesTheCheaperOrder) {
+  const Optimized optimized = expect_becomes(
+      kReassociateMatMul,
+      "g (float[64, 64] a, float[64, 64] b, float[64, 1] c) => (y) { p = MatMul(a, b) y = MatMul(p, c) }",
+      "MatMul MatMul");
+  EXPECT_EQ(optimized.ledger.applications.size(), 1U);
+  expect_declines(kReassociateMatMul,
+                  "g (float[64, 64] a, float[64, 64] b, float[64, 1] c) => (y) { p = MatMul(b, c) y = MatMul(a, p) }");
+}
+
+TEST(ReassociateMatMul, ComposesLayersOfWeights) {
+  expect_becomes(kReassociateMatMul,
+                 "g (float[N, 2] x) => (y) <float[2, 4] a = {1, 2, 3, 4, 5, 6, 7, 8}, float[4, 2] b = {1, 2, 3, 4, 5, "
+                 "6, 7, 8}> { p = MatMul(x, a) y = MatMul(p, b) }",
+                 "MatMul MatMul");
+  // A bottleneck is there to save work.
+  expect_declines(kReassociateMatMul,
+                  "g (float[N, 4] x) => (y) <float[4, 1] a = {1, 2, 3, 4}, float[1, 4] b = {1, 2, 3, 4}> { p = "
+                  "MatMul(x, a) y = MatMul(p, b) }");
+}
+
+TEST(ReassociateMatMul, LeavesAProductThatIsUsed) {
+  expect_declines(
+      kReassociateMatMul,
+      "g (float[64, 64] a, float[64, 64] b, float[64, 1] c) => (y, p) { p = MatMul(a, b) y = MatMul(p, c) }");
+}
+
+TEST(ReassociateMatMul, LeavesBatches) {
+  expect_declines(
+      kReassociateMatMul,
+      "g (float[3, 64, 64] a, float[64, 64] b, float[64, 1] c) => (y) { p = MatMul(a, b) y = MatMul(p, c) }");
+}
+
+TEST(FactorMatMul, Fires) {
+  expect_becomes(
+      kFactorMatMul,
+      "g (float[N, 32] x, float[32, 32] a, float[32, 32] b) => (y) { p = MatMul(x, a) q = MatMul(x, b) y = Add(p, q) }",
+      "Add MatMul");
+  expect_becomes(
+      kFactorMatMul,
+      "g (float[N, 32] x, float[N, 32] z, float[32, 32] b) => (y) { p = MatMul(x, b) q = MatMul(z, b) y = Add(p, q) }",
+      "Add MatMul");
+}
+
+TEST(FactorMatMul, LeavesOthers) {
+  expect_declines(kFactorMatMul,
+                  "g (float[32, 32] x, float[32, 32] a, float[32, 32] b) => (y) { p = MatMul(x, a) q = MatMul(b, x) y "
+                  "= Add(p, q) }");
+  expect_declines(kFactorMatMul,
+                  "g (float[32, 32] x, float[32, 32] a, float[32, 32] b) => (y, p) { p = MatMul(x, a) q = MatMul(x, b) "
+                  "y = Add(p, q) }");
+}
+
+TEST(DropBroadcast, BeforeElementwise) {
+  expect_becomes(kDropBroadcast,
+                 "g (float[N, 1] x, float[N, 3] z) => (y) { s = Shape(z) e = Expand(x, s) y = Add(e, z) }", "Add");
+  expect_becomes(
+      kDropBroadcast,
+      "g (bool[1] m, float[N, 3] z, float[N, 3] w) => (y) { s = Shape(z) e = Expand(m, s) y = Where(e, z, w) }",
+      "Where");
+}
+
+TEST(DropBroadcast, BeforeMatMul) {
+  expect_becomes(kDropBroadcast,
+                 "g (float[1, 4, 4] w, float[B, 4, 4] x) => (y) <int64[1] one = {1}> { b = Shape<end = 1>(x) s = "
+                 "Concat<axis = 0>(b, one, one) e = Expand(w, s) y = MatMul(e, x) }",
+                 "MatMul");
+}
+
+TEST(DropBroadcast, LeavesWhatMakesTheResultLarger) {
+  expect_declines(kDropBroadcast,
+                  "g (float[N, 1] x, float[N, 1] z) => (y) <int64[2] s = {1, 3}> { e = Expand(x, s) y = Add(e, z) }");
+  expect_declines(
+      kDropBroadcast,
+      "g (float[4, 1] w, float[4, 4] x) => (y) <int64[2] s = {4, 4}> { e = Expand(w, s) y = MatMul(e, x) }");
+  expect_declines(kDropBroadcast,
+                  "g (float[1, 3] x, float[N, 3] z, int64[2] s) => (y) { e = Expand(x, s) y = Add(e, z) }");
+}
+
+}  // namespace
+}  // namespace cycloid::testing
