@@ -48,7 +48,7 @@ struct OptimizationOptions {
   std::vector<std::vector<AnyValue>> samples;
   bool verify = true;
   std::uint64_t seed = 0;      // of the random inputs
-  double verify_seconds = 60;  // about how long comparing may take; what did not fit is said in Optimization::notes
+  double verify_seconds = 30;  // about how long comparing may take; what did not fit is said in Optimization::notes
   // Another runtime to compare in: makes a model ready to run. Called with the original and with candidates; where it
   // fails on the original, nothing is concluded. Its outputs may differ by rounding.
   using Run = std::function<Result<std::vector<AnyValue>>(std::span<const AnyValue> inputs)>;

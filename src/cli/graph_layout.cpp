@@ -6,7 +6,7 @@
 namespace cycloid {
 namespace {
 
-constexpr double kLayerHeight = 62;
+constexpr double kLayerHeight = 54;
 constexpr double kGap = 18;  // between boxes of a layer
 constexpr double kMargin = 24;
 constexpr double kCharacter = 7.4;     // of the font that draws labels

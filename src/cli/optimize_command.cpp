@@ -42,7 +42,7 @@ struct OptimizeArguments {
   int threads = 1;
   double measure_seconds = 10;
   std::uint64_t seed = 0;
-  double verify_seconds = 60;
+  double verify_seconds = 30;
 };
 
 Result<std::vector<AnyValue>> read_sample(const Model& model, const std::string& path) {

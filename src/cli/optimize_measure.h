@@ -19,8 +19,11 @@ struct Gain {
   std::string variant;
   std::optional<Ratio> speedup;  // over the original
   std::string problem;           // why there is none
+  // How far the original's speed-up over itself, in a second process of the same rounds, is from 1: what processes differ
+  // by that run the same (where their memory lies, for one).
+  double noise = 0;
 
-  // Surely slower than the original: the whole interval is below 1 (without one, by more than 5 %).
+  // Surely slower than the original: the whole interval is below 1 by more than the noise.
   bool slower() const;
 };
 

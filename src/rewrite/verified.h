@@ -31,7 +31,7 @@ struct VerifyOptions {
   std::vector<std::vector<Datum>> samples;  // the user's, each in the order of the graph's inputs
   bool verify = true;
   std::uint64_t seed = 0;
-  double seconds = 60;          // that comparing may take, about
+  double seconds = 30;          // that comparing may take, about
   std::vector<Evaluator> also;  // compared in too
   Evaluator stand_in;           // runs in the reference's place where that would be too slow; may be empty
   std::function<double()> now;  // seconds, steady; empty: the steady clock

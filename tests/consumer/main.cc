@@ -50,5 +50,22 @@ int main(int argc, char** argv) {
   const cycloid::Status refused = session->run(bad, outputs);
   if (refused || refused.error().code() != cycloid::ErrorCode::kInvalidArgument) return 1;
   if (const cycloid::Status status = session->run(inputs, outputs); !status) return fail(status.error());
+
+  // The optimiser: its account, and a model that gives the same.
+  const cycloid::Result<cycloid::Optimization> optimized = cycloid::optimize(*model, {.verify_seconds = 5});
+  if (!optimized) return fail(optimized.error());
+  if (cycloid::optimization_rules().empty() || optimized->after.nodes > optimized->before.nodes) return 1;
+  if (optimized->to_json().find("cycloid.ledger/1") == std::string::npos) return 1;
+  const cycloid::Result<cycloid::Session> faster = cycloid::Session::create(optimized->model, {.threads = 1});
+  if (!faster) return fail(faster.error());
+  const std::vector<float> expected = y;
+  if (const cycloid::Status status = faster->run(inputs, outputs); !status) return fail(status.error());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const float difference = y[i] > expected[i] ? y[i] - expected[i] : expected[i] - y[i];
+    if (difference > 1e-4F * (1 + (expected[i] < 0 ? -expected[i] : expected[i]))) return 1;
+  }
+  const std::string path = std::string(argv[2]) + ".optimized.onnx";
+  if (const cycloid::Status status = cycloid::save_model(optimized->model, path); !status) return fail(status.error());
+  if (const auto again = cycloid::Model::load(path); !again) return fail(again.error());
   return 0;
 }

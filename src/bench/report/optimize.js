@@ -82,7 +82,7 @@
       if (!width) return;
       this.fitted = true;
       const whole = Math.min(width / this.graph.width, height / this.graph.height, 1.25);
-      this.scale = Math.max(whole, Math.min(width / this.graph.width, 0.55), 0.22);
+      this.scale = Math.max(whole, Math.min(width / this.graph.width, 0.75), 0.25);
       this.x = width / 2 - (this.graph.width / 2) * this.scale;
       this.y = whole >= this.scale ? (height - this.graph.height * this.scale) / 2 : 0;
     }

@@ -100,6 +100,11 @@ class GraphExporter {
 
   Status convert(NodeId id, KnownTypes& types) {
     const std::string op = graph_.node(id).op_type;
+    if (op == "Loop" && graph_.node(id).inputs.size() < 2) {
+      std::vector<ValueId> inputs = graph_.node(id).inputs;
+      inputs.resize(2);
+      graph_.set_inputs(id, std::move(inputs));
+    }
     if (op == "Scan" && opset_ < kFirstScan) return cannot("opset 8 has another Scan");
     NodeEditor edit(graph_, id, types, opset_);
     drop_new_attributes(edit);
@@ -141,7 +146,8 @@ class GraphExporter {
     if (schema->max_inputs >= 0 && inputs > static_cast<std::size_t>(schema->max_inputs)) {
       return cannot(fmt::format("its input {} came later", inputs - 1));
     }
-    if (inputs < static_cast<std::size_t>(schema->min_inputs)) {
+    // A Loop's absent inputs stand all the same, as empty names.
+    if (node.op_type != "Loop" && inputs < static_cast<std::size_t>(schema->min_inputs)) {
       return cannot(fmt::format("it needs {} inputs there", schema->min_inputs));
     }
     CYCLOID_TRY(check_types(node.inputs, schema->inputs, types, "input"));
