@@ -19,6 +19,7 @@
 #include "cli/optimize_page.h"
 #include "cli/optimize_ship.h"
 #include "cycloid/optimize.h"
+#include "graph/graph.h"
 #include "ops/datum.h"
 #include "tensor/npz.h"
 
@@ -99,7 +100,7 @@ Status check_writable(const std::string& path, std::string_view option) {
   return {};
 }
 
-// The file as it is, whole or not at all. Its external data is found only from its own folder.
+// The file as it is, whole or not at all.
 Status copy_file(const std::string& from, const std::string& to) {
   CYCLOID_ASSIGN(const std::string bytes, read_file(from));
   return write_file_atomically(to, bytes);
@@ -130,8 +131,18 @@ Status check_paths(const OptimizeArguments& arguments) {
   return {};
 }
 
-// ONNX Runtime, where it is there, as a second opinion.
-void compare_in_onnxruntime(OptimizationOptions& options) {
+std::size_t constant_bytes(const Graph& graph) {
+  std::size_t bytes = 0;
+  for (const ValueId id : graph.values()) {
+    if (const Tensor* tensor = graph.constant(id)) bytes += tensor->byte_count();
+  }
+  return bytes;
+}
+
+// ONNX Runtime, where it is there, as a second opinion. It reads a file: a huge one would be written for each look.
+void compare_in_onnxruntime(const Model& model, OptimizationOptions& options) {
+  constexpr std::size_t kHuge = std::size_t{1} << 30;
+  if (constant_bytes(model.ir()->graph) > kHuge) return;
   const auto backend = find_backend("onnxruntime");
   if (!backend || !(*backend)->probe().available) return;
   options.other_runtime_name = "ONNX Runtime";
@@ -142,6 +153,8 @@ Status write_all(const OptimizeArguments& arguments, const Model& model, const S
   const Optimization& optimization = shipped.optimization;
   if (shipped.original) {
     CYCLOID_TRY(copy_file(arguments.model, arguments.output));
+    // Its external data is found from its own folder alone: from another one, the model is written anew.
+    if (!Model::load(arguments.output)) CYCLOID_TRY(save_model(model, arguments.output));
   } else {
     CYCLOID_TRY(save_model(optimization.model, arguments.output, {.opset = arguments.opset}));
   }
@@ -161,7 +174,7 @@ Status run(const OptimizeArguments& arguments) {
   CYCLOID_TRY(check_backends(arguments.measure));
   CYCLOID_ASSIGN(const Model model, Model::load(arguments.model));
   CYCLOID_ASSIGN(OptimizationOptions options, read_options(arguments, model));
-  if (options.verify) compare_in_onnxruntime(options);
+  if (options.verify) compare_in_onnxruntime(model, options);
   CYCLOID_ASSIGN(Optimization optimization, optimize(model, options));
   ShippedOptimization shipped{.optimization = std::move(optimization), .measured = {}, .original = false};
   if (!arguments.measure.empty()) {

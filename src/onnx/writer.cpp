@@ -251,7 +251,12 @@ Status write_data(const ExternalTensors& external, const std::string& path) {
   std::uint64_t at = 0;
   for (const auto& [offset, tensor] : external.tensors()) {
     CYCLOID_TRY(file.write(std::string(offset - at, '\0')));
-    const std::string bytes = packed(tensor);
+    // Whole bytes go from the tensor to the file; only what has to be packed is held twice, one tensor at a time.
+    const bool narrow = bits_of(tensor.dtype()) < 8;
+    const std::string made = narrow ? packed(tensor) : std::string();
+    const std::string_view bytes =
+        narrow ? std::string_view(made)
+               : std::string_view(reinterpret_cast<const char*>(tensor.bytes()), tensor.byte_count());
     CYCLOID_TRY(file.write(bytes));
     at = offset + bytes.size();
   }

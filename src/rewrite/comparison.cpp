@@ -17,6 +17,17 @@ double epsilon_of(DType dtype) {
   }
 }
 
+// The smallest subnormal: where values are as small as that, a rounding errs by half of it, not by a share of the value.
+double least_of(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat64: return 0x1p-1074;
+    case DType::kFloat32: return 0x1p-149;
+    case DType::kFloat16: return 0x1p-24;
+    case DType::kBFloat16: return 0x1p-133;
+    default: return 0;
+  }
+}
+
 template <class T>
 double to_double(T x) {
   if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
@@ -44,7 +55,7 @@ Difference compare_floats(const Tensor& expected, const Tensor& actual, bool exa
   }
   difference.max_rel = scale > 0 ? difference.max_abs / scale : difference.max_abs;
   if (sizeof(T) < sizeof(float)) units = std::min(units, 64.0);
-  const double allowed = exact ? 0 : units * epsilon_of(expected.dtype()) * scale;
+  const double allowed = exact ? 0 : units * (epsilon_of(expected.dtype()) * scale + least_of(expected.dtype()));
   difference.same = difference.same && difference.max_abs <= allowed;
   return difference;
 }

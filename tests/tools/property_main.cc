@@ -113,6 +113,12 @@ constexpr const char* kPatterns[] = {
     "float[] d) { k2 = Identity(k) e = Relu(a) d = Add(c, e) }>(n, , a) }",
     "g (float[] a) => (float[] y) { y = Scan<num_scan_inputs = 1, body = body (float[] x) => (float[] s) { t = Tanh(x) "
     "s = Add(t, x) }>(a) }",
+    // Segments by a loop over their number.
+    "g (float[] a) => (float[] y) <int64 n = {3}, float z = {0}> { i = Cast<to = 7>(a) y = Loop<body = body (int64 k, "
+    "bool c) => (bool c2, float s) { c2 = Identity(c) m = Equal(i, k) w = Where(m, a, z) s = ReduceSum<keepdims = "
+    "0>(w) }>(n, ) }",
+    "g (float[] a) => (float[] y) <int64 n = {3}> { i = Cast<to = 7>(a) y = Loop<body = body (int64 k, bool c) => "
+    "(bool c2, float s) { c2 = Identity(c) m = Equal(i, k) w = Compress(a, m) s = ReduceSum<keepdims = 0>(w) }>(n, ) }",
     // Slices, gathers, pads, splits.
     "g (float[] a) => (float[] y) <int64[1] s = {0}, int64[1] e = {1000}, int64[1] x = {0}> { t = Slice(a, s, e, x) y "
     "= Slice(t, s, e, x) }",
@@ -176,6 +182,9 @@ class Grower {
       } else if (chance(25)) {
         const Dim side = size();
         shape = {side, side};
+      } else if (chance(20)) {
+        shape = {size(), Dim(static_cast<std::int64_t>(1 + pick(3))), Dim(static_cast<std::int64_t>(3 + pick(2))),
+                 size()};
       } else {
         for (std::size_t rank = pick(5); rank > 0; --rank) shape.push_back(size());
       }
@@ -197,6 +206,7 @@ class Grower {
   }
 
   void step() {
+    if (chance(15) && convolution()) return;
     if (chance(45)) {
       pattern();
     } else {
@@ -232,6 +242,44 @@ class Grower {
       return;
     }
     for (const ValueId id : *outputs) keep(id);
+  }
+
+  ValueId random_constant(Dims dims) {
+    return model_.graph.add_constant("w", random_tensor(DType::kFloat32, dims, std::nullopt, "w", random_()).value());
+  }
+
+  // Pad, convolution or pooling, and what is folded into it. False where no value is an image.
+  bool convolution() {
+    const ValueId x = value();
+    const ValueType type = model_.graph.value(x).type;
+    if (type.shape->size() != 4 || !(*type.shape)[1].is_known()) return false;
+    const std::int64_t channels = (*type.shape)[1].value();
+    if (channels == 0) return false;
+    ValueId at = x;
+    const auto next = [&](std::string op, std::vector<ValueId> inputs, Attributes attributes) {
+      const std::size_t before = values_.size();
+      add(std::move(op), std::move(inputs), std::move(attributes));
+      if (values_.size() > before) at = values_.back();
+      return values_.size() > before;
+    };
+    const std::int64_t kernel = 1 + static_cast<std::int64_t>(pick(2));
+    if (chance(50)) next("Pad", {at, ints({0, 0, 1, 1, 0, 0, 1, 0})}, {});
+    const std::int64_t made = 1 + static_cast<std::int64_t>(pick(3));
+    std::vector<ValueId> inputs = {at, random_constant({made, channels, kernel, kernel})};
+    if (chance(50)) inputs.push_back(random_constant({made}));
+    if (!next("Conv", inputs, {})) return true;
+    switch (pick(4)) {
+      case 0:
+        next("BatchNormalization",
+             {at, random_constant({made}), random_constant({made}), random_constant({made}), random_constant({made})},
+             {});
+        break;
+      case 1: next("Mul", {at, random_constant({made, 1, 1})}, {}); break;
+      case 2: next("Add", {at, random_constant({1, made, 1, 1})}, {}); break;
+      default: next("MaxPool", {at}, {{"kernel_shape", std::vector<std::int64_t>{2, 2}}});
+    }
+    if (chance(50)) next("Relu", {at}, {});
+    return true;
   }
 
   void keep(ValueId id) {
