@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/cost.h"
 #include "ops/op.h"
 
 namespace cycloid {
@@ -9,7 +10,6 @@ namespace {
 
 constexpr std::int64_t kTypicalSymbol = 16;
 constexpr double kBytesPerFlop = 1.0 / 8;
-constexpr double kBytesPerNode = 4096;
 constexpr double kNodesPerIteration = 4;
 constexpr std::int64_t kMostTrips = 1'000'000;  // of loops that end by their condition
 constexpr std::int64_t kLargeSymbol = 1024;
@@ -59,6 +59,8 @@ void add(std::optional<std::int64_t>& total, const Dim& dim) {
 }
 
 }  // namespace
+
+double typical_bytes(const Graph& graph, ValueId id) { return typical(bytes_of(graph, id)); }
 
 NodeCosts costs_of(const Graph& graph, std::span<const NodeId> nodes) {
   NodeCosts costs;

@@ -134,8 +134,7 @@ class Driver {
   }
 
   void refuse(const Rule& rule, const std::string& where, NodeId id, const std::string& node, std::string reason) {
-    if (refused_.emplace(where, &rule, id).second)
-      ledger_.refusals.push_back({&rule, where, node, std::move(reason)});
+    if (refused_.emplace(where, &rule, id).second) ledger_.refusals.push_back({&rule, where, node, std::move(reason)});
   }
 
   // Says what the change saves, and refuses one that saves nothing where its rule leaves that to the cost.
@@ -149,7 +148,21 @@ class Driver {
       return unsupported("it would not be cheaper: {:.3g} instead of {:.3g} byte equivalents", come.weight,
                          gone.weight);
     }
+    if (rule.kind == RuleKind::kFewerNodes) {
+      const std::size_t before = nodes_in(graph, proposal.dying);
+      const std::size_t after = nodes_in(graph, proposal.added);
+      if (after > before) return unsupported("there would be {} nodes instead of {}", after, before);
+    }
     return rule.may_take_memory ? check_growth(graph, proposal) : Status();
+  }
+
+  // With those of their subgraphs.
+  static std::size_t nodes_in(const Graph& graph, std::span<const NodeId> nodes) {
+    std::size_t count = nodes.size();
+    for (const NodeId id : nodes) {
+      for_each_subgraph(graph.node(id), [&](const std::string&, const Graph& body) { count += count_nodes(body); });
+    }
+    return count;
   }
 
   // A loop's intermediate values are small, one iteration's; those of all iterations at once may not fit in memory. They

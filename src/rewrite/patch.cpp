@@ -259,37 +259,58 @@ class Patch::Application {
     return graph_.value(id).kind == Value::Kind::kOutput && !graph_.is_output(id);
   }
 
-  // After the replacement, every user of `from` depends on what the replacement depends on. A cycle needs one of these
-  // to come after `from`; so only nodes behind the first replaced producer are searched.
+  // Whether the graph will have a cycle: then a replacement is on it, because only their users get new inputs. So the
+  // search begins at them, and follows each use of a `from` to what replaces it.
   Status check_no_cycle() const {
-    std::set<ValueId> from_values;
+    std::map<ValueId, ValueId> becomes;
     std::size_t first = node_count_;
     for (const auto& [from, to] : replacements_) {
-      from_values.insert(from);
+      becomes.emplace(from, to);
       const Value& value = graph_.value(from);
       if (value.kind != Value::Kind::kOutput)
         return unsupported("'{}' is not made by a node, and cannot be replaced", value.name);
       first = std::min(first, position_at(value.producer));
     }
-    std::vector<ValueId> pending;
-    std::set<NodeId> seen(added_.begin(), added_.end());
-    const auto push_inputs = [&](NodeId id) {
-      for_each_needed(graph_, id, [&](ValueId needed) { pending.push_back(needed); });
+    // The producer of what `id` will be; none where nothing behind it can depend on a replacement.
+    const auto producer = [&](ValueId id) {
+      const auto at = becomes.find(id);
+      const Value& value = graph_.value(at != becomes.end() ? at->second : id);
+      if (value.kind != Value::Kind::kOutput) return NodeId{};
+      const std::size_t place = value.producer.index < position_.size() ? position_at(value.producer) : kNoPlace;
+      return place < first ? NodeId{} : value.producer;
     };
-    for (const NodeId id : added_) push_inputs(id);
+    std::map<NodeId, bool> finished;  // false: on the path
+    struct Step {
+      NodeId node;
+      std::vector<NodeId> next;
+    };
+    std::vector<Step> path;
+    const auto enter = [&](NodeId id) {
+      finished.emplace(id, false);
+      Step step{id, {}};
+      for_each_needed(graph_, id, [&](ValueId needed) {
+        if (const NodeId next = producer(needed); next.valid()) step.next.push_back(next);
+      });
+      path.push_back(std::move(step));
+    };
     for (const auto& [from, to] : replacements_) {
-      const Value& value = graph_.value(to);
-      if (value.kind == Value::Kind::kOutput && !seen.contains(value.producer)) pending.push_back(to);
-    }
-    while (!pending.empty()) {
-      const ValueId id = pending.back();
-      pending.pop_back();
-      if (from_values.contains(id)) return unsupported("'{}' would depend on itself", graph_.value(id).name);
-      const Value& value = graph_.value(id);
-      if (value.kind != Value::Kind::kOutput || seen.contains(value.producer)) continue;
-      if (position_at(value.producer) < first) continue;
-      seen.insert(value.producer);
-      push_inputs(value.producer);
+      const NodeId start = producer(to);
+      if (start.valid() && !finished.contains(start)) enter(start);
+      while (!path.empty()) {
+        if (path.back().next.empty()) {
+          finished[path.back().node] = true;
+          path.pop_back();
+          continue;
+        }
+        const NodeId next = path.back().next.back();
+        path.back().next.pop_back();
+        const auto at = finished.find(next);
+        if (at == finished.end()) {
+          enter(next);
+        } else if (!at->second) {
+          return unsupported("'{}' would depend on itself", graph_.value(from).name);
+        }
+      }
     }
     return {};
   }

@@ -17,7 +17,8 @@
 
 namespace cycloid {
 
-// The four kinds of the project's founding document, and what every optimiser does.
+// The four kinds of the project's founding document, and what every optimiser does. The driver refuses a change of the kind
+// fewer-nodes that adds more nodes than it takes away.
 enum class RuleKind { kFewerNodes, kCheaperNode, kCheaperSubgraph, kParallelBranches, kStandard };
 
 // "fewer-nodes", "cheaper-node", "cheaper-subgraph", "parallel-branches", "standard".
