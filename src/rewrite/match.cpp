@@ -65,6 +65,41 @@ std::optional<double> one_number(const Tensor& tensor) {
   return number;
 }
 
+namespace {
+
+constexpr std::string_view kMoves[] = {"Expand", "Flatten", "Gather", "Identity",  "Reshape",
+                                       "Slice",  "Squeeze", "Tile",   "Transpose", "Unsqueeze"};
+constexpr int kMaxMoves = 16;
+
+std::optional<double> uniform(const Tensor& tensor) {
+  if (tensor.element_count() == 0) return std::nullopt;
+  std::optional<double> number;
+  visit_numbers(tensor, [&](double x) {
+    number = x;
+    return false;
+  });
+  return number && all_are(tensor, *number) ? number : std::nullopt;
+}
+
+std::optional<double> uniform_number(const RuleContext& context, ValueId id, int moves) {
+  if (const Tensor* tensor = context.constant(id)) return uniform(*tensor);
+  const Node* node = context.graph.producer(id);
+  if (node == nullptr || !node->domain.empty() || moves == 0) return std::nullopt;
+  if (node->op_type == "ConstantOfShape") {
+    const auto value = get_tensor(*node, "value");
+    if (!value) return std::nullopt;
+    return *value == nullptr ? 0.0 : uniform(**value);
+  }
+  if (is_one_of(*node, kMoves)) return uniform_number(context, node->inputs[0], moves - 1);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<double> uniform_number(const RuleContext& context, ValueId id) {
+  return id.valid() ? uniform_number(context, id, kMaxMoves) : std::nullopt;
+}
+
 std::optional<Ints> axes_input(const RuleContext& context, const Node& node, std::size_t i, std::size_t rank) {
   if (!has_input(node, i)) return std::nullopt;
   auto axes = context.constant_ints(node.inputs[i]);

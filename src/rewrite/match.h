@@ -24,6 +24,9 @@ bool one_element(const Shape& shape);
 
 // Every element is `value`, where 0 and -0 differ. A NaN is equal to none. False for an empty tensor.
 bool all_are(const Tensor& tensor, double value);
+// The number that every element of the value is: of a constant, or of what Expand, ConstantOfShape and moves of its elements
+// make. nullopt where not known.
+std::optional<double> uniform_number(const RuleContext& context, ValueId id);
 // The value that a tensor of one element has; nullopt where it has another count, or is no number.
 std::optional<double> one_number(const Tensor& tensor);
 

@@ -1,13 +1,31 @@
-// g(f(x)) => reshape(x, shape of g's result) where f and g are Reshape, Flatten, Squeeze or Unsqueeze
+// g(f(x)) => reshape(x, shape of g's result) where f and g are Reshape, Flatten, Squeeze or Unsqueeze, or one of them is a
+// Transpose that only moves axes of size 1
 #include <algorithm>
 
 #include "rewrite/match.h"
+#include "rewrite/rules/permutation.h"
 #include "rewrite/rules/rules.h"
 
 namespace cycloid {
 namespace {
 
-constexpr std::string_view kRoots[] = {"Flatten", "Reshape", "Squeeze", "Unsqueeze"};
+constexpr std::string_view kRoots[] = {"Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"};
+constexpr std::string_view kReshapes[] = {"Flatten", "Reshape", "Squeeze", "Unsqueeze"};
+
+// The axes whose size is not 1 keep their order.
+bool moves_ones_only(const RuleContext& context, const Node& node) {
+  if (!node.domain.empty() || node.op_type != "Transpose") return false;
+  const Shape* shape = context.shape(node.inputs[0]);
+  const auto permutation = permutation_of(context, node);
+  if (shape == nullptr || !permutation || permutation->size() != shape->size()) return false;
+  std::int64_t last = -1;
+  for (const std::int64_t axis : *permutation) {
+    if ((*shape)[static_cast<std::size_t>(axis)].is(1)) continue;
+    if (axis < last) return false;
+    last = axis;
+  }
+  return true;
+}
 
 // A shape that does not refer to the input's form by zeros can be used for any other form of the same elements.
 bool stands_alone(const RuleContext& context, const Node& reshape) {
@@ -44,7 +62,11 @@ std::optional<Patch> merge_unsqueezes(const RuleContext& context, const Node& ou
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Node& outer = context.graph.node(root);
   const Node* inner = context.graph.producer(outer.inputs[0]);
-  if (inner == nullptr || !is_one_of(*inner, kRoots)) return std::nullopt;
+  if (inner == nullptr) return std::nullopt;
+  const bool reshapes_last = is_one_of(outer, kReshapes);
+  const bool reshapes_first = is_one_of(*inner, kReshapes);
+  if (!reshapes_last && (!reshapes_first || !moves_ones_only(context, outer))) return std::nullopt;
+  if (!reshapes_first && !moves_ones_only(context, *inner)) return std::nullopt;
   const Shape* from = context.shape(inner->inputs[0]);
   const Shape* to = context.shape(outer.outputs[0]);
   Patch patch;

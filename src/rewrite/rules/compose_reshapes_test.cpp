@@ -40,6 +40,21 @@ TEST(ComposeReshapes, MergesUnsqueezesOfUnknownSizes) {
       "g (float[N, M] x) => (y) <int64[3] a = {0, 2, 3}> { y = Unsqueeze(x, a) }");
 }
 
+TEST(ComposeReshapes, TakesInATransposeOfAxesOfOne) {
+  expect_rewrites(
+      kComposeReshapes,
+      "g (float[N, 1, 4, 5] x) => (y) <int64[3] s = {0, 20, 1}> { a = Transpose<perm = [0, 2, 3, 1]>(x) y = Reshape(a, "
+      "s) }",
+      "g (float[N, 1, 4, 5] x) => (y) <int64[3] s = {0, 20, 1}> { y = Reshape(x, s) }");
+}
+
+// Two axes of other sizes change places, though the result has the shape of the input.
+TEST(ComposeReshapes, LeavesATransposeThatMovesElements) {
+  expect_declines(kComposeReshapes,
+                  "g (float[N, 1, 4, 4] x) => (y) <int64[2] s = {0, 16}> { a = Transpose<perm = [0, 1, 3, 2]>(x) y = "
+                  "Reshape(a, s) }");
+}
+
 // [0, 2, -1]: a runtime would divide by N = 0.
 TEST(ComposeReshapes, LeavesTwoSizesThatMayBeZero) {
   expect_declines(kComposeReshapes,

@@ -20,6 +20,51 @@ TEST(FoldConstants, FoldsInsideSubgraphs) {
                   "(q) { q = Neg(x) }> }");
 }
 
+// The folded value is needed by the body alone, which must go on seeing it.
+TEST(FoldConstants, KeepsWhatASubgraphNeeds) {
+  expect_rewrites(
+      kFoldConstants,
+      "g (bool c, float[2] x) => (float[2] y) <float a = {2}> { b = Add(a, a) y = If(c) <then_branch = t "
+      "() => (p) { p = "
+      "Mul(x, b) }, else_branch = e () => (q) { q = Neg(x) }> }",
+      "g (bool c, float[2] x) => (float[2] y) <float b_1 = {4}> { y = If(c) <then_branch = t () => (p) { p = "
+      "Mul(x, b_1) }, "
+      "else_branch = e () => (q) { q = Neg(x) }> }");
+}
+
+TEST(FoldConstants, ReadsConstantsOutsideASubgraph) {
+  expect_rewrites(kFoldConstants,
+                  "g (bool c, float[2] x) => (float[2] y) <float a = {2}> { y = If(c) <then_branch = t () => (p) { b = "
+                  "Mul(a, a) p = "
+                  "Mul(x, b) }, else_branch = e () => (q) { q = Neg(x) }> }",
+                  "g (bool c, float[2] x) => (float[2] y) { y = If(c) <then_branch = t () => (p) <float b_1 = {4}> { p "
+                  "= Mul(x, b_1) "
+                  "}, else_branch = e () => (q) { q = Neg(x) }> }");
+}
+
+// A size is known although the tensor is not.
+TEST(FoldConstants, FoldsSizesThatAreKnown) {
+  expect_rewrites(kFoldConstants,
+                  "g (float[N, 3] x, float[3] z) => (y) <int64 i = {1}> { r = Relu(x) s = Shape(r) n = Gather(s, i) f "
+                  "= Cast<to = 1>(n) "
+                  "y = Div(z, f) }",
+                  "g (float[N, 3] x, float[3] z) => (y) <float f = {3}> { y = Div(z, f) }");
+}
+
+// A division that fails is left to fail where the model runs it.
+TEST(FoldConstants, LeavesIntegerDivisionByZero) {
+  expect_declines(kFoldConstants,
+                  "g (int64[N] x) => (y) <int64 a = {1}, int64 b = {0}> { c = Div(a, b) y = Add(x, c) }");
+}
+
+// Runtimes multiply the quantised weights as they are.
+TEST(FoldConstants, LeavesQuantizedWeights) {
+  expect_declines(
+      kFoldConstants,
+      "g (float[N, 2] x) => (y) <int8[2, 2] w = {1, 2, 3, 4}, float s = {0.5}> { d = DequantizeLinear(w, s) y = "
+      "MatMul(x, d) }");
+}
+
 TEST(FoldConstants, LeavesRandomness) {
   expect_declines(kFoldConstants,
                   "g (float[2] x) => (y) { r = RandomNormal<shape = [2]>() z = Sub(r, r) y = Mul(x, z) }");

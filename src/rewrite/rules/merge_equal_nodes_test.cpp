@@ -20,6 +20,34 @@ TEST(MergeEqualNodes, SeesThroughDuplicatedInitializers) {
                   "g (float[N] x) => (y) <float a = {2}> { s = Mul(x, a) y = Add(s, s) }");
 }
 
+TEST(MergeEqualNodes, ComparesSubgraphs) {
+  expect_rewrites(
+      kMergeEqualNodes,
+      "g (bool c, float[2] x) => (y) { a = If(c) <then_branch = t () => (p) { p = Exp(x) }, else_branch = e "
+      "() => (q) { q = Neg(x) }> b = If(c) <then_branch = u () => (r) { r = Exp(x) }, else_branch = f () => "
+      "(s) { s = Neg(x) }> y = Add(a, b) }",
+      "g (bool c, float[2] x) => (y) { a = If(c) <then_branch = u () => (r) { r = Exp(x) }, else_branch = f "
+      "() => (s) { s = Neg(x) }> y = Add(a, a) }");
+}
+
+TEST(MergeEqualNodes, LeavesSubgraphsOfOtherCaptures) {
+  expect_declines(
+      kMergeEqualNodes,
+      "g (bool c, float[2] x, float[2] z) => (y) { a = If(c) <then_branch = t () => (p) { p = Exp(x) }, else_branch = "
+      "e "
+      "() => (q) { q = Neg(x) }> b = If(c) <then_branch = u () => (r) { r = Exp(z) }, else_branch = f () => (s) { s = "
+      "Neg(x) }> y = Add(a, b) }");
+}
+
+// Merged first, neither normalisation could go into the convolution.
+TEST(MergeEqualNodes, LeavesConvolutionsThatTakeTheirNormalizationIn) {
+  expect_declines(
+      kMergeEqualNodes,
+      "g (float[N, 1, 3] x) => (y) <float[1, 1, 1] w = {2}, float[1] s = {1}, float[1] b = {2}, float[1] m = {0}, "
+      "float[1] v = {1}> { c = Conv(x, w) d = Conv(x, w) e = BatchNormalization(c, s, b, m, v) f = "
+      "BatchNormalization(d, b, s, m, v) y = Add(e, f) }");
+}
+
 // 0 and -0 are equal numbers, and 1/x of them is not.
 TEST(MergeEqualNodes, LeavesZerosOfOtherSigns) {
   expect_declines(

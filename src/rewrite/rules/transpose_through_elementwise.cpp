@@ -4,6 +4,8 @@
 // axes they lack are put in front, which broadcasting would do; scalars and one-element operands stay as they are.
 #include <algorithm>
 
+#include "rewrite/match.h"
+#include "rewrite/rules/elementwise.h"
 #include "rewrite/rules/permutation.h"
 #include "rewrite/rules/rules.h"
 
@@ -11,85 +13,6 @@ namespace cycloid {
 namespace {
 
 constexpr std::string_view kRoots[] = {"Transpose"};
-
-// Operators that compute each output element from the elements at the same place of the broadcast inputs.
-constexpr std::string_view kElementwise[] = {"Abs",
-                                             "Acos",
-                                             "Acosh",
-                                             "Add",
-                                             "And",
-                                             "Asin",
-                                             "Asinh",
-                                             "Atan",
-                                             "Atanh",
-                                             "BitShift",
-                                             "BitwiseAnd",
-                                             "BitwiseNot",
-                                             "BitwiseOr",
-                                             "BitwiseXor",
-                                             "Cast",
-                                             "Ceil",
-                                             "Celu",
-                                             "Cos",
-                                             "Cosh",
-                                             "Div",
-                                             "Elu",
-                                             "Equal",
-                                             "Erf",
-                                             "Exp",
-                                             "Floor",
-                                             "Gelu",
-                                             "Greater",
-                                             "GreaterOrEqual",
-                                             "HardSigmoid",
-                                             "HardSwish",
-                                             "IsInf",
-                                             "IsNaN",
-                                             "LeakyRelu",
-                                             "Less",
-                                             "LessOrEqual",
-                                             "Log",
-                                             "Max",
-                                             "Mean",
-                                             "Min",
-                                             "Mish",
-                                             "Mod",
-                                             "Mul",
-                                             "Neg",
-                                             "Not",
-                                             "Or",
-                                             "PRelu",
-                                             "Pow",
-                                             "Reciprocal",
-                                             "Relu",
-                                             "Round",
-                                             "Selu",
-                                             "Shrink",
-                                             "Sigmoid",
-                                             "Sign",
-                                             "Sin",
-                                             "Sinh",
-                                             "Softplus",
-                                             "Softsign",
-                                             "Sqrt",
-                                             "Sub",
-                                             "Sum",
-                                             "Swish",
-                                             "Tan",
-                                             "Tanh",
-                                             "ThresholdedRelu",
-                                             "Where",
-                                             "Xor"};
-static_assert(std::ranges::is_sorted(kElementwise));
-
-bool is_elementwise(const Node& node) {
-  return node.domain.empty() && node.outputs.size() == 1 &&
-         std::ranges::binary_search(kElementwise, std::string_view(node.op_type));
-}
-
-bool one_element(const Shape& shape) {
-  return std::ranges::all_of(shape, [](const Dim& dim) { return dim.is(1); });
-}
 
 // The operand as it must be so that f of all operands is f's old result transposed by `permutation`.
 std::optional<Patch::Ref> moved_operand(const RuleContext& context, Patch& patch, ValueId operand,
