@@ -89,6 +89,51 @@ constexpr const char* kPatterns[] = {
     "g (float[] a) => (float[] y) { y = Einsum<equation = \"ij->ji\">(a) }",
     "g (float[] a, float[] b) => (float[] y) { y = Einsum<equation = \"ij,kj->ik\">(a, b) }",
     "g (float[] a, float[] b) => (float[] y) { y = Einsum<equation = \"ij,ij->i\">(a, b) }",
+    // Transposes that end in products, or pass operators with axes.
+    "g (float[] a, float[] b) => (float[] y) <int64[1] x = {-1}> { s = Transpose(a) t = LogSoftmax<axis = 0>(s) u = "
+    "Mul(t, b) v = ReduceMax<keepdims = 0>(u, x) y = Transpose(v) }",
+    "g (float[] a) => (float[] y) <int64[2] s = {-1, 1}> { f = Reshape(a, s) t = Transpose(f) r = Relu(t) y = Gemm(r, "
+    "f) }",
+    "g (float[] a) => (float[] y) <int64[2] s = {-1, 1}, float[1, 3] w = {1, -2, 0.5}> { f = Reshape(a, s) m = Gemm(f, "
+    "w) r = Tanh(m) y = Transpose(r) }",
+    "g (float[] a, float[] b) => (float[] y) { s = Transpose(a) t = Transpose(b) p, q = Split<axis = -1, num_outputs = "
+    "2>(s) u = Concat<axis = -1>(q, p, t) y = Transpose(u) }",
+    "g (float[] a) => (float[] y) <int64[1] x = {0}, int64[1] o = {1}, int64[1] m = {9}> { s = Transpose(a) u = "
+    "Unsqueeze(s, x) v = Slice(u, x, m, o) w = Squeeze(v, x) y = Transpose(w) }",
+    // Products and convolutions with constants around them, and several on one value.
+    "g (float[] a) => (float[] y) <int64[2] s = {-1, 1}, float[1, 2] u = {1, 2}, float[1, 1] v = {3}, float[1, 2] w = "
+    "{0.5, -1}, float[2] b = {1, -2}> { f = Reshape(a, s) m = MatMul(f, u) n = MatMul(f, v) o = MatMul(f, w) p = "
+    "Add(o, "
+    "b) y = Concat<axis = 1>(m, n, p) }",
+    "g (float[] a) => (float[] y) <int64[2] s = {-1, 1}, float[1, 2] u = {1, 2}, float[1, 1] v = {3}, float[1, 3] w = "
+    "{0.5, -1, 4}> { f = Reshape(a, s) m = MatMul(f, u) n = MatMul(f, v) o = MatMul(f, w) y = Concat<axis = 1>(o, n, "
+    "m) "
+    "}",
+    "g (float[] a) => (float[] y) <int64[4] s = {-1, 1, 1, 1}, int64[8] p = {0, 0, 1, 0, 0, 0, 1, 2}, float[2, 1, 2, "
+    "2] "
+    "w = {1, 2, 3, 4, -1, 0.5, 2, 1}, float[2, 1, 1] f = {0.5, -2}, float[2, 1, 1] d = {1, 3}> { r = Reshape(a, s) q = "
+    "Pad(r, p) c = Conv(q, w) m = Mul(c, f) y = Sub(m, d) }",
+    "g (float[] a) => (float[] y) <int64[3] s = {-1, 1, 1}, float[1, 2, 1] w = {1, 2}, float[2] g1 = {1, 2}, float[2] "
+    "b "
+    "= {0.5, 1}, float[2] v = {4, 1}> { r = Reshape(a, s) c = ConvTranspose(r, w) y = BatchNormalization(c, g1, b, b, "
+    "v) "
+    "}",
+    "g (float[] a) => (float[] y) <int64[3] s = {-1, 1, 1}, int64[6] p = {0, 0, 1, 0, 0, 1}> { r = Reshape(a, s) q = "
+    "Pad(r, p) y = AveragePool<kernel_shape = [2]>(q) }",
+    "g (float[] a) => (float[] y) <float c = {0.5}, float d = {0.25}> { t = Mul(a, c) u = Mul(d, t) y = Neg(u) }",
+    "g (float[] a) => (float[] y) <int64[3] s = {-1, 1, 1}, int64[1] one = {1}, float[1, 4, 1] w = {0.5, -1, 2, 1}, "
+    "float[1, 4, 1] r = {1, 0.5, -0.5, 2}> { x = Reshape(a, s) n = Shape<start = 1, end = 2>(x) c = Concat<axis = "
+    "0>(one, "
+    "n, one) z = ConstantOfShape(c) l = LSTM<hidden_size = 1>(x, w, r, , , z, z) y = Relu(l) }",
+    // Parts of parts.
+    "g (float[] a) => (float[] y) <int64[1] o = {1}, int64[1] m = {9}, int64[1] x = {-1}, int64[1] z = {0}> { u = "
+    "Slice(a, o, m, x) v = Slice(u, z, o, z) y = Slice(v, z, m, x) }",
+    "g (float[] a) => (float[] y) <int64[1] i = {0}> { u = Gather(a, i) y = Squeeze(u, i) }",
+    "g (float[] a) => (float[] y) <int64 i = {0}, int64[1] z = {0}> { r = Neg(a) c = Concat<axis = 0>(a, r) u = "
+    "Gather(c, i) y = Unsqueeze(u, z) }",
+    "g (float[] a) => (float[] y) <int64[1] z = {0}, int64[1] x = {-1}> { u = ReduceSum<keepdims = 0>(a, z) v = "
+    "ReduceSum<keepdims = 0>(u, x) y = Neg(v) }",
+    "g (float[] a) => (float[] y) <int64[1] z = {0}> { u = ReduceMax(a, z) y = Squeeze(u, z) }",
     // Traces.
     "g (float[] a) => (float[] y) { y = Einsum<equation = \"ii\">(a) }",
     "g (float[] a) => (float[] y) { e = EyeLike(a) m = Mul(a, e) y = ReduceSum<keepdims = 0>(m) }",
