@@ -1,6 +1,9 @@
 // (a b) c => a (b c), and a (b c) => (a b) c, where that takes fewer multiplications
 // x a + x b => x (a + b),  a x + b x => (a + b) x
 //
+// Infinities make the difference (inf - inf is NaN, and may not come up in the other order), so both are for values that
+// are said to be finite.
+//
 // With a, b and c weights, their product or sum is folded: linear layers with nothing between them become one.
 #include <algorithm>
 
@@ -36,6 +39,7 @@ double work(const Dim& rows, const Dim& inner, const Dim& columns, bool folded) 
 }
 
 std::optional<Patch> reassociate(const RuleContext& context, NodeId root) {
+  if (!context.assume_finite) return std::nullopt;
   const Node& outer = context.graph.node(root);
   for (const bool left : {true, false}) {
     const ValueId product = outer.inputs[left ? 0 : 1];
@@ -65,6 +69,7 @@ std::optional<Patch> reassociate(const RuleContext& context, NodeId root) {
 }
 
 std::optional<Patch> factor(const RuleContext& context, NodeId root) {
+  if (!context.assume_finite) return std::nullopt;
   const Node& add = context.graph.node(root);
   const Node* p = context.producer(add.inputs[0], "MatMul");
   const Node* q = context.producer(add.inputs[1], "MatMul");
@@ -88,7 +93,7 @@ std::optional<Patch> factor(const RuleContext& context, NodeId root) {
 
 const Rule kReassociateMatMul = {
     .name = "reassociate-matmul",
-    .law = "(a b) c => a (b c) where that takes fewer multiplications",
+    .law = "(a b) c => a (b c) where that takes fewer multiplications, for finite values",
     .why = "A product of matrices does not depend on where it is begun, but its cost does.",
     .kind = RuleKind::kCheaperSubgraph,
     .exact = false,
@@ -98,7 +103,7 @@ const Rule kReassociateMatMul = {
 
 const Rule kFactorMatMul = {
     .name = "factor-matmul",
-    .law = "x a + x b => x (a + b); a x + b x => (a + b) x",
+    .law = "x a + x b => x (a + b); a x + b x => (a + b) x, for finite values",
     .why = "Multiplication distributes over addition, and one product is cheaper than two.",
     .kind = RuleKind::kCheaperSubgraph,
     .exact = false,
