@@ -199,6 +199,7 @@ void sum_products(const std::vector<Tensor>& operands, const std::vector<Dims>& 
       for (std::size_t i = 0; i < outer.size(); ++i) bases[p] += outer[i] * strides[p][i];
     }
     Sum sum = 0;
+    bool first = true;  // a sum of -0 is -0
     for_each_index(summed, [&](const Dims& inner) {
       Sum term = 1;
       for (std::size_t p = 0; p < operands.size(); ++p) {
@@ -206,7 +207,8 @@ void sum_products(const std::vector<Tensor>& operands, const std::vector<Dims>& 
         for (std::size_t i = 0; i < inner.size(); ++i) at += inner[i] * strides[p][outer.size() + i];
         term *= static_cast<Sum>(data[p][at]);
       }
-      sum += term;
+      sum = first ? term : sum + term;
+      first = false;
     });
     *to++ = static_cast<T>(sum);
   });

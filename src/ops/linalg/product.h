@@ -40,7 +40,8 @@ void blocked_product(std::int64_t m, std::int64_t n, std::int64_t k, const ReadR
     const std::int64_t columns = std::min(kPanelColumns, n - j);
     for (std::int64_t i = 0; i < m; i += kRowsAtOnce) {
       const std::int64_t height = std::min(kRowsAtOnce, m - i);
-      std::ranges::fill(sums, Sum(0));
+      // From -0, to which every float can be added without a change: a sum of -0 stays -0, in whatever order.
+      std::ranges::fill(sums, std::is_floating_point_v<Sum> && k > 0 ? Sum(-0.0) : Sum(0));
       for (std::int64_t l = 0; l < k; l += kPanelDepth) {
         const std::int64_t depth = std::min(kPanelDepth, k - l);
         read_panel(l, depth, j, columns, panel.data());
