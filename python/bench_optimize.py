@@ -170,7 +170,8 @@ def models(pattern):
             yield path.stem, path, shapes.get(path.stem, {})
 
 
-def table(rows, measured):
+def table(rows):
+    measured = any("onnxruntime" in cells for cells in rows)
     head = ["model", "original", *TOOLS, "Cycloid"]
     if measured:
         head += ["on ONNX Runtime", "on the native engine"]
@@ -211,7 +212,7 @@ def pictures(folder):
         subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
 
 
-def write_page(rows, founding_table, arguments, path):
+def write_page(rows, founding_table, path):
     ahead = sum(cells["best"] for cells in rows)
     text = f"""# Node counts and gains, beside other optimisers
 
@@ -220,15 +221,16 @@ Written by `./dev bench-optimize`; not edited by hand. Versions: {versions()}.
 Nodes are counted with those of subgraphs and without Constant nodes; a bold count is at or below that of every other tool. "broken": ONNX
 Runtime does not run what the tool wrote. A gain is the median time of the original over that of the optimised model (so
 more than 1 is faster), 1 thread, both in the same run in turns, with its 95 % interval; "no difference" where the interval holds 1.
+Tables without gains were made with --seconds 0, for the counts alone.
 
 ## The four examples
 
-{table(founding_table, arguments.seconds)}
+{table(founding_table)}
 ## Models
 
 At or below every other tool on {ahead} of {len(rows)} models.
 
-{table(rows, arguments.seconds)}"""
+{table(rows)}"""
     path.write_text(text)
 
 
@@ -257,7 +259,7 @@ def main():
         for model, path, shapes in models(arguments.models):
             rows.append(row(model, path, feeds_of(path, shapes), folder, arguments))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-            write_page(rows, founding_table, arguments, arguments.output)
+            write_page(rows, founding_table, arguments.output)
     print(f"{arguments.output}: {len(rows)} models")
 
 
