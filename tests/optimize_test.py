@@ -170,6 +170,13 @@ def test_disable_and_only(cycloid, transposed, tmp_path):
     assert operators(out) == ["Transpose", "Transpose", "Identity", "Relu"]
 
 
+def test_the_model_may_come_last(cycloid, transposed, tmp_path):
+    out = tmp_path / "out.onnx"
+    done = cycloid("optimize", "-o", out, "--disable", "drop-cast", "--only", "drop-identity", transposed)
+    assert done.returncode == 0, done.stderr
+    assert operators(out) == ["Transpose", "Transpose", "Relu"]
+
+
 def test_shapes_are_fixed_when_asked(cycloid, transposed, tmp_path):
     out = tmp_path / "out.onnx"
     optimize(cycloid, transposed, out, "--shape", "a=3x5")

@@ -146,7 +146,7 @@ void compare_in_onnxruntime(const Model& model, OptimizationOptions& options) {
   const auto backend = find_backend("onnxruntime");
   if (!backend || !(*backend)->probe().available) return;
   options.other_runtime_name = "ONNX Runtime";
-  options.other_runtime = [backend = *backend](const Model& model) { return load_in_backend(*backend, model); };
+  options.other_runtime = [backend = *backend](const Model& candidate) { return load_in_backend(*backend, candidate); };
 }
 
 Status write_all(const OptimizeArguments& arguments, const Model& model, const ShippedOptimization& shipped) {
@@ -233,6 +233,8 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
   command->add_option("--verify-seconds", arguments->verify_seconds, "About how long comparing may take")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  // One value each time, so that MODEL may also come last.
+  for (CLI::Option* option : command->get_options()) option->allow_extra_args(false);
   command->footer("\nExample:\n  cycloid optimize model.onnx -o faster.onnx --explain --ledger changes.json");
   command->callback([arguments, &exit_code] {
     const Status status = run(*arguments);
