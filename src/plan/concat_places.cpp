@@ -14,9 +14,34 @@ std::optional<Dims> image_dims(const Graph& graph, ValueId id) {
 
 }  // namespace
 
+std::optional<std::int64_t> channel_padding(const Graph& graph, const Node& node) {
+  if (node.op_type != "Pad" || !node.domain.empty() || node.inputs.size() < 2 || !node.inputs[1].valid()) return {};
+  const Result<std::string> mode = get_string(node, "mode", "constant");
+  const std::optional<Dims> in = image_dims(graph, node.inputs[0]), out = image_dims(graph, node.outputs[0]);
+  const Tensor* pads = graph.constant(node.inputs[1]);
+  if (!mode || *mode != "constant" || !in || !out || pads == nullptr || pads->dtype() != DType::kInt64) return {};
+  for (std::size_t i = 0; i < in->size(); ++i) {
+    if (i != 1 && (*in)[i] != (*out)[i]) return {};
+  }
+  // Other axes keep their size, but might be moved (-1 and 1).
+  const bool axes = node.inputs.size() > 3 && node.inputs[3].valid();
+  const std::span<const std::int64_t> amounts = pads->data<std::int64_t>();
+  if (axes || amounts.size() != 2 * in->size()) return {};
+  for (std::size_t i = 0; i < amounts.size(); ++i) {
+    if (amounts[i] < 0 || (i % in->size() != 1 && amounts[i] != 0)) return {};
+  }
+  return amounts[1];
+}
+
 ConcatPlaces::ConcatPlaces(const Graph& graph) {
   for (const NodeId id : graph.nodes()) {
     const Node& node = graph.node(id);
+    if (const std::optional<std::int64_t> before = channel_padding(graph, node)) {
+      wholes_[node.outputs[0]] = (*image_dims(graph, node.outputs[0]))[1];
+      if (graph.value(node.inputs[0]).kind == Value::Kind::kOutput)
+        links_.try_emplace(node.inputs[0], Link{node.outputs[0], *before});
+      continue;
+    }
     if (node.op_type != "Concat" || !node.domain.empty()) continue;
     const std::optional<Dims> whole = image_dims(graph, node.outputs[0]);
     const Result<std::int64_t> axis = get_int(node, "axis", 0);

@@ -1,4 +1,5 @@
-// Concatenations along the channels that cost nothing: the producers write their channels straight into the whole.
+// Concatenations along the channels that cost nothing: the producers write their channels straight into the whole. Padding
+// of channels is one: of the input with constants.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,9 @@
 #include "graph/graph.h"
 
 namespace cycloid {
+
+// The channels before the input's where `node` is a Pad with constants along the channels of an image alone.
+std::optional<std::int64_t> channel_padding(const Graph& graph, const Node& node);
 
 // For the inputs of Concat nodes on axis 1 (and the inputs of concatenations that are inputs themselves): where in the
 // outermost concatenation their channels belong. A value goes into one whole only; where it is wanted in more, it is

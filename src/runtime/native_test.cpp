@@ -193,6 +193,10 @@ constexpr Case kCases[] = {
      R"(g (float[2,3,4,5] x, float[6,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] t) <int64[8] p = {0,1,2,0, 1,0,1,3}, int64[4] q = {1, 2, 0, 1}, int64[2] r = {1, -1}, float v = {2.5}> {
         c = Conv (x, w) y = Pad (c, p) t = Pad (x, q, v, r) })",
      3},
+    {"pad_channels",
+     R"(g (float[2,3,4,5] x, float[6,3,1,1] w, float[11,11,1,1] u) => (float[?,?,?,?] y, float[?,?,?,?] z) <int64[8] p = {0,2,0,0, 0,3,0,0}, int64[8] q = {0,0,0,0, 0,5,0,0}, float v = {2.5}> {
+        c = Conv (x, w) a = Pad (c, p, v) r = Relu (c) b = Pad (r, q) d = Conv (b, u) y = Add (d, a) z = Add (r, c) })",
+     3 + 11},
     {"depth_to_space",
      "g (float[2,12,3,4] x, float[12,12,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { c = Conv (x, w) y = "
      "DepthToSpace <blocksize=2> (c) z = DepthToSpace <blocksize=2, mode=\"CRD\"> (c) }",

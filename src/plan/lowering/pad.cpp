@@ -61,6 +61,44 @@ class PadStep final : public Step {
   float value_;
 };
 
+// The same value in some channels of every pixel.
+class FillChannelsStep final : public Step {
+ public:
+  static constexpr std::int64_t kPixelsPerUnit = 2048;
+
+  FillChannelsStep(Place to, float value) : to_(std::move(to)), pixels_(to_.pixels()), value_(value) {}
+  std::int64_t units() const { return (pixels_ + kPixelsPerUnit - 1) / kPixelsPerUnit; }
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const std::int64_t channels = to_.channels(), last = std::min(end * kPixelsPerUnit, pixels_);
+    float* pixel = context.at<float>(to_) + begin * kPixelsPerUnit * to_.pixel_stride;
+    for (std::int64_t p = begin * kPixelsPerUnit; p < last; ++p, pixel += to_.pixel_stride) {
+      for (std::int64_t c = 0; c < channels; ++c) pixel[c] = value_;
+    }
+  }
+
+ private:
+  Place to_;
+  std::int64_t pixels_;
+  float value_;
+};
+
+// Fills channels [first, first + count) of `whole`.
+void fill_channels(Lowering& lowering, NodeId id, const Place& whole, std::int64_t first, std::int64_t count,
+                   float value) {
+  if (count == 0) return;
+  Place part = whole;
+  part.dims[1] = count;
+  part.offset += static_cast<std::size_t>(first) * sizeof(float);
+  auto step = std::make_unique<FillChannelsStep>(part, value);
+  Lowering::Draft draft;
+  draft.nodes = {id};
+  draft.kernel = "move.fill";
+  draft.writes = {part};
+  draft.units = step->units();
+  lowering.add(std::move(step), std::move(draft));
+}
+
 // The loops over the output's memory, innermost last.
 std::vector<PadLoop> pad_loops(const Place& from, const Place& to, const std::vector<std::int64_t>& before) {
   std::vector<std::size_t> order;
@@ -122,6 +160,15 @@ Declined lower_pad(Lowering& lowering, NodeId id) {
 
   const Layout layout = lowering.layout_of(x);
   const Place from = lowering.read(x, layout), to = lowering.define(y, layout);
+  if (layout == Layout::kChannelsLast && channel_padding(lowering.graph(), node)) {
+    const std::int64_t first = before[1];
+    const std::size_t offset = to.offset + static_cast<std::size_t>(first) * sizeof(float);
+    if (from.buffer == to.buffer && from.offset == offset && from.pixel_stride == to.pixel_stride) {
+      fill_channels(lowering, id, to, 0, first, value);
+      fill_channels(lowering, id, to, first + in[1], out[1] - first - in[1], value);
+      return {};
+    }
+  }
   auto step = std::make_unique<PadStep>(from, to, pad_loops(from, to, before), value);
   Lowering::Draft draft;
   draft.nodes = {id};
