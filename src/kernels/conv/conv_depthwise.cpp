@@ -80,6 +80,8 @@ void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end)
   t.residual_stride = p.residual_stride;
   t.out_stride = p.out_stride;
   t.channels = p.in_c;
+  t.fetch = p.batch * (p.in_h * p.in_w + p.out_h * p.out_w) * p.in_c * static_cast<int64_t>(sizeof(float)) >
+            cpu_info().l2_bytes / 2;
   t.lo = clip ? p.activation.lo : -kInfinity;
   t.hi = clip ? p.activation.hi : kInfinity;
   for (int64_t unit = begin; unit < end; ++unit) {

@@ -261,6 +261,16 @@ TEST_P(ConvKernels, AgreesOnSquareKernels) {
   }
 }
 
+// Larger than L2, where the depthwise bodies fetch ahead.
+TEST_P(ConvKernels, AgreesOnLargeDepthwiseMaps) {
+  ConvParams p{
+      .in_h = 41, .in_w = 45, .in_c = 200, .out_h = 41, .out_w = 45, .out_c = 200, .kernel_h = 3, .kernel_w = 3};
+  p.pad_top = p.pad_left = 1;
+  p.groups = p.in_c;
+  p.in_stride = 203;
+  check(*GetParam(), {p, 1});
+}
+
 std::string test_name(const ::testing::TestParamInfo<const ConvKernel*>& info) {
   std::string name(info.param->name);
   for (char& c : name) {

@@ -21,7 +21,8 @@ struct DepthwiseRow {
   int64_t out_stride;
   int64_t channels;
   int64_t x_begin, x_end;
-  float lo, hi;  // the result is clipped to [lo, hi]
+  float lo, hi;
+  bool fetch;  // input and output do not stay in L2: pixels are fetched ahead  // the result is clipped to [lo, hi]
 };
 
 using DepthwiseFn = void (*)(const DepthwiseRow&);

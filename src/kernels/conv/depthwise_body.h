@@ -33,7 +33,7 @@ void depthwise_pixel(const DepthwiseRow& t, int64_t x) {
 }
 
 // kPixels neighbouring pixels whose windows are inside: each input vector is loaded once for all windows that hold it.
-template <int kWidth, int kStride, int kPixels>
+template <int kWidth, int kStride, int kPixels, bool kFetch>
 CYCLOID_INLINE void depthwise_group(const DepthwiseRow& t, int64_t x) {
   constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
   const float* corner = t.in + (x * kStride - t.pad_left) * t.in_stride;
@@ -50,6 +50,9 @@ CYCLOID_INLINE void depthwise_group(const DepthwiseRow& t, int64_t x) {
 #pragma GCC unroll 24
       for (int column = 0; column < kColumns; ++column) {
         const Vec v = load_part<kFull>(in + column * t.in_stride, m);
+        // The next group's new pixel in this column: with many channels the lines of a row are far apart, and come in an order
+        // that the processor's own prefetchers do not see through.
+        if (kFetch && column < kPixels * kStride) __builtin_prefetch(in + (column + kColumns) * t.in_stride);
 #pragma GCC unroll 8
         for (int p = 0; p < kPixels; ++p) {
           const int j = column - p * kStride;
@@ -62,18 +65,27 @@ CYCLOID_INLINE void depthwise_group(const DepthwiseRow& t, int64_t x) {
   });
 }
 
-// kPixels sums, kWidth weights and one input must fit in registers.
-template <int kWidth, int kStride, int kPixels>
-void depthwise_row(const DepthwiseRow& t) {
+template <int kWidth, int kStride, int kPixels, bool kFetch>
+CYCLOID_INLINE void depthwise_groups(const DepthwiseRow& t) {
   // Pixels from `inside` on and before `inside_end` have windows that do not cross an edge.
   const int64_t inside = max_of(t.x_begin, (t.pad_left + kStride - 1) / kStride);
   const int64_t room = t.in_w + t.pad_left - kWidth;
   const int64_t inside_end = min_of(t.x_end, room < 0 ? 0 : room / kStride + 1);
   int64_t x = t.x_begin;
   for (; x < min_of(inside, t.x_end); ++x) depthwise_pixel(t, x);
-  for (; x + kPixels <= inside_end; x += kPixels) depthwise_group<kWidth, kStride, kPixels>(t, x);
-  for (; x + 2 <= inside_end; x += 2) depthwise_group<kWidth, kStride, 2>(t, x);
+  for (; x + kPixels <= inside_end; x += kPixels) depthwise_group<kWidth, kStride, kPixels, kFetch>(t, x);
+  for (; x + 2 <= inside_end; x += 2) depthwise_group<kWidth, kStride, 2, false>(t, x);
   for (; x < t.x_end; ++x) depthwise_pixel(t, x);
+}
+
+// kPixels sums, kWidth weights and one input must fit in registers.
+template <int kWidth, int kStride, int kPixels>
+void depthwise_row(const DepthwiseRow& t) {
+  if (kStride == 1 && t.fetch) {
+    depthwise_groups<kWidth, kStride, kPixels, kStride == 1>(t);
+  } else {
+    depthwise_groups<kWidth, kStride, kPixels, false>(t);
+  }
 }
 
 void depthwise_any_row(const DepthwiseRow& t) {
