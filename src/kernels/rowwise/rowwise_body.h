@@ -63,7 +63,35 @@ CYCLOID_INLINE void map_row(const float* x, float* y, int64_t columns, F f) {
   });
 }
 
+// Rows as short as a detector's two classes leave most lanes idle: here a lane is a row. NaN and infinities go the way of
+// softmax_rows().
+constexpr int64_t kShortRow = 8;
+
+void softmax_short_rows(const SoftmaxArgs& t, int64_t first_row, int64_t rows) {
+  float values[kShortRow][kLanes] = {};
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < t.columns; ++j) values[j][r] = t.x[(first_row + r) * t.x_stride + j];
+  }
+  Vec x[kShortRow], top = load(values[0]), sum = zero();
+  for (int64_t j = 1; j < t.columns; ++j) top = max(load(values[j]), top);
+  for (int64_t j = 0; j < t.columns; ++j) {
+    x[j] = load(values[j]) - top;
+    const Vec e = exp(x[j]);
+    if (!t.log) x[j] = e;
+    sum = sum + e;
+  }
+  const Vec last = t.log ? log(sum) : set1(1.0f) / sum;
+  for (int64_t j = 0; j < t.columns; ++j) store(values[j], t.log ? x[j] - last : x[j] * last);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < t.columns; ++j) t.y[(first_row + r) * t.y_stride + j] = values[j][r];
+  }
+}
+
 void softmax_rows(const SoftmaxArgs& t) {
+  if (t.columns <= kShortRow && t.rows >= kLanes / 2) {
+    for (int64_t r = 0; r < t.rows; r += kLanes) softmax_short_rows(t, r, min_of(kLanes, t.rows - r));
+    return;
+  }
   for (int64_t r = 0; r < t.rows; ++r) {
     const float* x = t.x + r * t.x_stride;
     float* y = t.y + r * t.y_stride;

@@ -62,6 +62,36 @@ TEST_P(Rowwise, Softmax) {
   }
 }
 
+// Rows of up to 8 columns are computed side by side.
+TEST_P(Rowwise, SoftmaxOfShortRows) {
+  for (int64_t n = 1; n <= 9; ++n) {
+    for (int64_t count = 1; count < 40; count += 3) {
+      const bool log = count % 2 == 0;
+      Guarded from(static_cast<size_t>((count - 1) * (n + 1) + n)), to(static_cast<size_t>((count - 1) * (n + 2) + n));
+      testing::fill_random(from, random, -20, 20);
+      softmax_kernel(GetParam())({from.data(), n + 1, to.data(), n + 2, count, n, log});
+      for (int64_t r = 0; r < count; ++r) {
+        const auto at = [&](int64_t j) { return static_cast<double>(from[static_cast<size_t>(r * (n + 1) + j)]); };
+        double top = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < n; ++j) top = std::max(top, at(j));
+        for (int64_t j = 0; j < n; ++j) sum += std::exp(at(j) - top);
+        for (int64_t j = 0; j < n; ++j) {
+          const double want = log ? at(j) - top - std::log(sum) : std::exp(at(j) - top) / sum;
+          // As in the test above.
+          const double relative = 0x1p-24 * (40 + 14 + static_cast<double>(n));
+          ASSERT_NEAR(to[static_cast<size_t>(r * (n + 2) + j)], want,
+                      log ? relative + 0x1p-23 * std::fabs(want) + 0x1p-24 * 40 : relative * want + 1e-30);
+        }
+      }
+      ASSERT_TRUE(from.intact() && to.intact());
+      for (int64_t r = 0; r + 1 < count; ++r) {
+        ASSERT_EQ(to[static_cast<size_t>(r * (n + 2) + n)], Guarded::kMark);
+        ASSERT_EQ(to[static_cast<size_t>(r * (n + 2) + n + 1)], Guarded::kMark);
+      }
+    }
+  }
+}
+
 TEST_P(Rowwise, SoftmaxOfLargeValuesDoesNotOverflow) {
   const float big[3] = {1000, 1000, -1000};
   float result[3];
