@@ -245,6 +245,52 @@ def attention_cases():
     return cases
 
 
+def group_cases():
+    op, heads = "GroupQueryAttention", {"num_heads": 4, "kv_num_heads": 2}
+    length, total = np.array([4, 4], np.int32), np.array(5, np.int32)
+    q, k, v = real(2, 5, 64), real(2, 5, 32), real(2, 5, 32)
+    prompt = [q, k, v, None, None, length, total]
+    angles = real(12, 8)
+    tables = [np.cos(angles), np.sin(angles)]
+    # ONNX Runtime 1.32 leaves the cache out of the attention where the new one is no output, so it is one here.
+    # Sequences with 5 and 3 keys in the cache, which has room for 6; one new token each.
+    past = [real(2, 2, 6, 16), real(2, 2, 6, 16)]
+    step = [q[:, :1], k[:, :1], v[:, :1], *past, np.array([5, 3], np.int32), np.array(6, np.int32)]
+    return [
+        Case("group", op, prompt, heads, 3),
+        Case("group_scale", op, prompt, heads | {"scale": 0.2, "softcap": 2.0}),
+        Case("group_window", op, prompt, heads | {"local_window_size": 2}),
+        Case("group_rotary", op, [*prompt, *tables], heads | {"do_rotary": 1}, 3),
+        Case("group_rotary_pairs", op, [*prompt, *tables], heads | {"do_rotary": 1, "rotary_interleaved": 1}, 3),
+        Case("group_packed", op, [real(2, 5, 128), None, None, None, None, length, total], heads, 3),
+        Case("group_bias", op, [*prompt, None, None, None, real(1, 4, 5, 5)], heads),
+        Case("group_step", op, step, heads, outputs=3),
+        Case("group_step_rotary", op, [*step, *tables], heads | {"do_rotary": 1}, outputs=3),
+    ]
+
+
+def quantized_cases():
+    def number(value, dtype=np.float32):
+        return np.array(value, dtype)
+
+    a, b = integers(0, 256, 2, 3, 4, dtype=np.uint8), integers(0, 256, 3, 1, dtype=np.uint8)
+    zero_a, zero_b, zero_y = (number(z, np.uint8) for z in (120, 130, 60))
+    qa, qb, qy = [number(0.1), zero_a], [number(0.05), zero_b], [number(0.07), zero_y]
+    image = integers(-128, 128, 2, 3, 4, 4, dtype=np.int8)
+    signed = [number(0.1), number(3, np.int8), number(0.02), number(-5, np.int8)]
+    x, w = real(2, 5, 6), integers(0, 256, 6, 4, dtype=np.uint8)
+    return [
+        Case("qlinear_add", "QLinearAdd", [a, *qa, b, *qb, *qy]),
+        Case("qlinear_mul", "QLinearMul", [a, *qa, b, *qb, *qy]),
+        Case("qlinear_concat", "QLinearConcat", [*qy, a, *qa, a[:, :1].copy(), *qb], {"axis": 1}),
+        Case("qlinear_pool", "QLinearGlobalAveragePool", [image, *signed]),
+        Case("qlinear_sigmoid", "QLinearSigmoid", [a, *qa, number(1 / 256), number(0, np.uint8)]),
+        Case("qlinear_leaky_relu", "QLinearLeakyRelu", [a, *qa, *qy], {"alpha": 0.2}),
+        Case("dynamic_matmul", "DynamicQuantizeMatMul", [x, w, number(0.03), number(128, np.uint8), real(4)]),
+        Case("integer_to_float", "MatMulIntegerToFloat", [a, w[:4], number(0.1), number(0.03), zero_a, zero_b]),
+    ]
+
+
 def all_cases():
     return [
         *gelu_cases(),
@@ -254,6 +300,8 @@ def all_cases():
         *bits_cases(),
         *rotary_cases(),
         *attention_cases(),
+        *group_cases(),
+        *quantized_cases(),
     ]
 
 

@@ -95,7 +95,9 @@ std::vector<double> attend(const AttendOptions& options, const Heads& h, const S
       double& score = row[static_cast<std::size_t>(j)];
       score = 0;
       for (std::int64_t d = 0; d < h.size; ++d) score += q[d] * k[j * h.size + d];
-      score = score * scale + (mask != nullptr ? mask[j] : 0) + (bias != nullptr ? bias[j] : 0);
+      score *= scale;
+      if (options.softcap != 0) score = options.softcap * std::tanh(score / options.softcap);
+      score += (mask != nullptr ? mask[j] : 0) + (bias != nullptr ? bias[j] : 0);
       if (options.causal && j > h.past + i) score = -std::numeric_limits<double>::infinity();
     }
     const double most = *std::ranges::max_element(row);

@@ -21,6 +21,7 @@ struct AttendOptions {
   std::int64_t heads = 0;
   std::optional<double> scale;  // 1 / sqrt(size) where not given
   double filter = -10000;       // what is added to the score of a masked key
+  double softcap = 0;           // scores become softcap * tanh(score / softcap); 0: they stay
   bool causal = false;
 
   // num_heads, scale, mask_filter_value and unidirectional.

@@ -12,6 +12,7 @@ void add_contrib_ops(OpList& list) {
                               &kFusedConv,
                               &kFusedGemm,
                               &kFusedMatMul,
+                              &kGroupQueryAttention,
                               &kMatMulNBits,
                               &kMicrosoftAttention,
                               &kMicrosoftGelu,

@@ -16,6 +16,7 @@ extern const Op kFusedGemm;
 extern const Op kFusedMatMul;
 extern const Op kMicrosoftAttention;
 extern const Op kMicrosoftGelu;
+extern const Op kGroupQueryAttention;
 extern const Op kMatMulNBits;
 extern const Op kMicrosoftRotaryEmbedding;
 extern const Op kMultiHeadAttention;
