@@ -286,6 +286,16 @@ def quantized_cases():
         Case("qlinear_pool", "QLinearGlobalAveragePool", [image, *signed]),
         Case("qlinear_sigmoid", "QLinearSigmoid", [a, *qa, number(1 / 256), number(0, np.uint8)]),
         Case("qlinear_leaky_relu", "QLinearLeakyRelu", [a, *qa, *qy], {"alpha": 0.2}),
+        Case("qgemm", "QGemm", [a[0], *qa, w[:4], *qb, integers(-99, 99, 4), *qy], {"alpha": 0.5}),
+        Case("qgemm_real", "QGemm", [a[0], *qa, w[:4], *qb], {"transB": 1}),
+        Case("qlinear_softmax", "QLinearSoftmax", [a, *qa, number(1 / 256), number(0, np.uint8)], {"opset": 13}),
+        Case(
+            "qlinear_softmax_flat",
+            "QLinearSoftmax",
+            [a, *qa, number(1 / 256), number(0, np.uint8)],
+            {"opset": 12, "axis": 1},
+        ),
+        Case("qlinear_where", "QLinearWhere", [integers(0, 2, 2, 3, 4).astype(bool), a, *qa, b, *qb, *qy]),
         Case("dynamic_matmul", "DynamicQuantizeMatMul", [x, w, number(0.03), number(128, np.uint8), real(4)]),
         Case("integer_to_float", "MatMulIntegerToFloat", [a, w[:4], number(0.1), number(0.03), zero_a, zero_b]),
     ]
