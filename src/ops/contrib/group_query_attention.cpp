@@ -27,7 +27,8 @@ struct GroupAttributes {
     GroupAttributes a;
     CYCLOID_ASSIGN(a.options.heads, get_int(node, "num_heads", 0));
     CYCLOID_ASSIGN(a.kv_heads, get_int(node, "kv_num_heads", 0));
-    if (a.options.heads < 1 || a.kv_heads < 1 || a.options.heads % a.kv_heads != 0)
+    constexpr std::int64_t kMostHeads = 1 << 20;  // so that sums of heads stay within int64
+    if (a.options.heads < 1 || a.options.heads > kMostHeads || a.kv_heads < 1 || a.options.heads % a.kv_heads != 0)
       return invalid_model("{} query heads cannot share {} key heads", a.options.heads, a.kv_heads);
     CYCLOID_ASSIGN(const float scale, get_float(node, "scale", 0));
     if (scale != 0) a.options.scale = static_cast<double>(scale);

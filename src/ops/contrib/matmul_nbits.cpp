@@ -28,7 +28,7 @@ struct NBitsAttributes {
     CYCLOID_ASSIGN(a.bits, get_int(node, "bits", 4));
     CYCLOID_ASSIGN(a.block, get_int(node, "block_size", 0));
     CYCLOID_ASSIGN(const std::int64_t packed, get_int(node, "weight_prepacked", 0));
-    constexpr std::int64_t kMost = std::int64_t{1} << 31;
+    constexpr std::int64_t kMost = std::int64_t{1} << 30;
     if (a.k < 1 || a.n < 1 || a.k > kMost || a.n > kMost) return invalid_model("weights of {} x {}", a.k, a.n);
     if (a.bits != 2 && a.bits != 4 && a.bits != 8) return invalid_model("weights of {} bits", a.bits);
     if (a.block < 16 || a.block > kMost || !std::has_single_bit(static_cast<std::uint64_t>(a.block)))

@@ -47,7 +47,7 @@ Result<Sizes> sizes_of(const LinearAttributes& a, const Shape& q, const Shape& k
   }
   for (const auto& [hidden, heads] :
        {std::pair(q[2], a.q_heads), std::pair(k[2], a.kv_heads), std::pair(v[2], a.kv_heads)}) {
-    if (hidden.is_known() && hidden.value() % heads != 0)
+    if (hidden.is_known() && (hidden.value() < heads || hidden.value() % heads != 0))
       return invalid_argument("a size of {} cannot be split into {} heads", hidden.value(), heads);
   }
   for (std::size_t i = 0; i < 2; ++i) {

@@ -146,7 +146,7 @@ Status infer(InferContext& context) {
 void count_grams(const Vectorizer& v, std::span<const std::int64_t> row, std::span<float> counts) {
   const auto size = static_cast<std::int64_t>(row.size());
   std::int64_t least = v.least;
-  for (std::int64_t distance = 1; distance <= v.skips + 1; ++distance) {
+  for (std::int64_t distance = 1; distance - 1 <= v.skips; ++distance) {
     // Single items know no distance: they are counted once. Beyond the row's length no pair fits.
     if (distance > 1) least = std::max<std::int64_t>(least, 2);
     if (least > v.most || (least > 1 && distance >= size)) return;
