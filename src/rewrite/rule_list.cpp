@@ -53,6 +53,7 @@ constexpr std::array kRules = {
     &kDropZeroState,
     &kComposeScales,
     &kMergeParallel,
+    &kMergeOverSplit,
     &kInlineIf,
     &kFoldPad,
     &kFoldScaleIntoWeights,

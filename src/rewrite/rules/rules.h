@@ -52,6 +52,7 @@ extern const Rule kReadFromConcat;
 extern const Rule kDropZeroState;
 extern const Rule kComposeScales;
 extern const Rule kMergeParallel;
+extern const Rule kMergeOverSplit;
 extern const Rule kInlineIf;
 extern const Rule kFoldPad;
 extern const Rule kFoldScaleIntoWeights;
