@@ -19,6 +19,7 @@ constexpr std::array kRules = {
     &kComposeReshapes,
     &kFoldBatchNormIntoConv,
     // Loops, reductions and segments.
+    &kCountLoop,
     &kSegmentLoop,
     &kReduceLoop,
     &kBatchLoop,

@@ -26,6 +26,7 @@ extern const Rule kJoinPieces;
 extern const Rule kSumOfPicks;
 extern const Rule kMaskDiagonal;
 extern const Rule kLowerEinsum;
+extern const Rule kCountLoop;
 extern const Rule kHoistFromLoop;
 extern const Rule kUnrollLoop;
 extern const Rule kRaiseActivations;
