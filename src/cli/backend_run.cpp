@@ -23,6 +23,8 @@ class BackendRun {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const Tensor* tensor = inputs[i].datum().tensor();
       if (tensor == nullptr) return unsupported("input '{}' is no tensor", model_.inputs()[i].name);
+      // Frameworks divide by sizes: an empty tensor can end this process, in which they run here.
+      if (tensor->element_count() == 0) return unsupported("input '{}' is empty", model_.inputs()[i].name);
       named.push_back({model_.inputs()[i].name, *tensor});
     }
     if (session_ == nullptr) {

@@ -38,7 +38,7 @@ double to_double(T x) {
 }
 
 template <class T>
-Difference compare_floats(const Tensor& expected, const Tensor& actual, bool exact, double units) {
+Difference compare_floats(const Tensor& expected, const Tensor& actual, bool exact, double units, double of_one) {
   const auto a = expected.data<T>();
   const auto b = actual.data<T>();
   Difference difference;
@@ -55,16 +55,18 @@ Difference compare_floats(const Tensor& expected, const Tensor& actual, bool exa
   }
   difference.max_rel = scale > 0 ? difference.max_abs / scale : difference.max_abs;
   if (sizeof(T) < sizeof(float)) units = std::min(units, 64.0);
-  const double allowed = exact ? 0 : units * (epsilon_of(expected.dtype()) * scale + least_of(expected.dtype()));
+  const double allowed = exact ? 0
+                               : units * (epsilon_of(expected.dtype()) * scale + least_of(expected.dtype())) +
+                                     of_one * epsilon_of(expected.dtype());
   difference.same = difference.same && difference.max_abs <= allowed;
   return difference;
 }
 
-Difference compare_tensors(const Tensor& expected, const Tensor& actual, bool exact, double units) {
+Difference compare_tensors(const Tensor& expected, const Tensor& actual, bool exact, double units, double of_one) {
   if (expected.dtype() != actual.dtype() || expected.dims() != actual.dims()) return {.same = false};
   Difference difference;
   const bool floats = dispatch<float, double, Float16, BFloat16>(
-      expected.dtype(), [&]<class T>(T) { difference = compare_floats<T>(expected, actual, exact, units); });
+      expected.dtype(), [&]<class T>(T) { difference = compare_floats<T>(expected, actual, exact, units, of_one); });
   if (!floats) difference.same = identical(expected, actual);
   return difference;
 }
@@ -75,20 +77,20 @@ Difference worse(const Difference& a, const Difference& b) {
 
 }  // namespace
 
-Difference compare(const Datum& expected, const Datum& actual, bool exact, double units) {
+Difference compare(const Datum& expected, const Datum& actual, bool exact, double units, double of_one) {
   if (expected.tensor() != nullptr && actual.tensor() != nullptr)
-    return compare_tensors(*expected.tensor(), *actual.tensor(), exact, units);
+    return compare_tensors(*expected.tensor(), *actual.tensor(), exact, units, of_one);
   if (expected.sequence() != nullptr && actual.sequence() != nullptr) {
     const auto& a = expected.sequence()->items;
     const auto& b = actual.sequence()->items;
     Difference difference{.same = a.size() == b.size()};
     for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
-      difference = worse(difference, compare(a[i], b[i], exact, units));
+      difference = worse(difference, compare(a[i], b[i], exact, units, of_one));
     return difference;
   }
   if (expected.map() != nullptr && actual.map() != nullptr) {
-    return worse(compare_tensors(expected.map()->keys, actual.map()->keys, true, units),
-                 compare_tensors(expected.map()->values, actual.map()->values, exact, units));
+    return worse(compare_tensors(expected.map()->keys, actual.map()->keys, true, units, of_one),
+                 compare_tensors(expected.map()->values, actual.map()->values, exact, units, of_one));
   }
   return {.same = expected.is_none() && actual.is_none()};
 }

@@ -17,6 +17,8 @@ struct Difference {
 // differ by at most n*eps*sum|x|, and by about sqrt(n)*eps*max|y| where signs mix (Higham, Accuracy and Stability, 4.2);
 // 64 covers n = 4096 of the latter.
 // `units` instead of 64 is for values behind many such sums (float16 and bfloat16 stay at 64: more would be no test).
-Difference compare(const Datum& expected, const Datum& actual, bool exact, double units = 64);
+// `of_one` more units at the scale of 1 are for runtimes that compute sigmoids and the like by formulas with an error of
+// that size however small the result is (0.5 * tanh(x / 2) + 0.5).
+Difference compare(const Datum& expected, const Datum& actual, bool exact, double units = 64, double of_one = 0);
 
 }  // namespace cycloid

@@ -242,9 +242,9 @@ Status check_names(const OptimizeOptions& options) {
   for (const auto* names : {&options.disabled, &options.only}) {
     for (const std::string& name : *names) {
       if (find_rule(name) != nullptr) continue;
-      std::vector<std::string> names;
-      for (const Rule* rule : all_rules()) names.emplace_back(rule->name);
-      const std::string suggestion = nearest(name, names);
+      std::vector<std::string> known;
+      for (const Rule* rule : all_rules()) known.emplace_back(rule->name);
+      const std::string suggestion = nearest(name, known);
       return invalid_argument("there is no rule '{}'{}; `cycloid rules` lists them", name,
                               suggestion.empty() ? "" : fmt::format(": did you mean '{}'?", suggestion));
     }

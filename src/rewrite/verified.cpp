@@ -22,6 +22,7 @@ constexpr std::size_t kRevertsOfRule = 6;
 // Roundings that a whole model may add up, see comparison.h: sqrt(4608) for the longest dot products of convolutional
 // networks times sqrt(26) layers is 350; three standard deviations are 2^10.
 constexpr double kWholeModelUnits = 1024;
+constexpr double kUnitsOfOne = 8;  // of runtimes that are not exact
 
 struct Sample {
   std::vector<Datum> inputs;
@@ -260,7 +261,8 @@ class VerifiedOptimizer {
     const auto& expected = *sample.expected[e];
     if (actual->size() != expected.size()) return failed("the number of outputs differs");
     for (std::size_t i = 0; i < actual->size(); ++i) {
-      const Difference difference = compare(expected[i], (*actual)[i], exact, kWholeModelUnits);
+      const Difference difference =
+          compare(expected[i], (*actual)[i], exact, kWholeModelUnits, evaluators_[e].exact ? 0 : kUnitsOfOne);
       if (difference.same) continue;
       const auto outputs = optimized.model.graph.outputs();
       const std::string name = i < outputs.size() ? optimized.model.graph.value(outputs[i]).name : std::to_string(i);
