@@ -450,7 +450,8 @@ std::string difference(const Optimized& optimized, const std::vector<Sample>& sa
     const auto actual = evaluate(optimized.model, sample.inputs);
     if (!actual) return fmt::format("{}: {}", sample.what, actual.error().message());
     for (std::size_t i = 0; i < sample.expected.size(); ++i) {
-      const Difference found = compare(sample.expected[i], (*actual)[i], exact, 1024);
+      // Sums that cancel (x - mean of equal elements, the tail of a GELU) leave the rounding of values about 1.
+      const Difference found = compare(sample.expected[i], (*actual)[i], exact, 1024, exact ? 0 : 64);
       if (!found.same)
         return fmt::format("{}: output {} differs by {:.3g} ({:.3g} of the largest value)", sample.what, i,
                            found.max_abs, found.max_rel);

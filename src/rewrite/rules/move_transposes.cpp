@@ -47,10 +47,12 @@ class Mover {
 
   // v', for an input of a chosen node.
   Patch::Ref permuted(ValueId id, const Permutation& p) {
-    if (is_chosen(id)) return made_.at(id);
-    if (const auto at = permuted_.find(id); at != permuted_.end()) return at->second;
+    // A use by broadcasting has more axes than the value, and a permutation of its own.
+    const auto own = region_.values.find(id);
+    if (is_chosen(id) && (own == region_.values.end() || own->second == p)) return made_.at(id);
+    if (const auto at = permuted_.find({id, p}); at != permuted_.end()) return at->second;
     const Patch::Ref ref = permute(id, p);
-    permuted_.emplace(id, ref);
+    permuted_.emplace(std::pair(id, p), ref);
     return ref;
   }
 
@@ -70,7 +72,7 @@ class Mover {
     if (missing != 0) {
       Ints axes;
       for (std::size_t i = 0; i < missing; ++i) axes.push_back(static_cast<std::int64_t>(i));
-      const auto wide = patch_.node("Unsqueeze", {id, patch_.constant("axes", int64s(axes))});
+      const auto wide = patch_.node("Unsqueeze", {plain(id), patch_.constant("axes", int64s(axes))});
       return patch_.node("Transpose", {wide}, {{"perm", inverse(p)}});
     }
     if (const Node* transpose = context_.producer(id, "Transpose")) {
@@ -80,7 +82,7 @@ class Mover {
         return is_identity(rest) ? source : patch_.node("Transpose", {source}, {{"perm", rest}});
       }
     }
-    return patch_.node("Transpose", {id}, {{"perm", inverse(p)}});
+    return patch_.node("Transpose", {plain(id)}, {{"perm", inverse(p)}});
   }
 
   // v, for an input that is used as it is.
@@ -175,9 +177,9 @@ class Mover {
   const RuleContext& context_;
   const PermutedRegion& region_;
   Patch patch_;
-  std::map<ValueId, Patch::Ref> made_;      // outputs of chosen nodes, permuted
-  std::map<ValueId, Patch::Ref> permuted_;  // of other values
-  std::map<ValueId, Patch::Ref> plain_;     // of chosen nodes' outputs
+  std::map<ValueId, Patch::Ref> made_;                              // outputs of chosen nodes, permuted
+  std::map<std::pair<ValueId, Permutation>, Patch::Ref> permuted_;  // of other values
+  std::map<ValueId, Patch::Ref> plain_;                             // of chosen nodes' outputs
   std::set<NodeId> absorbed_;
 };
 

@@ -132,5 +132,16 @@ TEST(MoveTransposes, LeavesValuesThatASubgraphNeeds) {
       "(p) { p = Exp(r) }, else_branch = b () => (q) { q = Identity(t) }> }");
 }
 
+// The softmax is used with two axes and, by broadcasting, with three: its first axis is the product's second.
+TEST(MoveTransposes, GivesABroadcastOperandItsAxesBeforeMovingThem) {
+  const ModelIr model = parse_typed(
+      "g (float[3, 3] x) => (y) <int64[1] k = {2}, int64[1] a = {-1}> { s = Transpose(x) t = Add(s, x) u = "
+      "Transpose(t) v = Unsqueeze(x, k) w = Transpose(u) l = LogSoftmax<axis = 0>(w) m = Mul(l, v) r = "
+      "ReduceMax<keepdims = 0>(m, a) y = Transpose(r) }");
+  const auto inputs = random_inputs(model, 3, 1);
+  const Optimized optimized = *optimize(model, {.only = {std::string(kMoveTransposes.name)}});  // unverified
+  EXPECT_TRUE(compare((*evaluate(model, inputs))[0], (*evaluate(optimized.model, inputs))[0], false).same);
+}
+
 }  // namespace
 }  // namespace cycloid::testing
