@@ -96,8 +96,8 @@ nb::object tensor_to_python(const AnyValue& value) {
 }  // namespace
 
 void raise(const Error& error) {
-  const nb::object exception = nb::module_::import_("cycloid.errors")
-                                   .attr("error_of")(std::string(to_string(error.code())), error.message());
+  const nb::object exception =
+      nb::module_::import_("cycloid.errors").attr("error_of")(std::string(to_string(error.code())), error.message());
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
   throw nb::python_error();
 }
@@ -118,9 +118,8 @@ DType Inputs::dtype_of(const Array& array, const std::string& name) {
 
 TensorView Inputs::view_of(const Array& array, DType dtype, const std::string& name) {
   if (array.itemsize() != size_of(dtype)) {
-    raise(Error(ErrorCode::kInvalidArgument,
-                "input '" + name + "': elements of " + std::to_string(array.itemsize()) + " bytes cannot be " +
-                    std::string(to_string(dtype))));
+    raise(Error(ErrorCode::kInvalidArgument, "input '" + name + "': elements of " + std::to_string(array.itemsize()) +
+                                                 " bytes cannot be " + std::string(to_string(dtype))));
   }
   return {dtype, std::span(array.shape_ptr(), array.ndim()), array.data(), array.nbytes()};
 }
@@ -194,17 +193,14 @@ MutableTensorView writable_view(const std::string& name, DType dtype, const Outp
 
 nb::object to_python(const AnyValue& value) {
   switch (value.kind()) {
-    case AnyValue::Kind::kNone:
-      return nb::none();
-    case AnyValue::Kind::kTensor:
-      return tensor_to_python(value);
+    case AnyValue::Kind::kNone: return nb::none();
+    case AnyValue::Kind::kTensor: return tensor_to_python(value);
     case AnyValue::Kind::kSequence: {
       nb::list items;
       for (std::size_t i = 0; i < value.size(); ++i) items.append(to_python(value.item(i)));
       return items;
     }
-    case AnyValue::Kind::kMap:
-      return nb::make_tuple("map", to_python(value.map_keys()), to_python(value.map_values()));
+    case AnyValue::Kind::kMap: return nb::make_tuple("map", to_python(value.map_keys()), to_python(value.map_values()));
   }
   return nb::none();
 }

@@ -19,16 +19,11 @@ namespace {
 
 std::string_view kind_name(ValueInfo::Kind kind) {
   switch (kind) {
-    case ValueInfo::Kind::kTensor:
-      return "tensor";
-    case ValueInfo::Kind::kSequence:
-      return "sequence";
-    case ValueInfo::Kind::kOptional:
-      return "optional";
-    case ValueInfo::Kind::kMap:
-      return "map";
-    case ValueInfo::Kind::kUnknown:
-      break;
+    case ValueInfo::Kind::kTensor: return "tensor";
+    case ValueInfo::Kind::kSequence: return "sequence";
+    case ValueInfo::Kind::kOptional: return "optional";
+    case ValueInfo::Kind::kMap: return "map";
+    case ValueInfo::Kind::kUnknown: break;
   }
   return "unknown";
 }
@@ -112,8 +107,8 @@ void run_into(const Session& session, const nb::list& values, const nb::list& in
   if (!inputs.all_views()) raise(Error(ErrorCode::kInvalidArgument, "bound inputs must be tensors of numbers"));
   const std::span<const ValueInfo> infos = session.outputs();
   if (into.size() != infos.size()) {
-    raise(Error(ErrorCode::kInvalidArgument, "the model gives " + std::to_string(infos.size()) + " outputs, memory for " +
-                                                 std::to_string(into.size()) + " given"));
+    raise(Error(ErrorCode::kInvalidArgument, "the model gives " + std::to_string(infos.size()) +
+                                                 " outputs, memory for " + std::to_string(into.size()) + " given"));
   }
   std::deque<Output> arrays;
   std::vector<MutableTensorView> views;
@@ -208,7 +203,8 @@ void bind_model(nb::module_& m) {
   nb::class_<Model>(m, "Model")
       .def_static("load", &load_model, nb::arg("path"))
       .def_static("from_bytes", &model_from_bytes, nb::arg("data"), nb::arg("base_dir") = "")
-      .def_prop_ro("inputs", [](const Model& model) { return std::vector(model.inputs().begin(), model.inputs().end()); })
+      .def_prop_ro("inputs",
+                   [](const Model& model) { return std::vector(model.inputs().begin(), model.inputs().end()); })
       .def_prop_ro("outputs",
                    [](const Model& model) { return std::vector(model.outputs().begin(), model.outputs().end()); })
       .def_prop_ro("graph_name", &Model::graph_name)
@@ -230,18 +226,22 @@ void bind_session(nb::module_& m) {
                   nb::arg("pin_threads") = defaults.pin_threads)
       .def_prop_ro("inputs",
                    [](const Session& session) { return std::vector(session.inputs().begin(), session.inputs().end()); })
-      .def_prop_ro("outputs",
-                   [](const Session& session) { return std::vector(session.outputs().begin(), session.outputs().end()); })
+      .def_prop_ro(
+          "outputs",
+          [](const Session& session) { return std::vector(session.outputs().begin(), session.outputs().end()); })
       .def_prop_ro("threads", [](const Session& session) { return session.options().threads; })
       .def_prop_ro("isa", [](const Session& session) { return session.options().isa; })
       .def("run", &run, nb::arg("inputs"))
       .def("run_into", &run_into, nb::arg("inputs"), nb::arg("outputs"))
       .def("output_shapes", &output_shapes, nb::arg("input_shapes"))
       .def("profile", &profile, nb::arg("inputs"), nb::arg("runs"))
-      .def("plan_text", [](const Session& session, const std::vector<std::vector<std::int64_t>>& input_shapes) {
-        const std::vector<Session::ShapeView> views(input_shapes.begin(), input_shapes.end());
-        return take(session.plan(views)).to_text();
-      }, nb::arg("input_shapes"));
+      .def(
+          "plan_text",
+          [](const Session& session, const std::vector<std::vector<std::int64_t>>& input_shapes) {
+            const std::vector<Session::ShapeView> views(input_shapes.begin(), input_shapes.end());
+            return take(session.plan(views)).to_text();
+          },
+          nb::arg("input_shapes"));
 }
 
 }  // namespace

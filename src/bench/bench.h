@@ -32,7 +32,7 @@ struct BenchOptions {
   std::string reference;  // empty: the first backend in the table that gives outputs
   Tolerance tolerance;
   std::uint64_t seed = 0;
-  bool profile = false;  // cycloid's steps too, after the measurement of each thread count
+  bool profile = false;       // cycloid's steps too, after the measurement of each thread count
   double time_limit_s = 600;  // of one request to a worker: torch.compile takes minutes to load on a busy machine
   std::map<std::string, std::map<std::string, std::string>> backend_options;  // backend -> name -> value
 };

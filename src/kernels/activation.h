@@ -17,11 +17,11 @@ namespace cycloid::kernels {
 //   kGeluTanh     the tanh approximation of it
 //   kMish         x * tanh(log(1 + exp(x)))
 //   kElu          x < 0 ? alpha * (exp(x) - 1) : x
-#define CYCLOID_ALL_ACTIVATIONS(X)                                                                                   \
-  X(kNone)                                                                                                           \
-  X(kClip)                                                                                                           \
-  X(kLeakyRelu) X(kPRelu) X(kSigmoid) X(kHardSigmoid) X(kHardSwish) X(kSilu) X(kTanh) X(kGelu) X(kGeluTanh) X(kMish) \
-      X(kElu)
+#define CYCLOID_ALL_ACTIVATIONS(X) \
+  X(kNone)                         \
+  X(kClip)                         \
+  X(kLeakyRelu)                    \
+  X(kPRelu) X(kSigmoid) X(kHardSigmoid) X(kHardSwish) X(kSilu) X(kTanh) X(kGelu) X(kGeluTanh) X(kMish) X(kElu)
 
 enum class ActivationKind {
 #define CYCLOID_ACTIVATION(kind) kind,

@@ -101,8 +101,7 @@ Status infer(InferContext& context) {
 
 std::vector<ValueType> scanned_types(const ScanAttributes& a) {
   std::vector<ValueType> types;
-  for (std::size_t i = 0; i < a.scan_outputs; ++i)
-    types.push_back(a.body->value(a.body->outputs()[a.states + i]).type);
+  for (std::size_t i = 0; i < a.scan_outputs; ++i) types.push_back(a.body->value(a.body->outputs()[a.states + i]).type);
   return types;
 }
 

@@ -158,8 +158,8 @@ std::int64_t scaled_size(std::int64_t size, float scale) {
 
 }  // namespace
 
-Result<std::vector<ResizeAxis>> resize_axes(const ResizeAttributes& a, const Dims& dims, const std::vector<float>& scales,
-                                          const std::vector<std::int64_t>& sizes) {
+Result<std::vector<ResizeAxis>> resize_axes(const ResizeAttributes& a, const Dims& dims,
+                                            const std::vector<float>& scales, const std::vector<std::int64_t>& sizes) {
   CYCLOID_ASSIGN(const auto axes, a.axes_of(dims.size()));
   if (scales.empty() == sizes.empty() && !axes.empty()) return invalid_argument("Resize needs either scales or sizes");
   if (scales.size() + sizes.size() != axes.size()) {
