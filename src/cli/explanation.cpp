@@ -49,6 +49,7 @@ struct OfRule {
   std::ptrdiff_t nodes = 0;
   std::size_t unknown = 0;     // uses whose saving is not known
   std::size_t unverified = 0;  // uses
+  std::size_t compared = 0;    // uses whose own values were compared
   double max_rel = 0;
 };
 
@@ -65,6 +66,7 @@ std::vector<OfRule> by_rule(const Optimization& optimization) {
     rule.nodes += static_cast<std::ptrdiff_t>(use.removed.size()) - static_cast<std::ptrdiff_t>(use.added.size());
     rule.unknown += !use.flops_saved || !use.bytes_saved ? 1 : 0;
     rule.unverified += use.verified ? 0 : 1;
+    rule.compared += use.max_rel_error ? 1 : 0;
     rule.max_rel = std::max(rule.max_rel, use.max_rel_error.value_or(0));
   }
   return rules;
@@ -79,9 +81,12 @@ std::string savings(const OfRule& rule) {
 }
 
 std::string checks(const OfRule& rule) {
+  if (rule.unverified == rule.uses.size()) return "not verified";
+  if (rule.compared == 0) return "with the whole model, which agrees";
   std::string text =
       rule.max_rel == 0 ? "the same bits" : fmt::format("differs by at most {:.2g} of the largest value", rule.max_rel);
-  if (rule.unverified == rule.uses.size()) return "not verified";
+  const std::size_t whole = rule.uses.size() - rule.unverified - rule.compared;
+  if (whole != 0) text += fmt::format(", {} with the whole model only", whole);
   if (rule.unverified != 0) text += fmt::format(", {} not verified", rule.unverified);
   return text;
 }
