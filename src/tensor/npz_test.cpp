@@ -8,7 +8,7 @@ namespace cycloid {
 namespace {
 
 void put(std::string& to, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) to.push_back(static_cast<char>(value >> (8 * i)));
+  for (int i = 0; i < bytes; ++i) to.push_back(i < 8 ? static_cast<char>(value >> (8 * i)) : '\0');
 }
 
 // A zip archive as PKWARE's APPNOTE lays it out, with stored entries (method 0) unless said.
