@@ -29,15 +29,6 @@ double least_of(DType dtype) {
 }
 
 template <class T>
-double to_double(T x) {
-  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return static_cast<double>(to_float(x));
-  } else {
-    return static_cast<double>(x);
-  }
-}
-
-template <class T>
 Difference compare_floats(const Tensor& expected, const Tensor& actual, bool exact, double units, double of_one) {
   const auto a = expected.data<T>();
   const auto b = actual.data<T>();

@@ -24,15 +24,6 @@ bool one_element(const Shape& shape) {
 
 namespace {
 
-template <class T>
-double to_double(T x) {
-  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
-    return static_cast<double>(to_float(x));
-  } else {
-    return static_cast<double>(x);
-  }
-}
-
 template <class Visit>
 bool visit_numbers(const Tensor& tensor, Visit visit) {
   return dispatch<float, double, Float16, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace cycloid {
 
@@ -20,6 +21,14 @@ struct BFloat16 {
 
 float to_float(Float16 x);
 float to_float(BFloat16 x);
+// Of any element type that is a number, for code written once for all of them.
+inline double to_double(Float16 x) { return static_cast<double>(to_float(x)); }
+inline double to_double(BFloat16 x) { return static_cast<double>(to_float(x)); }
+template <class T>
+  requires std::is_arithmetic_v<T>
+constexpr double to_double(T x) {
+  return static_cast<double>(x);
+}
 Float16 to_float16(float x);
 BFloat16 to_bfloat16(float x);
 

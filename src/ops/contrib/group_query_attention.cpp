@@ -9,6 +9,7 @@
 #include "ops/contrib/list.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
+#include "ops/nn/rotate.h"
 #include "ops/tensor/arguments.h"
 
 namespace cycloid {
@@ -182,16 +183,8 @@ Status rotate(const EvalContext& context, const GroupAttributes& a, const Inputs
     const std::int64_t row = in.before[static_cast<std::size_t>(at / (heads * in.length))] + at % in.length;
     if (row >= cos_table->dim(0))
       return invalid_argument("position {} is outside a table of {}", row, cos_table->dim(0));
-    double* element = x.data() + at * in.size;
-    for (std::int64_t i = 0; i < half; ++i) {
-      double& first = element[a.interleaved ? 2 * i : i];
-      double& second = element[a.interleaved ? 2 * i + 1 : half + i];
-      const double c = cosines[static_cast<std::size_t>(row * half + i)];
-      const double s = sines[static_cast<std::size_t>(row * half + i)];
-      const double real = c * first - s * second;
-      second = s * first + c * second;
-      first = real;
-    }
+    rotate_pairs(x.data() + at * in.size, half, a.interleaved, cosines.data() + row * half,
+                 sines.data() + row * half);
   }
   return {};
 }

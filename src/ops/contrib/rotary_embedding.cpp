@@ -3,6 +3,7 @@
 #include "ops/contrib/list.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
+#include "ops/nn/rotate.h"
 #include "ops/tensor/arguments.h"
 
 namespace cycloid {
@@ -99,16 +100,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     const std::int64_t t = layout.packed ? at / layout.heads % layout.length : at % layout.length;
     const std::int64_t b = at / (layout.heads * layout.length);
     const std::int64_t row = rows[static_cast<std::size_t>(b * layout.length + t)];
-    double* element = values.data() + at * layout.size;
-    for (std::int64_t i = 0; i < half; ++i) {
-      double& first = element[a.interleaved ? 2 * i : i];
-      double& second = element[a.interleaved ? 2 * i + 1 : half + i];
-      const double c = cosines[static_cast<std::size_t>(row * half + i)];
-      const double s = sines[static_cast<std::size_t>(row * half + i)];
-      const double real = c * first - s * second;
-      second = s * first + c * second;
-      first = real;
-    }
+    rotate_pairs(values.data() + at * layout.size, half, a.interleaved, cosines.data() + row * half,
+                 sines.data() + row * half);
   }
   CYCLOID_ASSIGN(Tensor y, make_tensor<double>(context, x->dtype(), x->dims(), values));
   return outputs(std::move(y));

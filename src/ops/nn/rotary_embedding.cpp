@@ -3,6 +3,7 @@
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/nn/list.h"
+#include "ops/nn/rotate.h"
 #include "ops/tensor/arguments.h"
 
 namespace cycloid {
@@ -82,16 +83,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     const std::int64_t t = packed ? at / heads % length : at % length;
     const std::int64_t b = at / (heads * length);
     const std::int64_t row = rows.empty() ? b * length + t : rows[static_cast<std::size_t>(b * length + t)];
-    double* element = values.data() + at * size;
-    for (std::int64_t i = 0; i < half; ++i) {
-      double& first = element[a.interleaved ? 2 * i : i];
-      double& second = element[a.interleaved ? 2 * i + 1 : half + i];
-      const double c = cosines[static_cast<std::size_t>(row * half + i)];
-      const double s = sines[static_cast<std::size_t>(row * half + i)];
-      const double real = c * first - s * second;
-      second = s * first + c * second;
-      first = real;
-    }
+    rotate_pairs(values.data() + at * size, half, a.interleaved, cosines.data() + row * half,
+                 sines.data() + row * half);
   }
   CYCLOID_ASSIGN(Tensor y, make_tensor<double>(context, x->dtype(), x->dims(), values));
   return outputs(std::move(y));

@@ -77,16 +77,7 @@ Declined lower_conv_transpose(Lowering& lowering, NodeId id) {
   params.batch = in[0];
   params.in_c = in[1];
   params.out_c = out[1];
-  params.in_h = window.in[0];
-  params.in_w = window.in[1];
-  params.out_h = window.out[0];
-  params.out_w = window.out[1];
-  params.kernel_h = window.kernel[0];
-  params.kernel_w = window.kernel[1];
-  params.stride_h = window.stride[0];
-  params.stride_w = window.stride[1];
-  params.dilation_h = window.dilation[0];
-  params.dilation_w = window.dilation[1];
+  set_window(window, params);
   params.groups = *groups;
   if (Declined reason = set_padding(node, window, params); !reason.empty()) return reason;
   if (auto probe = kernels::select_conv_transpose(params, lowering.options().isa);

@@ -20,4 +20,21 @@ struct Window {
 Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel,
                       Window& window, bool same = true);
 
+// The sizes that the kernels' parameters of convolution and pooling have in common.
+template <class Params>
+void set_window(const Window& window, Params& params) {
+  params.in_h = window.in[0];
+  params.in_w = window.in[1];
+  params.out_h = window.out[0];
+  params.out_w = window.out[1];
+  params.kernel_h = window.kernel[0];
+  params.kernel_w = window.kernel[1];
+  params.stride_h = window.stride[0];
+  params.stride_w = window.stride[1];
+  params.dilation_h = window.dilation[0];
+  params.dilation_w = window.dilation[1];
+  params.pad_top = window.pad_begin[0];
+  params.pad_left = window.pad_begin[1];
+}
+
 }  // namespace cycloid

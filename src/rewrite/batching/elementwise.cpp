@@ -3,79 +3,11 @@
 #include <cmath>
 
 #include "rewrite/batching/batcher.h"
+#include "rewrite/elementwise.h"
 #include "rewrite/sizes.h"
 
 namespace cycloid {
 namespace {
-
-// Clip is here for a batched first input alone; Dropout is an Identity outside training.
-constexpr std::string_view kElementwise[] = {"Abs",
-                                             "Acos",
-                                             "Acosh",
-                                             "Add",
-                                             "And",
-                                             "Asin",
-                                             "Asinh",
-                                             "Atan",
-                                             "Atanh",
-                                             "BitShift",
-                                             "BitwiseAnd",
-                                             "BitwiseNot",
-                                             "BitwiseOr",
-                                             "BitwiseXor",
-                                             "Cast",
-                                             "Ceil",
-                                             "Celu",
-                                             "Cos",
-                                             "Cosh",
-                                             "Div",
-                                             "Elu",
-                                             "Equal",
-                                             "Erf",
-                                             "Exp",
-                                             "Floor",
-                                             "Gelu",
-                                             "Greater",
-                                             "GreaterOrEqual",
-                                             "HardSigmoid",
-                                             "HardSwish",
-                                             "IsInf",
-                                             "IsNaN",
-                                             "LeakyRelu",
-                                             "Less",
-                                             "LessOrEqual",
-                                             "Log",
-                                             "Max",
-                                             "Mean",
-                                             "Min",
-                                             "Mish",
-                                             "Mod",
-                                             "Mul",
-                                             "Neg",
-                                             "Not",
-                                             "Or",
-                                             "PRelu",
-                                             "Pow",
-                                             "Reciprocal",
-                                             "Relu",
-                                             "Round",
-                                             "Selu",
-                                             "Shrink",
-                                             "Sigmoid",
-                                             "Sign",
-                                             "Sin",
-                                             "Sinh",
-                                             "Softplus",
-                                             "Softsign",
-                                             "Sqrt",
-                                             "Sub",
-                                             "Sum",
-                                             "Swish",
-                                             "Tan",
-                                             "Tanh",
-                                             "ThresholdedRelu",
-                                             "Where",
-                                             "Xor"};
 
 std::optional<std::int64_t> scalar_int(const Lane& lane) {
   if (!lane.constant || lane.constant->element_count() != 1 || !is_integer(lane.constant->dtype())) return std::nullopt;
@@ -174,6 +106,7 @@ bool elementwise(BatchNode& node) {
   return true;
 }
 
+// Dropout is an Identity outside training.
 bool identity(BatchNode& node) {
   if (node.node.op_type == "Dropout") {
     if (node.inputs.size() > 2 && node.has(2)) return false;
@@ -185,6 +118,7 @@ bool identity(BatchNode& node) {
   return true;
 }
 
+// A batched first input alone.
 bool clip(BatchNode& node) {
   if (!node.only_batched(0)) return false;
   std::vector<Patch::Ref> refs;
@@ -198,7 +132,7 @@ bool clip(BatchNode& node) {
 BatchHandler elementwise_batch_handler(std::string_view op_type) {
   if (op_type == "Identity" || op_type == "Dropout") return identity;
   if (op_type == "Clip") return clip;
-  return std::ranges::find(kElementwise, op_type) != std::end(kElementwise) ? elementwise : nullptr;
+  return is_elementwise(op_type) ? elementwise : nullptr;
 }
 
 }  // namespace cycloid

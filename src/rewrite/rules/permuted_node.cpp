@@ -6,7 +6,7 @@
 #include <string>
 
 #include "rewrite/match.h"
-#include "rewrite/rules/elementwise.h"
+#include "rewrite/elementwise.h"
 
 namespace cycloid {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "rewrite/match.h"
-#include "rewrite/rules/elementwise.h"
+#include "rewrite/elementwise.h"
 #include "rewrite/rules/permutation.h"
 #include "rewrite/rules/rules.h"
 

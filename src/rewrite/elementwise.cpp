@@ -1,4 +1,4 @@
-#include "rewrite/rules/elementwise.h"
+#include "rewrite/elementwise.h"
 
 #include <algorithm>
 #include <string_view>
@@ -77,9 +77,10 @@ static_assert(std::ranges::is_sorted(kElementwise));
 
 }  // namespace
 
+bool is_elementwise(std::string_view op_type) { return std::ranges::binary_search(kElementwise, op_type); }
+
 bool is_elementwise(const Node& node) {
-  return node.domain.empty() && node.outputs.size() == 1 &&
-         std::ranges::binary_search(kElementwise, std::string_view(node.op_type));
+  return node.domain.empty() && node.outputs.size() == 1 && is_elementwise(node.op_type);
 }
 
 }  // namespace cycloid
