@@ -21,9 +21,8 @@ import numpy as np
 import onnx
 
 from cycloid.zoo import founding
+from real_models import SOURCE, feeds_of, light_models, real_models, run_shapes
 
-SOURCE = pathlib.Path(__file__).resolve().parent.parent
-MODELS = SOURCE.parent / "shared" / "models"
 CLI = pathlib.Path(os.environ.get("CYCLOID_CLI", SOURCE / "build" / "cycloid"))
 OPTIMIZERS = SOURCE / "build" / "optimizers"  # where ./dev installs requirements-optimizers.txt
 LIMIT = 600
@@ -93,32 +92,6 @@ def gain(output, backend):
     return found[1] if found else ""
 
 
-def feeds_of(path, shapes):
-    """Inputs of the sizes that run_shapes.json says, ones where a size is open and not said."""
-    dtypes = {1: np.float32, 6: np.int32, 7: np.int64, 9: np.bool_, 11: np.float64, 2: np.uint8, 3: np.int8}
-    rng = np.random.default_rng(0)
-    feeds = {}
-    model = onnx.load(path, load_external_data=False)
-    constants = {tensor.name for tensor in model.graph.initializer}
-    for value in model.graph.input:
-        if value.name in constants:
-            continue
-        tensor = value.type.tensor_type
-        dtype = dtypes.get(tensor.elem_type)
-        if dtype is None:
-            return None
-        said = shapes.get(value.name)
-        if isinstance(said, dict):
-            values = said["v"]  # one number, or a range to draw from
-            drawn = rng.integers(*values, said["s"]) if isinstance(values, list) else np.full(said["s"], values)
-            feeds[value.name] = np.asarray(drawn, dtype)
-            continue
-        shape = said or [dim.dim_value or 1 for dim in tensor.shape.dim]
-        integers = np.issubdtype(dtype, np.integer)
-        feeds[value.name] = (rng.integers(0, 2, shape) if integers else rng.random(shape)).astype(dtype)
-    return feeds
-
-
 def nodes_by_tool(tool, source, feeds, folder):
     """The count, or what went wrong; remembered by what is in the file, as these tools take minutes for some models."""
     key = f"{tool} {hashlib.sha256(source.read_bytes()).hexdigest()}"
@@ -163,9 +136,8 @@ def row(name, source, feeds, folder, arguments):
 
 
 def models(pattern):
-    shapes = json.loads((MODELS / "run_shapes.json").read_text()) if MODELS.is_dir() else {}
-    light = pathlib.Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
-    for path in [*sorted(MODELS.glob("*.onnx")), *sorted(light.glob("light_*.onnx"))]:
+    shapes = run_shapes()
+    for path in [*real_models(), *light_models()]:
         if re.search(pattern, path.stem):
             yield path.stem, path, shapes.get(path.stem, {})
 

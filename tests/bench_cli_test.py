@@ -83,6 +83,7 @@ def test_writes_the_table_and_both_reports(cycloid, mnist, runner, tmp_path):
     assert run["latency_us"]["p99"] is None and run["steadiness"] is None  # 40 samples do not tell
     assert run["warmup_runs"] == 2 and run["load_ms"] > 0 and run["peak_rss_mb"] > 1
     assert [part["samples"] for part in run["rounds"]] == [5] * 8
+    assert comparison["groups"][0]["loops"] == 40
     assert comparison["noise"]["runs"][0]["latency_us"]["p50"] > 0
     page = (tmp_path / "b.html").read_text()
     assert page.startswith("<!doctype html>") and "mnist_8.onnx" in page
@@ -149,6 +150,7 @@ def test_given_inputs_and_random_ones(cycloid, models_dir, runner, tmp_path):
         (["--loops", "many"], "--loops"),
         (["--loops", "10", "--rounds", "11"], "--rounds 11"),
         (["--warmup", "-1"], "--warmup -1"),
+        (["--seconds", "0"], "--seconds 0"),
         (["--threads", "0"], "--threads 0"),
         (["--threads", "1,two"], "'two' is no count"),
         (["--rtol", "nan"], "--rtol nan"),

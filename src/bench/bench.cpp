@@ -152,6 +152,7 @@ MeasurePlan plan_of(const BenchOptions& options, const std::vector<WorkerSpec>& 
   MeasurePlan plan;
   plan.loops = options.loops;
   plan.rounds = options.rounds.value_or(default_rounds(options.loops));
+  plan.seconds = options.seconds;
   plan.warmup = options.warmup;
   plan.seed = options.seed;
   plan.time_limit_s = options.time_limit_s;
@@ -219,6 +220,8 @@ Status check_options(const BenchOptions& options) {
   if (options.rounds && (*options.rounds < 1 || *options.rounds > options.loops)) {
     return invalid_argument("--rounds {}: must be 1 to the number of loops ({})", *options.rounds, options.loops);
   }
+  if (options.seconds && !(*options.seconds > 0 && *options.seconds <= 1e6))
+    return invalid_argument("--seconds {}: must be above 0, at most 1000000", *options.seconds);
   if (options.warmup.runs && (*options.warmup.runs < 1 || *options.warmup.runs > kMaxLoops)) {
     return invalid_argument("--warmup {}: must be 1 to {}; the first run is always one", *options.warmup.runs,
                             kMaxLoops);

@@ -28,6 +28,8 @@ struct BenchOptions {
   std::vector<int> threads;           // empty: 1 and all usable processors
   std::int64_t loops = 1024;
   std::optional<int> rounds;  // default_rounds(loops)
+  // Bound of the turns' time for each model and thread count, in which fewer runs are made where `loops` would take longer.
+  std::optional<double> seconds;
   WarmUp warmup;
   std::string reference;  // empty: the first backend in the table that gives outputs
   Tolerance tolerance;

@@ -108,6 +108,7 @@ Json comparison_json(const ComparisonResult& comparison, Detail detail) {
   Json runs = Json::array();
   for (const GroupResult& group : comparison.groups) {
     groups.push_back({{"threads", group.threads},
+                      {"loops", group.loops},
                       {"rounds", group.rounds},
                       {"reference", text_or_null(group.reference)},
                       {"reference_note", text_or_null(group.reference_note)}});

@@ -57,6 +57,7 @@ struct RunResult {
 // All participants at one thread count, which took turns in the same rounds.
 struct GroupResult {
   int threads = 1;
+  std::int64_t loops = 0;  // timed runs of each
   int rounds = 0;
   std::string reference;       // the backend whose outputs and p50 are the reference; empty when none gave outputs
   std::string reference_note;  // why it is not the first choice; empty when it is

@@ -21,7 +21,7 @@ struct Participant {
 class Group {
  public:
   Group(const std::vector<WorkerSpec>& specs, const MeasurePlan& plan, const RunnerHooks& hooks)
-      : plan_(plan), hooks_(hooks) {
+      : plan_(plan), hooks_(hooks), loops_(plan.loops), rounds_(plan.rounds) {
     for (const WorkerSpec& spec : specs) {
       Participant participant;
       participant.spec = &spec;
@@ -38,11 +38,13 @@ class Group {
 
   Result<GroupResult> measure() {
     CYCLOID_TRY(prepare_all());
+    bound_loops();
     CYCLOID_TRY(run_rounds());
     for (Participant& participant : participants_) finish(participant);
     GroupResult result;
     result.threads = participants_.empty() ? 1 : participants_.front().row.threads;
-    result.rounds = plan_.rounds;
+    result.loops = loops_;
+    result.rounds = rounds_;
     result.reference = reference_;
     result.reference_note = reference_note();
     for (Participant& participant : participants_) {
@@ -189,12 +191,22 @@ class Group {
     return {};
   }
 
+  void bound_loops() {
+    if (!plan_.seconds) return;
+    std::vector<double> run_seconds;
+    for (const Participant& participant : participants_) {
+      if (participant.worker != nullptr) run_seconds.push_back(participant.run_seconds);
+    }
+    loops_ = loops_within(*plan_.seconds, plan_.loops, run_seconds);
+    rounds_ = std::min(plan_.rounds, default_rounds(loops_));
+  }
+
   Status run_rounds() {
-    const std::vector<std::int64_t> loops = loops_per_round(plan_.loops, plan_.rounds);
-    const int total = plan_.rounds * static_cast<int>(participants_.size());
+    const std::vector<std::int64_t> loops = loops_per_round(loops_, rounds_);
+    const int total = rounds_ * static_cast<int>(participants_.size());
     const double start = hooks_.now();
     int done = 0;
-    for (int round = 1; round <= plan_.rounds; ++round) {
+    for (int round = 1; round <= rounds_; ++round) {
       for (const std::size_t i : turn_order(participants_.size(), round, plan_.seed)) {
         Participant& participant = participants_[i];
         participant.row.turns.emplace_back();
@@ -246,6 +258,8 @@ class Group {
 
   const MeasurePlan& plan_;
   const RunnerHooks& hooks_;
+  std::int64_t loops_;
+  int rounds_;
   std::vector<Participant> participants_;
   std::string reference_;
   std::vector<WorkerOutput> expected_;

@@ -34,6 +34,8 @@ struct WorkerSpec {
 struct MeasurePlan {
   std::int64_t loops = 1024;  // timed runs of each
   int rounds = 32;            // 1 <= rounds <= loops
+  // Where set, `loops` and `rounds` are upper bounds: as many are made as take about so long (loops_within).
+  std::optional<double> seconds;
   WarmUp warmup;
   std::uint64_t seed = 0;
   double time_limit_s = 600;  // of one request to a worker

@@ -112,6 +112,7 @@ TEST(Runner, MeasuresEveryParticipantInEveryRound) {
   ASSERT_TRUE(group.ok()) << group.error().message();
   EXPECT_EQ(group->reference, "a");
   EXPECT_EQ(group->reference_note, "");
+  EXPECT_EQ(group->loops, 12);
   ASSERT_EQ(group->runs.size(), 2U);
   const RunResult& b = group->runs[0];
   EXPECT_EQ(b.backend, "b");
@@ -260,6 +261,20 @@ TEST(Runner, LongTurnsAreSplitSoThatTheTimeLimitMeansAHang) {
       EXPECT_LE(std::stoi(entry.substr(6)), 2);
     }
   }
+}
+
+TEST(Runner, MakesFewerLoopsWhereTheyWouldTakeTooLong) {
+  World world;
+  world.scripts["a"].latency_ns = 100'000'000;
+  world.scripts["b"].latency_ns = 50'000'000;
+  MeasurePlan plan = small_plan();
+  plan.loops = 1024;
+  plan.rounds = 32;
+  plan.seconds = 6.1;  // 8 rounds with a settling run of 0.15 s leave 4.9 s, 32 times 0.15 s and a bit
+  const auto group = measure(world, {spec("a"), spec("b")}, plan);
+  EXPECT_EQ(group->loops, 32);
+  EXPECT_EQ(group->rounds, 8);
+  for (const RunResult& run : group->runs) EXPECT_EQ(samples_us(run).size(), 32U);
 }
 
 TEST(Runner, TurnsCarryTheTimeAtWhichTheyBegan) {

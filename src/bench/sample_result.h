@@ -58,6 +58,7 @@ inline BenchResult sample_result(int loops = 1024) {
     for (const int threads : {1, 2}) {
       GroupResult group;
       group.threads = threads;
+      group.loops = loops;
       group.rounds = loops >= 32 ? 32 : 8;
       group.reference = "pytorch";
       const auto add = [&](const char* name, double us, double spread) {

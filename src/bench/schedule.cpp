@@ -53,6 +53,20 @@ std::int64_t settle_runs(double run_seconds) {
   return static_cast<std::int64_t>(std::clamp(std::ceil(2e-3 / run_seconds), 1.0, 200.0));
 }
 
+std::int64_t loops_within(double seconds, std::int64_t loops, std::span<const double> run_seconds) {
+  double timed = 0, settling = 0;  // of one run of each; of one round
+  for (const double one : run_seconds) {
+    timed += one;
+    settling += one * static_cast<double>(settle_runs(one));
+  }
+  const std::int64_t least = std::min<std::int64_t>(8, loops);
+  const auto within = [&](double left) {
+    if (left >= timed * static_cast<double>(loops)) return loops;
+    return std::max(least, static_cast<std::int64_t>(left / timed));
+  };
+  return within(seconds - settling * default_rounds(within(seconds)));
+}
+
 std::int64_t largest_block(double run_seconds, double limit_seconds) {
   if (run_seconds <= 0) return 1'000'000;
   return static_cast<std::int64_t>(std::clamp(limit_seconds / 4 / run_seconds, 1.0, 1e6));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace cycloid {
@@ -33,6 +34,10 @@ struct WarmUp {
 // Untimed runs at the beginning of each turn, which bring caches and threads back after the others' turns: about 2 ms
 // worth, at least 1 and at most 200.
 std::int64_t settle_runs(double run_seconds);
+
+// Timed runs of each participant for which all turns take about `seconds`, settling runs included: at most `loops`, at least
+// 8 (or `loops`, where that is less). `run_seconds` has what one run takes, for each participant.
+std::int64_t loops_within(double seconds, std::int64_t loops, std::span<const double> run_seconds);
 
 // The most runs to ask for in one request so that it takes about a quarter of the time limit.
 std::int64_t largest_block(double run_seconds, double limit_seconds);

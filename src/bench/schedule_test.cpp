@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <vector>
 
 namespace cycloid {
 namespace {
@@ -70,6 +71,16 @@ TEST(Schedule, SettlingTakesAboutTwoMilliseconds) {
   EXPECT_EQ(settle_runs(0.0005), 4);
   EXPECT_EQ(settle_runs(1e-7), 200);
   EXPECT_EQ(settle_runs(0), 200);
+}
+
+TEST(Schedule, LoopsStayWithinTheTimeThatIsGiven) {
+  const std::vector<double> slow = {0.1, 0.05, 0.001}, fast = {2e-6, 1e-6, 1e-3};
+  // 8 rounds with settling runs of 0.1, 0.05 and 2 times 0.001 s take 1.216 s, and a run of each 0.151 s.
+  EXPECT_EQ(loops_within(10, 1024, slow), 58);
+  EXPECT_EQ(loops_within(0.01, 1024, slow), 8);  // never fewer
+  EXPECT_EQ(loops_within(0.01, 5, slow), 5);     // unless fewer are asked for
+  EXPECT_EQ(loops_within(10, 1024, fast), 1024);
+  EXPECT_EQ(loops_within(1, 1024, {}), 1024);
 }
 
 TEST(Schedule, RequestsStayWellWithinTheTimeLimit) {

@@ -65,7 +65,7 @@ std::string heading(const ComparisonResult& comparison, const GroupResult& group
                           to_string(input.dims));
   }
   return fmt::format("{}  |  {}  |  {} runs in {} rounds  |  {} thread{}  |  microseconds\n",
-                     one_line(comparison.model.name), inputs, comparison.loops, group.rounds, group.threads,
+                     one_line(comparison.model.name), inputs, group.loops, group.rounds, group.threads,
                      group.threads == 1 ? "" : "s");
 }
 

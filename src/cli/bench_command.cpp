@@ -51,6 +51,7 @@ struct Arguments {
   std::string threads = "1,all";
   std::int64_t loops = 1024;
   std::optional<int> rounds;
+  std::optional<double> seconds;
   std::optional<std::int64_t> warmup;
   std::string reference;
   std::optional<double> rtol;
@@ -151,6 +152,7 @@ Result<BenchOptions> options_of(const Arguments& arguments) {
   CYCLOID_ASSIGN(options.threads, parse_threads(arguments.threads));
   options.loops = arguments.loops;
   options.rounds = arguments.rounds;
+  options.seconds = arguments.seconds;
   options.warmup.runs = arguments.warmup;
   options.reference = arguments.reference;
   options.tolerance = {arguments.rtol, arguments.atol};
@@ -313,6 +315,8 @@ void add_bench_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--rounds", arguments->rounds,
                       "Turns that the loops are split into (default: 32 for 1024 loops)");
+  command->add_option("--seconds", arguments->seconds,
+                      "Fewer loops (8 at least) where they would take longer, for each model and thread count");
   command->add_option("--warmup", arguments->warmup,
                       "Untimed runs before the rounds (default: half a second, at least 10)");
   command->add_option("--reference", arguments->reference,

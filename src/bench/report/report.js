@@ -189,7 +189,7 @@ function chartGrid(entry, unit) {
       () => scatterChart(measured, noise, unit), {hidden}));
   } else {
     cards.push(element("div", {class: "card chart"}, element("h3", {}, "Speed against steadiness"),
-      element("p", {}, `Steadiness is p99/p50, and p99 needs 1000 samples; this measurement has ${comparison.loops}.`)));
+      element("p", {}, `Steadiness is p99/p50, and p99 needs 1000 samples; this measurement has ${group.loops}.`)));
   }
   cards.push(chartCard("Latency over time", "All backends on one clock: what strikes all at once is the machine.", `Latency over time for ${where}`,
     () => timelineChart(all, unit), {full: true, hidden}));
@@ -215,7 +215,7 @@ function settings(runs) {
 function section(entry, index) {
   const {comparison, group, runs} = entry;
   const unit = unitOf(runs);
-  const facts = [...comparison.model.inputs.map(shapeText), `${plural(comparison.loops, "run")} in ${plural(group.rounds, "round")}`];
+  const facts = [...comparison.model.inputs.map(shapeText), `${plural(group.loops, "run")} in ${plural(group.rounds, "round")}`];
   if (comparison.model.input_values) facts.push(`inputs: ${comparison.model.input_values}`);
   if (group.reference) facts.push(`reference: ${group.reference}`);
   return element("section", {class: "group", id: `group-${index}`, "aria-labelledby": `title-${index}`},
