@@ -273,6 +273,25 @@ def test_a_callable_is_compared_across_its_forms(cycloid, backends, tmp_path):
     assert {run["form"] for run in comparison["runs"]} <= {"python", "torchscript", "onnx"}
 
 
+def test_a_callable_that_returns_an_onnx_model_needs_no_pytorch(cycloid, backends, runner, tmp_path):
+    (tmp_path / "tiny.py").write_text(
+        "from onnx import TensorProto, helper\n"
+        "def model():\n"
+        "    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [3, 8]) for n in 'xy')\n"
+        "    graph = helper.make_graph([helper.make_node('Relu', ['x'], ['y'])], 'tiny', [x], [y])\n"
+        "    return helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)\n"
+    )
+    names = ["pytorch", runner]
+    arguments = ["--input", "x=3x8", "--backends", ",".join(names), *QUICK, "--json", tmp_path / "b.json"]
+    process = cycloid("bench", f"{tmp_path / 'tiny.py'}:model", *arguments, timeout=600)
+    assert process.returncode == 0, process.stderr
+    runs = {run["backend"]: run for run in json.loads((tmp_path / "b.json").read_text())["comparisons"][0]["runs"]}
+    assert runs[runner]["status"] == "ok" and runs[runner]["form"] == "onnx"
+    assert runs["pytorch"]["status"] == "unavailable"
+    if backends["pytorch"]["available"]:
+        assert "returned an ONNX model" in runs["pytorch"]["reason"]
+
+
 def test_a_callable_that_raises_is_one_clear_line(cycloid, backends, tmp_path):
     if not backends.get("pytorch", {}).get("available"):
         pytest.skip("PyTorch is not available")

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -232,3 +234,31 @@ def test_zoo_is_deterministic_and_alive():
         assert 0.1 < y.std() < 10
         assert (y > 0).float().mean() > 0.5
         assert (y[0] - y[1]).abs().max() > 1e-3  # it depends on its input
+
+
+WITHOUT_TORCH = """
+import importlib.util, sys
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "torch" else find_spec(name, *rest)
+from cycloid.zoo import squeezenet
+for name in ("squeezenet1_0", "squeezenet1_1"):
+    open(f"{sys.argv[1]}/{name}.onnx", "wb").write(getattr(squeezenet, name)().SerializeToString())
+assert "torch" not in sys.modules
+"""
+
+
+def test_zoo_without_pytorch_is_the_same_network(tmp_path):
+    import onnxruntime
+    import torch
+
+    from cycloid.zoo import squeezenet
+
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH, str(tmp_path)], check=True, timeout=300)
+    x = np.random.default_rng(0).random((5, 3, 64, 64), dtype=np.float32)
+    for name in ("squeezenet1_0", "squeezenet1_1"):
+        session = onnxruntime.InferenceSession(tmp_path / f"{name}.onnx", providers=["CPUExecutionProvider"])
+        [y] = session.run(None, {"x": x})
+        with torch.inference_mode():
+            expected = getattr(squeezenet, name)()(torch.from_numpy(x)).numpy()
+        # Some 20 layers, sums of at most 4608 products each, whose errors add up as a random walk does.
+        assert np.abs(y - expected).max() <= 20 * np.sqrt(4608) * 2**-24 * np.abs(expected).max()

@@ -4,6 +4,8 @@ python -m cycloid.export REQUEST   writes one reply on standard output; both are
 
 REQUEST: {"model", "form": "python"|"torchscript", "inputs": [{"name","dtype","shape","path"}], "wanted": [form, ...]}
 reply: {"ok": true, "forms": {form: {"model", "how"} or {"reason"}}} or {"ok": false, "code", "message"}
+
+A callable may return an onnx.ModelProto instead of a module: that needs no PyTorch, and there is the ONNX form alone.
 """
 
 import ctypes
@@ -19,7 +21,7 @@ import warnings
 from cycloid import cache
 from cycloid.agreement import Reference
 from cycloid.errors import INVALID_MODEL, UNAVAILABLE, UNSUPPORTED, CycloidError, one_line, reply_of
-from cycloid.modules import load_python_module, load_torchscript, raise_site
+from cycloid.modules import as_module, call_model, load_torchscript, raise_site
 
 # Part of every key: raise it when the code below would make other files from the same model.
 VERSION = 1
@@ -30,20 +32,19 @@ MAX_INLINE_BYTES = 1_500_000_000
 class Source:
     """The loaded model with its inputs; knows its key."""
 
-    def __init__(self, request):
+    def __init__(self, request, module, files):
         import torch
 
         from cycloid.tensors import bind_inputs, forward_signature, read_inputs
 
-        before = set(sys.modules)
         self.is_script = request["form"] == "torchscript"
         model = request["model"]
-        self.module = load_torchscript(model) if self.is_script else load_python_module(model)
+        self.module = module
         bound = bind_inputs(forward_signature(self.module), read_inputs(request.get("inputs", [])))
         self.names = [name for name, _ in bound]
         self.arguments = tuple(tensor for _, tensor in bound)
         self.model = model
-        self.files = [model] if self.is_script else source_files(set(sys.modules) - before)
+        self.files = files
         self.inputs = [[n, str(t.dtype), list(t.shape)] for n, t in bound]
         try:
             self.reference = Reference(self.module, self.arguments)
@@ -224,17 +225,50 @@ def make_form(source, form):
         return {"model": os.path.join(folder, FILES[form]), "how": json.load(file)["how"]}
 
 
+def save_onnx_model(model, name):
+    """The forms of a callable that returns an onnx.ModelProto."""
+    import onnx
+
+    data = model.SerializeToString(deterministic=True)
+
+    def make(folder):
+        onnx.checker.check_model(model)
+        with open(os.path.join(folder, FILES["onnx"]), "wb") as file:
+            file.write(data)
+
+    try:
+        folder = cache.entry("forms", f"{cache.Key(VERSION, 'proto', data).text()}-onnx", make)
+    except onnx.checker.ValidationError as e:
+        raise CycloidError(INVALID_MODEL, f"{name} returned an ONNX model that is none: {one_line(e)}") from None
+    return {"model": os.path.join(folder, FILES["onnx"]), "how": "an onnx.ModelProto"}
+
+
+def is_onnx_model(loaded):
+    onnx = sys.modules.get("onnx")  # whoever has a ModelProto has imported it
+    return onnx is not None and isinstance(loaded, onnx.ModelProto)
+
+
 def export(request):
-    if importlib.util.find_spec("torch") is None:
-        raise CycloidError(
-            UNAVAILABLE,
-            f"{request['model']} needs torch, which the Python at {sys.executable} has not: pip install torch",
-        )
     warnings.filterwarnings("ignore")
     import logging
 
     logging.disable(logging.WARNING)
-    source = Source(request)
+    model = request["model"]
+    has_torch = importlib.util.find_spec("torch") is not None
+    if request["form"] == "torchscript":
+        if not has_torch:
+            raise CycloidError(
+                UNAVAILABLE, f"{model} needs torch, which the Python at {sys.executable} has not: pip install torch"
+            )
+        source = Source(request, load_torchscript(model), [model])
+        return {"ok": True, "forms": {form: make_form(source, form) for form in request["wanted"]}}
+    before = set(sys.modules)
+    loaded = call_model(model)
+    if is_onnx_model(loaded):
+        reason = {"reason": f"{model} returned an ONNX model, which is no PyTorch one"}
+        forms = {"python": reason, **{form: reason for form in request["wanted"]}}
+        return {"ok": True, "forms": {**forms, "onnx": save_onnx_model(loaded, model)}}
+    source = Source(request, as_module(loaded, model), source_files(set(sys.modules) - before))
     return {"ok": True, "forms": {form: make_form(source, form) for form in request["wanted"]}}
 
 

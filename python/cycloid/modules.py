@@ -11,12 +11,26 @@ SEED = 0
 
 
 def load_python_module(model):
-    """The nn.Module that the callable returns, in eval mode.
+    """The nn.Module that the callable returns, in eval mode."""
+    return as_module(call_model(model), model)
+
+
+def as_module(loaded, model):
+    """`loaded`, which the callable `model` returned, in eval mode."""
+    torch = sys.modules.get("torch")  # whoever has a Module has imported it
+    if torch is None or not isinstance(loaded, torch.nn.Module):
+        raise CycloidError(
+            INVALID_MODEL,
+            f"{model} returned a {type(loaded).__name__}; it must return a torch.nn.Module or an onnx.ModelProto",
+        )
+    return loaded.eval()
+
+
+def call_model(model):
+    """What the callable returns: an nn.Module or an onnx.ModelProto, where it keeps to what MODEL may be.
 
     Random generators are seeded before the call, so that every process that loads the model gets the same parameters.
     """
-    import torch
-
     where, _, name = model.rpartition(":")
     if not where or not name:
         raise CycloidError(
@@ -28,34 +42,32 @@ def load_python_module(model):
         if not hasattr(factory, part):
             raise CycloidError(NOT_FOUND, f"{where} has no '{name}'")
         factory = getattr(factory, part)
-    if isinstance(factory, torch.nn.Module):
-        return factory.eval()
+    torch = sys.modules.get("torch")  # whoever has a Module has imported it
+    if torch is not None and isinstance(factory, torch.nn.Module):
+        return factory
     if not callable(factory):
         raise CycloidError(INVALID_ARGUMENT, f"{model} is a {type(factory).__name__}, not a callable")
     seed_everything()
     try:
-        module = factory()
+        return factory()
     except Exception as e:  # the user's code may raise anything
         raise CycloidError(
             INVALID_MODEL,
             f"{model} raised {one_line(e)} ({raise_site(e)}); call it in Python to see the whole traceback",
         ) from None
-    if not isinstance(module, torch.nn.Module):
-        raise CycloidError(
-            INVALID_MODEL, f"{model} returned a {type(module).__name__}; it must return a torch.nn.Module"
-        )
-    return module.eval()
 
 
 def seed_everything():
     import random
 
     import numpy as np
-    import torch
 
     random.seed(SEED)
     np.random.seed(SEED)
-    torch.manual_seed(SEED)
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        torch.manual_seed(SEED)
 
 
 def load_torchscript(path):

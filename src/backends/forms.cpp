@@ -73,10 +73,13 @@ Result<Json> run_export(const Json& request) {
 Status add_exported(const std::string& model, Form given, const std::vector<WorkerInput>& inputs,
                     const std::vector<Form>& wanted, Forms& forms) {
   CYCLOID_ASSIGN(const Json reply, run_export(export_request(model, given, inputs, wanted)));
-  for (Form form : wanted) {
-    const Json made = reply.at("forms").value(std::string(to_string(form)), Json::object());
+  const auto take = [&](Form form, const Json& made) {
     forms[form] = {made.value("model", ""), made.value("how", ""), made.value("reason", "")};
-  }
+  };
+  const Json& made = reply.at("forms");
+  for (Form form : wanted) take(form, made.value(std::string(to_string(form)), Json::object()));
+  // Only the call shows that a callable is no PyTorch model.
+  if (const auto found = made.find(std::string(to_string(given))); found != made.end()) take(given, *found);
   return {};
 }
 
