@@ -44,6 +44,7 @@ BOUNDED = {
 # Results that are as exact as the largest element, and the positions (some tens) they are interpolated at.
 INTERPOLATED = {"Resize", "GridSample", "RoiAlign", "DFT", "Det"}
 MOST_ELEMENTS = 6000
+DOMAINS = {"ai.onnx.ml": 3}  # versions
 # The reference evaluator knows these from a newer version on, which means the same for what is generated.
 EVALUATED_AS = {"DequantizeLinear": 21, "QuantizeLinear": 21, "BatchNormalization": 15}
 
@@ -333,7 +334,9 @@ def evaluator(node, inputs, opset):
     opset = max(opset, EVALUATED_AS.get(node.op_type, 0))
     if node.op_type in SOFTMAXES:
         opset = max(opset, 13)
-    opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(node.domain, 1)] if node.domain else [])
+    opsets = [helper.make_opsetid("", opset)] + (
+        [helper.make_opsetid(node.domain, DOMAINS[node.domain])] if node.domain else []
+    )
     model = helper.make_model(graph, opset_imports=opsets)
     try:
         reference = ReferenceEvaluator(model)

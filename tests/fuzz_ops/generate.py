@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import onnx
-from builder import DISTURBANCE, Builder, RejectedError, onnx_type
+from builder import DISTURBANCE, DOMAINS, Builder, RejectedError, onnx_type
 from onnx import helper, numpy_helper
 from operators import GROWERS
 
@@ -118,7 +118,9 @@ def assemble(b, outputs):
             element = helper.make_tensor_type_proto(onnx_type(v.array[0]), None)
             infos.append(helper.make_value_info(v.name, helper.make_sequence_type_proto(element)))
     graph = helper.make_graph(nodes, "fuzz", inputs, infos, initializers)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", b.opset)], ir_version=10)
+    domains = {node.domain for node in nodes if node.domain}
+    opsets = [helper.make_opsetid("", b.opset), *(helper.make_opsetid(d, DOMAINS[d]) for d in sorted(domains))]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
 def tolerance_of(value):

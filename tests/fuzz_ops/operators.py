@@ -1,5 +1,6 @@
 """All growers; importing a family adds its own to `GROWERS`."""
 
+import classic  # noqa: F401
 import control_flow  # noqa: F401
 import elementwise  # noqa: F401
 import movement  # noqa: F401
