@@ -233,6 +233,36 @@ constexpr Case kCases[] = {
      R"(g (float[2,6,4] x) => (float[?,?,?] y, float[?,?,?] z) <int64[1] s = {1}, int64[1] e = {4}, int64[1] a = {1}, int64[1] b = {0}, int64[1] f = {9}> {
         y = Slice (x, s, e, a) z = Slice (x, s, f, b) })",
      1},
+    {"slices_with_steps",
+     R"(g (float[9,6,11] x) => (float[?,?,?] y, float[?,?,?] z, float[?] d) <int64[3] s = {7, 1, 0}, int64[3] e = {-100, 5, 11}, int64[3] a = {0, 1, 2}, int64[3] p = {-3, 2, 4}, int64[1] b = {0}, int64[1] f = {9}, int64[1] t = {2}, int64[1] flat = {-1}, int64[1] g = {594}, int64[1] h = {12}> {
+        y = Slice (x, s, e, a, p) z = Slice (x, b, f, b, t) r = Reshape (x, flat) d = Slice (r, b, g, b, h) })",
+     1},
+    {"transposed_left",
+     "g (float[37,150] x, float[150,37] w) => (float[?,?] y) { t = Transpose (x) s = Sub (t, w) y = Relu (s) }", 1},
+    {"transposed_right",
+     "g (float[600,140] x, float[140,600] w) => (float[?,?] y) { t = Transpose (x) y = Sub (w, t) }", 1},
+    {"transposed_and_broadcast",
+     "g (float[3,40,5] x, float[40] w) => (float[?,?,?] y) { t = Transpose <perm=[2,0,1]> (x) y = Mul (t, w) }", 1},
+    {"transposed_both",
+     "g (float[20,30] x, float[20,30] w) => (float[?,?] y) { s = Transpose (x) t = Transpose (w) y = Add (s, t) }", 1},
+    {"transposed_twice_used",
+     "g (float[20,20] x) => (float[?,?] y, float[?,?] z) { t = Transpose (x) y = Add (x, t) z = Neg (t) }", 1},
+    {"transposed_beyond_caches",
+     "g (float[2100,2000] x, float[2000,2100] w) => (float[?,?] y) { t = Transpose (x) y = Add (t, w) }", 1},
+    {"added_beyond_caches", "g (float[2100,2001] x, float[2001] w) => (float[?,?] y) { y = Add (x, w) }", 1},
+    // Ids are made by Cast, in [-5, 5] or [-30, 30].
+    {"segment_sums",
+     R"(g (float[5000] x, float[5000] w) => (float[?] y) <float f = {5}, int64 l = {-1}, int64 h = {3}, float[5] d = {1, 2, 3, 4, 5}, int64[1] b = {0}, int64[1] e = {3}> {
+        m = Mul (x, f) i = Cast <to=7> (m) c = Clip (i, l, h) s = ScatterElements <reduction="add"> (d, c, w) y = Slice (s, b, e) })",
+     5000, 1},
+    {"segment_maxima_of_many",
+     R"(g (float[5000] x, float[5000] w) => (float[?] y) <float f = {30}, int32 l = {-1}, int32 h = {18}, int64[1] n = {20}, int64[1] b = {0}, int64[1] e = {18}> {
+        d = ConstantOfShape (n) m = Mul (x, f) i = Cast <to=6> (m) c = Clip (i, l, h) s = ScatterElements <reduction="max"> (d, c, w) y = Slice (s, b, e) })",
+     1, 1},
+    {"segments_with_the_bounds",
+     R"(g (float[500] x, float[500] w) => (float[?] y) <float f = {5}, int64 l = {-1}, int64 h = {2}, float[3] d = {0, 0, 0}> {
+        m = Mul (x, f) i = Cast <to=7> (m) c = Clip (i, l, h) y = ScatterElements <reduction="add"> (d, c, w) })",
+     500, 3},
 };
 
 Tensor random_tensor(const Dims& dims, std::mt19937& random) {

@@ -44,6 +44,7 @@ struct BinaryArgs {
   int64_t rows, columns;
   bool clip;  // then min(hi, max(lo, y))
   float lo, hi;
+  bool stream = false;  // past the caches: for results that do not stay in them until they are read
 };
 
 // y[r][j] = activation(x[r][j] * scale[j] + shift[j]): batch normalisation and the like.

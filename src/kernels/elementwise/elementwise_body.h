@@ -56,36 +56,64 @@ struct BinaryOp;
 #undef CYCLOID_UNARY
 #undef CYCLOID_BINARY
 
-template <class Op, bool kVectorA, bool kVectorB, bool kClip>
+// A store of a whole vector to memory at a multiple of its size that leaves the caches alone: the line is not read first.
+// fence_streams() before others read it.
+#if defined(__AVX512F__)
+CYCLOID_INLINE void stream(float* p, Vec x) { _mm512_stream_ps(p, x.v); }
+CYCLOID_INLINE void fence_streams() { _mm_sfence(); }
+#elif defined(__AVX2__)
+CYCLOID_INLINE void stream(float* p, Vec x) { _mm256_stream_ps(p, x.v); }
+CYCLOID_INLINE void fence_streams() { _mm_sfence(); }
+#else
+CYCLOID_INLINE void stream(float* p, Vec x) { store(p, x); }
+CYCLOID_INLINE void fence_streams() {}
+#endif
+
+// Floats before the first one whose place is a multiple of a vector's size.
+CYCLOID_INLINE int64_t floats_to_boundary(const float* p) {
+  constexpr uintptr_t kBytes = kLanes * sizeof(float);
+  return static_cast<int64_t>((kBytes - reinterpret_cast<uintptr_t>(p) % kBytes) % kBytes / sizeof(float));
+}
+
+template <class Op, bool kVectorA, bool kVectorB, bool kClip, bool kStream>
 CYCLOID_INLINE void binary_row(const float* a, const float* b, float* y, const BinaryArgs& t) {
   const Vec lo = set1(t.lo), hi = set1(t.hi);
   const Vec a0 = set1(*a), b0 = set1(*b);
-  int64_t j = 0;
-  for (; j + kLanes <= t.columns; j += kLanes) {
-    Vec x = Op::apply(kVectorA ? load(a + j) : a0, kVectorB ? load(b + j) : b0);
-    if (kClip) x = min(hi, max(lo, x));
-    store(y + j, x);
-  }
-  if (j < t.columns) {
-    const Mask m = first(t.columns - j);
+  const auto part = [&](int64_t j, Mask m) {
     Vec x = Op::apply(kVectorA ? load(a + j, m) : a0, kVectorB ? load(b + j, m) : b0);
     if (kClip) x = min(hi, max(lo, x));
     store(y + j, x, m);
+  };
+  int64_t j = 0;
+  if (kStream) {
+    j = min_of(floats_to_boundary(y), t.columns);
+    if (j > 0) part(0, first(j));
   }
+  for (; j + kLanes <= t.columns; j += kLanes) {
+    Vec x = Op::apply(kVectorA ? load(a + j) : a0, kVectorB ? load(b + j) : b0);
+    if (kClip) x = min(hi, max(lo, x));
+    kStream ? stream(y + j, x) : store(y + j, x);
+  }
+  if (j < t.columns) part(j, first(t.columns - j));
+}
+
+template <class Op, bool kVectorA, bool kVectorB, bool kClip, bool kStream>
+CYCLOID_INLINE void binary_each(const BinaryArgs& t) {
+  for (int64_t r = 0; r < t.rows; ++r) {
+    binary_row<Op, kVectorA, kVectorB, kClip, kStream>(t.a + r * t.a_stride, t.b + r * t.b_stride, t.y + r * t.y_stride,
+                                                       t);
+  }
+  if (kStream) fence_streams();
 }
 
 template <class Op, bool kVectorA, bool kVectorB>
 CYCLOID_INLINE void binary_all(const BinaryArgs& t) {
-  for (int64_t r = 0; r < t.rows; ++r) {
-    const float* a = t.a + r * t.a_stride;
-    const float* b = t.b + r * t.b_stride;
-    float* y = t.y + r * t.y_stride;
-    if (t.clip) {
-      binary_row<Op, kVectorA, kVectorB, true>(a, b, y, t);
-    } else {
-      binary_row<Op, kVectorA, kVectorB, false>(a, b, y, t);
-    }
+  if (t.stream) {
+    if (t.clip) return binary_each<Op, kVectorA, kVectorB, true, true>(t);
+    return binary_each<Op, kVectorA, kVectorB, false, true>(t);
   }
+  if (t.clip) return binary_each<Op, kVectorA, kVectorB, true, false>(t);
+  binary_each<Op, kVectorA, kVectorB, false, false>(t);
 }
 
 template <BinaryKind kKind>

@@ -164,7 +164,7 @@ TEST_P(PerIsa, BinaryAgreesWithTheReferenceInEveryBroadcast) {
       testing::fill_random(b.data, random, 0.5f, 3);
       const bool clip = pick(random, 0, 1);
       fn({a.data.data(), ar ? a.stride : 0, ac, b.data.data(), br ? b.stride : 0, bc, y.data.data(), y.stride, rows,
-          columns, clip, -0.5f, 1.5f});
+          columns, clip, -0.5f, 1.5f, /*stream=*/round % 2 == 1});
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t j = 0; j < columns; ++j) {
           double want = kernel.reference(a.at(ar ? r : 0, ac ? j : 0), b.at(br ? r : 0, bc ? j : 0));

@@ -1,6 +1,7 @@
 // Bodies of bodies.h for the instruction set of the including translation unit.
 #pragma once
 
+#include "kernels/join_lanes.h"
 #include "kernels/rowwise/bodies.h"
 #include "kernels/simd_math.h"
 
@@ -24,18 +25,6 @@ struct ReduceMin {
   static CYCLOID_INLINE Vec start() { return set1(__builtin_inff()); }
   static CYCLOID_INLINE Vec join(Vec a, Vec b) { return select(is_nan(a), a, min(a, b)); }
 };
-
-// The lanes joined pairwise, by halves.
-template <class Join>
-CYCLOID_INLINE float join_lanes(Vec a) {
-  float lanes[kLanes + kLanes / 2] = {};
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    store(lanes, a);
-    a = Join::join(a, load(lanes + half));
-  }
-  store(lanes, a);
-  return lanes[0];
-}
 
 // The vectors of a row mapped and joined, with four running vectors to hide the latency of joining. The tail's unused
 // lanes are left at the neutral element.
@@ -87,6 +76,29 @@ void softmax_short_rows(const SoftmaxArgs& t, int64_t first_row, int64_t rows) {
   }
 }
 
+// y = exp(x - top) over a row, and its sum: four running vectors, as in reduce_row().
+CYCLOID_INLINE float exp_row(const float* x, float* y, int64_t columns, Vec top) {
+  Vec s[4] = {zero(), zero(), zero(), zero()};
+  const auto next = [&](int64_t j) {
+    const Vec e = exp(load(x + j) - top);
+    store(y + j, e);
+    return e;
+  };
+  int64_t j = 0;
+  for (; j + 4 * kLanes <= columns; j += 4 * kLanes) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) s[i] = s[i] + next(j + i * kLanes);
+  }
+  for (; j + kLanes <= columns; j += kLanes) s[0] = s[0] + next(j);
+  if (j < columns) {
+    const Mask m = first(columns - j);
+    const Vec e = exp(load(x + j, m) - top);
+    store(y + j, e, m);
+    s[1] = select(m, s[1] + e, s[1]);
+  }
+  return join_lanes<ReduceAdd>((s[0] + s[1]) + (s[2] + s[3]));
+}
+
 void softmax_rows(const SoftmaxArgs& t) {
   if (t.columns <= kShortRow && t.rows >= kLanes / 2) {
     for (int64_t r = 0; r < t.rows; r += kLanes) softmax_short_rows(t, r, min_of(kLanes, t.rows - r));
@@ -101,8 +113,7 @@ void softmax_rows(const SoftmaxArgs& t) {
       const Vec shift = top + log(set1(sum));
       map_row(x, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return v - shift; });
     } else {
-      map_row(x, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return exp(v - top); });
-      const float sum = reduce_row<ReduceAdd>(y, t.columns, [](Vec v, int64_t) { return v; });
+      const float sum = exp_row(x, y, t.columns, top);
       const Vec scale = set1(1.0f / sum);
       map_row(y, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return v * scale; });
     }

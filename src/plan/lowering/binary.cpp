@@ -4,7 +4,9 @@
 
 #include "kernels/elementwise/elementwise.h"
 #include "plan/lowering/activation.h"
+#include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/transposed_binary.h"
 
 namespace cycloid {
 namespace {
@@ -12,45 +14,6 @@ namespace {
 using kernels::BinaryArgs;
 using kernels::BinaryFn;
 using kernels::BinaryKind;
-
-// One loop: its count and how far each operand (a, b, y) moves.
-struct Loop {
-  std::int64_t size = 1;
-  std::array<std::int64_t, 3> step = {0, 0, 0};
-};
-
-// The loops in the order of memory, outermost first: those of size 1 dropped, neighbours that continue each other joined.
-std::vector<Loop> join(const std::vector<Loop>& loops) {
-  std::vector<Loop> joined;
-  for (const Loop& loop : loops) {
-    if (loop.size == 1) continue;
-    const auto continues = [&](const Loop& outer) {
-      for (std::size_t i = 0; i < 3; ++i) {
-        if (outer.step[i] != loop.step[i] * loop.size) return false;
-      }
-      return true;
-    };
-    if (!joined.empty() && continues(joined.back())) {
-      joined.back() = {joined.back().size * loop.size, loop.step};
-    } else {
-      joined.push_back(loop);
-    }
-  }
-  return joined;
-}
-
-// Strides of a place for the dims of the result, 0 where it is broadcast; in logical order.
-std::vector<std::int64_t> broadcast_strides(const Place& place, const Dims& dims) {
-  std::vector<std::int64_t> strides(dims.size(), 0);
-  const std::size_t lead = dims.size() - place.dims.size();
-  std::int64_t stride = place.layout == Layout::kRowMajor ? 1 : place.pixel_stride;
-  for (std::size_t i = place.dims.size(); i-- > 0;) {
-    const bool channel = place.layout == Layout::kChannelsLast && i == 1;
-    if (place.dims[i] != 1) strides[lead + i] = channel ? 1 : stride;
-    if (!channel) stride *= place.dims[i];
-  }
-  return strides;
-}
 
 constexpr std::size_t kMaxOuter = 6;
 
@@ -68,6 +31,7 @@ class BinaryStep final : public Step {
       lo_ = clip->lo;
       hi_ = clip->hi;
     }
+    stream_ = places_[2].bytes() >= kStreamBytes;
     constexpr std::int64_t kElements = 4096;
     split_columns_ = rows_.size == 1 && outer_count_ == 0;
     each_ =
@@ -111,7 +75,8 @@ class BinaryStep final : public Step {
                    .columns = split_columns_ ? count : columns_.size,
                    .clip = clip_,
                    .lo = lo_,
-                   .hi = hi_});
+                   .hi = hi_,
+                   .stream = stream_});
   }
 
   BinaryFn fn_;
@@ -119,7 +84,7 @@ class BinaryStep final : public Step {
   Loop columns_, rows_;
   std::array<Loop, kMaxOuter> outer_;
   std::size_t outer_count_ = 0;
-  bool clip_ = false, split_columns_ = false;
+  bool clip_ = false, split_columns_ = false, stream_ = false;
   float lo_ = 0, hi_ = 0;
   std::int64_t each_ = 1, blocks_ = 1, units_ = 1;
 };
@@ -139,15 +104,7 @@ std::optional<BinaryKind> binary_kind(std::string_view op) {
 
 // The loops over y's memory, or nothing where an operand does not move by 0 or 1 along the innermost one.
 std::optional<std::vector<Loop>> find_loops(const Place& a, const Place& b, const Place& y) {
-  const std::vector<std::int64_t> sa = broadcast_strides(a, y.dims), sb = broadcast_strides(b, y.dims),
-                                  sy = broadcast_strides(y, y.dims);
-  std::vector<Loop> loops;
-  const auto push = [&](std::size_t i) { loops.push_back({y.dims[i], {sa[i], sb[i], sy[i]}}); };
-  for (std::size_t i = 0; i < y.dims.size(); ++i) {
-    if (y.layout == Layout::kRowMajor || i != 1) push(i);
-  }
-  if (y.layout == Layout::kChannelsLast) push(1);
-  std::vector<Loop> joined = join(loops);
+  std::vector<Loop> joined = loops_over(y, broadcast_strides(a, y.dims), broadcast_strides(b, y.dims));
   if (joined.size() > kMaxOuter + 2) return {};
   if (!joined.empty() && (joined.back().step[2] != 1 || joined.back().step[0] > 1 || joined.back().step[1] > 1))
     return {};
@@ -235,6 +192,9 @@ Declined lower_binary(Lowering& lowering, NodeId id) {
     output = match->output;
     nodes.insert(nodes.end(), match->nodes.begin(), match->nodes.end());
   }
+  if (layout == Layout::kRowMajor && node.inputs.size() == 2 &&
+      add_transposed_binary(lowering, *kind, nodes, output, clip))
+    return {};
   const Place a = operand(lowering, node.inputs[0], dims, layout), b = operand(lowering, node.inputs[1], dims, layout);
   const Place y = lowering.define(output, layout);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {

@@ -63,6 +63,7 @@ constexpr Line kLines[] = {
     {"Reshape", lower_view},
     {"Resize", lower_resize},
     {"Round", lower_unary},
+    {"ScatterElements", lower_scatter_elements},
     {"Sigmoid", lower_unary},
     {"Sign", lower_unary},
     {"Slice", lower_slice},
@@ -86,6 +87,13 @@ Lower find_lowering(std::string_view domain, std::string_view op_type) {
   if (!domain.empty()) return nullptr;
   const auto at = std::ranges::lower_bound(kLines, op_type, {}, &Line::op);
   return at != std::end(kLines) && at->op == op_type ? at->lower : nullptr;
+}
+
+bool waits_for_user(const Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  if (!node.domain.empty()) return false;
+  if (node.op_type == "Transpose") return transpose_waits_for_binary(lowering, id);
+  return node.op_type == "Clip" && clip_waits_for_scatter(lowering, id);
 }
 
 }  // namespace cycloid

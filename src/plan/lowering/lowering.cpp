@@ -86,7 +86,21 @@ NodeId Lowering::only_user(ValueId id) const {
 }
 
 bool Lowering::available(ValueId id) const {
-  return id.valid() && (graph_.constant(id) != nullptr || places_.contains(id) || slots_.contains(id));
+  return id.valid() &&
+         (graph_.constant(id) != nullptr || places_.contains(id) || slots_.contains(id) || waiting_.contains(id));
+}
+
+const Node* Lowering::waiting(ValueId id) const {
+  const auto found = waiting_.find(id);
+  return found == waiting_.end() ? nullptr : &graph_.node(found->second);
+}
+
+NodeId Lowering::absorb(ValueId id) {
+  const auto found = waiting_.find(id);
+  CYCLOID_CHECK(found != waiting_.end());
+  const NodeId node = found->second;
+  waiting_.erase(found);
+  return node;
 }
 
 Layout Lowering::layout_of(ValueId id) const {
@@ -95,6 +109,10 @@ Layout Lowering::layout_of(ValueId id) const {
 }
 
 Place Lowering::read(ValueId id, Layout layout) {
+  if (waiting_.contains(id)) {
+    const Status lowered = lower_now(absorb(id));
+    CYCLOID_CHECK(static_cast<bool>(lowered));  // only nodes wait that a kernel or the reference evaluation takes
+  }
   Places& places = places_[id];
   if (!places.row_major && !places.channels_last) {
     const Tensor* tensor = graph_.constant(id);
@@ -277,6 +295,17 @@ Status Lowering::lower(NodeId id) {
     if (output.valid() && element_count(*dims(output)).value() == 0)
       return lower_reference(*this, id, "the output has no elements");
   }
+  if (waits_for_user(*this, id)) {
+    waiting_[node.outputs[0]] = id;
+    return {};
+  }
+  return lower_now(id);
+}
+
+Status Lowering::lower_now(NodeId id) {
+  const Node& node = graph_.node(id);
+  const Lower lower_op = find_lowering(node.domain, node.op_type);
+  if (lower_op == nullptr) return lower_reference(*this, id, "no native kernel for this operator yet");
   Declined reason = lower_op(*this, id);
   if (reason.empty()) {
     done_[id.index] = true;

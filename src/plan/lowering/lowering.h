@@ -39,6 +39,12 @@ class Lowering {
   // Whether the value can be read now: its producer was lowered, or it has none.
   bool available(ValueId id) const;
 
+  // --- Nodes that wait: what they do, a user may do with its own work (waits_for_user()). read() lowers them after all.
+  // The node that would make this value and waits, or nullptr.
+  const Node* waiting(ValueId id) const;
+  // The caller's step computes the node that waits: it is not lowered any more. Its id, for Draft::nodes.
+  NodeId absorb(ValueId id);
+
   // --- Places.
   // The layout the value exists in; channels-last where it exists in both.
   Layout layout_of(ValueId id) const;
@@ -92,6 +98,7 @@ class Lowering {
   };
 
   Status lower(NodeId id);
+  Status lower_now(NodeId id);
   Status give_outputs();
   Status lower_constant_output(ValueId id);
   Place place_for(ValueId id, Layout layout);
@@ -104,6 +111,7 @@ class Lowering {
   const PlanOptions& options_;
   ConcatPlaces concats_;
   std::map<ValueId, Places> places_;
+  std::map<ValueId, NodeId> waiting_;
   std::map<ValueId, BufferId> concat_buffers_;  // by root
   std::map<ValueId, std::uint32_t> slots_;
   std::vector<BufferId> slot_buffers_;
@@ -117,6 +125,10 @@ class Lowering {
 using Lower = Declined (*)(Lowering&, NodeId);
 // The lowering of an operator of ai.onnx, or nullptr.
 Lower find_lowering(std::string_view domain, std::string_view op_type);
+
+// Whether the node's only user may compute it too, such as a sum that reads an operand in another order: it is lowered
+// when it turns out that the user does not. The user's lowering looks for it with Lowering::waiting().
+bool waits_for_user(const Lowering& lowering, NodeId id);
 
 // A step that puts a constant into a slot, for outputs that are constants without a plain form (strings).
 void add_constant_slot(Lowering& lowering, const Tensor& tensor, std::uint32_t slot);

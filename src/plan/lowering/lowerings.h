@@ -20,12 +20,17 @@ Declined lower_pool(Lowering& lowering, NodeId id);
 Declined lower_prelu(Lowering& lowering, NodeId id);
 Declined lower_reduce(Lowering& lowering, NodeId id);
 Declined lower_resize(Lowering& lowering, NodeId id);
+Declined lower_scatter_elements(Lowering& lowering, NodeId id);
 Declined lower_slice(Lowering& lowering, NodeId id);
 Declined lower_softmax(Lowering& lowering, NodeId id);
 Declined lower_split(Lowering& lowering, NodeId id);
 Declined lower_transpose(Lowering& lowering, NodeId id);
 Declined lower_unary(Lowering& lowering, NodeId id);
 Declined lower_view(Lowering& lowering, NodeId id);
+
+// What waits_for_user() asks: an integer Clip of a scatter's indices; a Transpose of an operand of a binary function.
+bool clip_waits_for_scatter(const Lowering& lowering, NodeId id);
+bool transpose_waits_for_binary(const Lowering& lowering, NodeId id);
 
 // Lowers a Reshape that begins a channel shuffle of a channels-last tensor, with the nodes after it; false where it does not.
 bool lower_channel_shuffle(Lowering& lowering, NodeId id);

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "kernels/move/move.h"
 #include "plan/lowering/concat.h"
+#include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/move_steps.h"
 
@@ -54,6 +56,12 @@ std::optional<std::vector<std::int64_t>> constant_ints(const Lowering& lowering,
   return to_int64s(*tensor);
 }
 
+// Whether the kernel takes the rank and the size of the elements.
+bool can_permute(const Lowering& lowering, ValueId id) {
+  const std::size_t size = size_of(lowering.dtype(id));
+  return lowering.dims(id)->size() <= kernels::kMaxPermuteRank && size <= 8 && (size & (size - 1)) == 0;
+}
+
 }  // namespace
 
 Declined lower_transpose(Lowering& lowering, NodeId id) {
@@ -85,8 +93,7 @@ Declined lower_transpose(Lowering& lowering, NodeId id) {
   }
   const Place from = lowering.read(x, Layout::kRowMajor);
   // Probed before the output is defined: a reason must leave nothing behind.
-  if (from_dims.size() > 8 || (size_of(from.dtype) & (size_of(from.dtype) - 1)) != 0 || size_of(from.dtype) > 8)
-    return "a rank or element size that the kernel has not";
+  if (!can_permute(lowering, x)) return "a rank or element size that the kernel has not";
   const Place to = lowering.define(y, Layout::kRowMajor);
   const Declined reason = add_permute(lowering, from, to, *order, {id});
   CYCLOID_CHECK(reason.empty());
@@ -108,23 +115,36 @@ Declined lower_slice(Lowering& lowering, NodeId id) {
     return given.has_value() && given->size() == starts->size();
   };
   if (!optional_ints(3, axes) || !optional_ints(4, steps)) return "axes or steps that are computed in the run";
-  std::optional<std::size_t> cut;
-  std::int64_t begin = 0;
+  // Of each axis: where it begins, and how far it goes each time.
+  std::vector<std::int64_t> begins(from.size(), 0), each(from.size(), 1);
+  std::vector<std::size_t> cut;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const auto axis =
         static_cast<std::size_t>(axes[i] < 0 ? axes[i] + static_cast<std::int64_t>(from.size()) : axes[i]);
     if (axis >= from.size()) return "an axis beyond the rank";
     if (steps[i] == 1 && from[axis] == to[axis]) continue;  // all of it
-    if (steps[i] != 1) return "a step other than 1";
-    if (cut) return "several axes are cut";
-    cut = axis;
-    begin = std::clamp<std::int64_t>((*starts)[i] < 0 ? (*starts)[i] + from[axis] : (*starts)[i], 0, from[axis]);
+    cut.push_back(axis);
+    const std::int64_t start = (*starts)[i] < 0 ? (*starts)[i] + from[axis] : (*starts)[i];
+    begins[axis] = std::clamp<std::int64_t>(start, 0, steps[i] > 0 ? from[axis] : from[axis] - 1);
+    each[axis] = to[axis] == 1 ? 1 : steps[i];  // with one element, the step may be anything
   }
-  if (!cut) {
+  if (cut.empty()) {
     lowering.alias(y, lowering.read(x));
     return {};
   }
-  add_part(lowering, id, x, y, *cut, begin);
+  if (cut.size() == 1 && each[cut[0]] == 1) {
+    add_part(lowering, id, x, y, cut[0], begins[cut[0]]);
+    return {};
+  }
+  if (!can_permute(lowering, x)) return "a rank or element size that the kernel has not";
+  Place source = lowering.read(x, Layout::kRowMajor);
+  std::vector<std::int64_t> strides = strides_of(source);
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    source.offset += static_cast<std::size_t>(begins[i] * strides[i]) * size_of(source.dtype);
+    strides[i] *= each[i];
+  }
+  source.dims = to;
+  add_strided_move(lowering, source, strides, lowering.define(y, Layout::kRowMajor), {id});
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "kernels/move/move.h"
+#include "plan/lowering/loops.h"
 
 namespace cycloid {
 namespace {
@@ -20,22 +21,6 @@ class PermuteStep final : public Step {
   PermutePlan plan_;
   Place from_, to_;
 };
-
-// Strides in elements, per logical dimension.
-std::vector<std::int64_t> strides_of(const Place& place) {
-  const Dims& dims = place.dims;
-  std::vector<std::int64_t> strides(dims.size());
-  std::int64_t stride = place.layout == Layout::kRowMajor ? 1 : place.pixel_stride;
-  for (std::size_t i = dims.size(); i-- > 0;) {
-    if (place.layout == Layout::kChannelsLast && i == 1) {
-      strides[i] = 1;
-    } else {
-      strides[i] = stride;
-      stride *= dims[i];
-    }
-  }
-  return strides;
-}
 
 // All elements, dimension by dimension in logical order. plan_permute finds the loops.
 PermutePlan plan_move(const Place& from, const Place& to, int threads) {
@@ -73,6 +58,19 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
                         .writes = {to},
                         .units = plan.units};
   lowering.add(std::make_unique<PermuteStep>(plan, from, to), std::move(draft));
+}
+
+void add_strided_move(Lowering& lowering, const Place& from, const std::vector<std::int64_t>& strides, const Place& to,
+                      std::vector<NodeId> nodes) {
+  std::vector<std::int64_t> order(from.dims.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto plan = kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)),
+                                          lowering.threads(), strides);
+  CYCLOID_CHECK(std::holds_alternative<PermutePlan>(plan));
+  const PermutePlan& permute = std::get<PermutePlan>(plan);
+  Lowering::Draft draft{
+      .nodes = std::move(nodes), .kernel = "move", .reads = {from}, .writes = {to}, .units = permute.units};
+  lowering.add(std::make_unique<PermuteStep>(permute, from, to), std::move(draft));
 }
 
 void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out) {

@@ -10,7 +10,12 @@ namespace cycloid {
 // Moves all elements from `from` to `to`, which have the same logical dims and any layouts.
 void add_move(Lowering& lowering, const Place& from, const Place& to, std::string op, std::vector<NodeId> nodes = {});
 
-// The same at plan time. `in` and `out` are the addresses of the first elements.
+// Moves the elements that begin at `from` and lie `strides` apart (of from.dims; any sign) to the row-major `to`, which has
+// these dims too, of a rank and element size that plan_permute() takes. `from.use()` is of the whole buffer.
+void add_strided_move(Lowering& lowering, const Place& from, const std::vector<std::int64_t>& strides, const Place& to,
+                      std::vector<NodeId> nodes);
+
+// The same as add_move() at plan time. `in` and `out` are the addresses of the first elements.
 void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out);
 
 // A permutation: dims of `to` are those of `from` in `order`; both row-major. Empty where it was added.

@@ -1,0 +1,7 @@
+#include "kernels/segment/segment_body.h"
+
+namespace cycloid::kernels {
+
+const SegmentBodies segment_bodies_avx2 = kSegmentBodies;
+
+}  // namespace cycloid::kernels
