@@ -39,6 +39,11 @@ int64_t copy_stride(const ConvPlan& plan) {
   return merges_taps(plan.params) ? plan.taps * plan.channels : (plan.channels + 31) / 32 * 32 + 16;
 }
 
+// IgemmTile::row_stride
+int64_t row_stride(const ConvPlan& plan) {
+  return !pointwise(plan.params) ? 0 : copies_pixels(plan.params) ? copy_stride(plan) : plan.params.in_stride;
+}
+
 int64_t group_in(const ConvParams& p) { return p.in_c / p.groups; }
 int64_t group_out(const ConvParams& p) { return p.out_c / p.groups; }
 int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
@@ -141,13 +146,12 @@ class Pointers {
 
   void fill(int64_t group, int64_t first, int64_t rows, const float** to, float* copies) const {
     const float* in = args_.in + group * group_in(p_);
-    if (adjacent_) {
-      for (int64_t r = 0; r < rows; ++r) {
-        to[r] = in + (first + r) * p_.in_stride;
-        if (!copies_) continue;
-        float* copy = copies + r * copy_stride(plan_);
-        std::memcpy(copy, to[r], static_cast<size_t>(plan_.channels * kFloat));
-        to[r] = copy;
+    if (adjacent_) {  // rows lie row_stride() apart
+      const float* pixels = in + first * p_.in_stride;
+      to[0] = copies_ ? copies : pixels;
+      for (int64_t r = 0; copies_ && r < rows; ++r) {
+        std::memcpy(copies + r * copy_stride(plan_), pixels + r * p_.in_stride,
+                    static_cast<size_t>(plan_.channels * kFloat));
       }
       return;
     }
@@ -253,6 +257,7 @@ class Runner {
     tile_.taps = plan.taps;
     tile_.channels = plan.channels;
     tile_.k_stride = 1;
+    tile_.row_stride = row_stride(plan);
     tile_.residual_stride = p_.residual_stride;
     tile_.c_stride = p_.out_stride;
     epilogue_.set(tile_);

@@ -258,6 +258,7 @@ class Block {
     IgemmTile tile{};
     tile.taps = 1;
     tile.k_stride = 1;
+    tile.row_stride = stride_;
     tile.b = weights;
     tile.b_stride = width;
     tile.columns = width;

@@ -3,12 +3,13 @@
 
 #include "kernels/conv/depthwise.h"
 #include "kernels/simd.h"
+#include "kernels/simd_accumulate.h"
 
 namespace cycloid::kernels {
 namespace {
 
 template <bool kFull>
-CYCLOID_INLINE void depthwise_store(const DepthwiseRow& t, int64_t x, int64_t c, Vec sum, Mask m) {
+CYCLOID_INLINE void depthwise_store_pixel(const DepthwiseRow& t, int64_t x, int64_t c, Vec sum, Mask m) {
   if (t.residual != nullptr) sum = sum + load_part<kFull>(t.residual + x * t.residual_stride + c, m);
   store_part<kFull>(t.out + x * t.out_stride + c, min(set1(t.hi), max(set1(t.lo), sum)), m);
 }
@@ -28,63 +29,120 @@ void depthwise_pixel(const DepthwiseRow& t, int64_t x) {
         sum = fma(load_part<kFull>(in + j * t.dilation_w * t.in_stride, m), load(w + j * t.weight_stride), sum);
       }
     }
-    depthwise_store<kFull>(t, x, c, sum, m);
+    depthwise_store_pixel<kFull>(t, x, c, sum, m);
   });
 }
 
-// kPixels neighbouring pixels whose windows are inside: each input vector is loaded once for all windows that hold it.
-template <int kWidth, int kStride, int kPixels, bool kFetch>
-CYCLOID_INLINE void depthwise_group(const DepthwiseRow& t, int64_t x) {
-  constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
-  const float* corner = t.in + (x * kStride - t.pad_left) * t.in_stride;
-  for_each_vector(t.channels, [&]<bool kFull>(int64_t c, Mask m) {
-    Vec sum[kPixels];
-#pragma GCC unroll 8
-    for (int p = 0; p < kPixels; ++p) sum[p] = load(t.bias + c);
-    const float* in = corner + c;
-    const float* w = t.weights + c;
-    for (int64_t i = 0; i < t.tap_rows; ++i, in += t.row_step, w += kWidth * t.weight_stride) {
-      Vec weight[kWidth];
-#pragma GCC unroll 8
-      for (int j = 0; j < kWidth; ++j) weight[j] = load(w + j * t.weight_stride);
-#pragma GCC unroll 24
-      for (int column = 0; column < kColumns; ++column) {
-        const Vec v = load_part<kFull>(in + column * t.in_stride, m);
-        // The next group's new pixel in this column: with many channels the lines of a row are far apart, and come in an order
-        // that the processor's own prefetchers do not see through.
-        if (kFetch && column < kPixels * kStride) __builtin_prefetch(in + (column + kColumns) * t.in_stride);
-#pragma GCC unroll 8
-        for (int p = 0; p < kPixels; ++p) {
-          const int j = column - p * kStride;
-          if (j >= 0 && j < kWidth) sum[p] = fma(v, weight[j], sum[p]);
-        }
-      }
-    }
-#pragma GCC unroll 8
-    for (int p = 0; p < kPixels; ++p) depthwise_store<kFull>(t, x + p, c, sum[p], m);
-  });
+// Of kPixels neighbouring pixels, `first` and what follows are stored up to `last`; where kEdges, only the columns
+// [column_begin, column_end) of those that their windows cover are inside.
+struct DepthwiseGroup {
+  int64_t x;  // of the first pixel
+  int first, last;
+  int column_begin, column_end;
+};
+
+// The sums of a group's kPixels pixels, by fold expressions over their indices: g++ 12 keeps an array in memory that loops
+// index, unless it unrolls them early, which here it does not.
+template <int... kIndex>
+struct Indices {};
+template <int kCount, int... kIndex>
+struct IndicesUpTo : IndicesUpTo<kCount - 1, kCount - 1, kIndex...> {};
+template <int... kIndex>
+struct IndicesUpTo<0, kIndex...> {
+  using List = Indices<kIndex...>;
+};
+
+template <int kColumn, int kStride, int q, int kWidth, int kPixels>
+CYCLOID_INLINE void depthwise_tap(Vec v, const Vec (&weight)[kWidth], Vec (&sum)[kPixels]) {
+  constexpr int kTap = kColumn - q * kStride;
+  if constexpr (kTap >= 0 && kTap < kWidth) accumulate(sum[q], v, weight[kTap]);
 }
 
-template <int kWidth, int kStride, int kPixels, bool kFetch>
-CYCLOID_INLINE void depthwise_groups(const DepthwiseRow& t) {
-  // Pixels from `inside` on and before `inside_end` have windows that do not cross an edge.
-  const int64_t inside = max_of(t.x_begin, (t.pad_left + kStride - 1) / kStride);
-  const int64_t room = t.in_w + t.pad_left - kWidth;
-  const int64_t inside_end = min_of(t.x_end, room < 0 ? 0 : room / kStride + 1);
-  int64_t x = t.x_begin;
-  for (; x < min_of(inside, t.x_end); ++x) depthwise_pixel(t, x);
-  for (; x + kPixels <= inside_end; x += kPixels) depthwise_group<kWidth, kStride, kPixels, kFetch>(t, x);
-  for (; x + 2 <= inside_end; x += 2) depthwise_group<kWidth, kStride, 2, false>(t, x);
-  for (; x < t.x_end; ++x) depthwise_pixel(t, x);
+// One column of one tap row: each input vector is loaded once for all windows that hold it.
+template <int kColumn, int kStride, bool kFetch, bool kEdges, bool kFull, int kWidth, int kPixels, int kPointers,
+          int... q>
+CYCLOID_INLINE void depthwise_column(const DepthwiseGroup& g, const float* const (&p)[kPointers], int64_t stride,
+                                     const Vec (&weight)[kWidth], Mask m, Vec (&sum)[kPixels], Indices<q...>) {
+  if (kEdges && (kColumn < g.column_begin || kColumn >= g.column_end)) return;
+  const float* at = p[kColumn / 3] + kColumn % 3 * stride;
+  const Vec v = load_part<kFull>(at, m);
+  // The next group's new pixel in this column: with many channels the lines of a row are far apart, and come in an order
+  // that the processor's own prefetchers do not see through.
+  if constexpr (kFetch && kColumn < kPixels * kStride)
+    __builtin_prefetch(at + ((kPixels - 1) * kStride + kWidth) * stride);
+  (depthwise_tap<kColumn, kStride, q>(v, weight, sum), ...);
+}
+
+template <int kStride, bool kFetch, bool kEdges, bool kFull, int kWidth, int kPixels, int kPointers, int... j,
+          int... column, int... i>
+CYCLOID_INLINE void depthwise_tap_row(const DepthwiseGroup& g, const float* (&p)[kPointers], int64_t stride,
+                                      int64_t row_step, const float* w, int64_t weight_stride, Mask m,
+                                      Vec (&sum)[kPixels], Indices<j...>, Indices<column...>, Indices<i...>) {
+  const Vec weight[kWidth] = {load(w + j * weight_stride)...};
+  (depthwise_column<column, kStride, kFetch, kEdges, kFull>(g, p, stride, weight, m, sum,
+                                                            typename IndicesUpTo<kPixels>::List{}),
+   ...);
+  ((p[i] += row_step), ...);
+}
+
+template <bool kEdges, bool kFull>
+CYCLOID_INLINE void depthwise_store(const DepthwiseRow& t, const DepthwiseGroup& g, int q, int64_t c, Vec sum, Mask m,
+                                    Vec lo, Vec hi) {
+  if (kEdges && (q < g.first || q >= g.last)) return;
+  if (t.residual != nullptr) sum = sum + load_part<kFull>(t.residual + (g.x + q) * t.residual_stride + c, m);
+  store_part<kFull>(t.out + (g.x + q) * t.out_stride + c, min(hi, max(lo, sum)), m);
+}
+
+// A group's pixels for the channels of a vector.
+template <int kWidth, int kStride, bool kFetch, bool kEdges, bool kFull, int... q, int... i>
+CYCLOID_INLINE void depthwise_vector(const DepthwiseRow& t, const DepthwiseGroup& g, const float* in, int64_t c, Mask m,
+                                     Vec lo, Vec hi, Indices<q...>, Indices<i...>) {
+  constexpr int kPixels = sizeof...(q), kColumns = (kPixels - 1) * kStride + kWidth;
+  const int64_t stride = t.in_stride, row_step = t.row_step, weight_stride = t.weight_stride;
+  const float* p[] = {in + c + 3 * i * stride...};  // one for three columns: see igemm_sum_strided()
+  const float* w = t.weights + c;
+  const Vec bias = load(t.bias + c);
+  Vec sum[kPixels] = {(static_cast<void>(q), bias)...};
+#pragma GCC unroll 1
+  for (int64_t row = t.tap_rows; row > 0; --row, w += kWidth * weight_stride) {
+    depthwise_tap_row<kStride, kFetch, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride, m, sum,
+                                                              typename IndicesUpTo<kWidth>::List{},
+                                                              typename IndicesUpTo<kColumns>::List{}, Indices<i...>{});
+  }
+  (depthwise_store<kEdges, kFull>(t, g, q, c, sum[q], m, lo, hi), ...);
+}
+
+template <int kWidth, int kStride, int kPixels, bool kFetch, bool kEdges>
+void depthwise_group(const DepthwiseRow& t, const DepthwiseGroup& g) {
+  const float* corner = t.in + (g.x * kStride - t.pad_left) * t.in_stride;
+  const Vec lo = set1(t.lo), hi = set1(t.hi);
+  const int64_t channels = t.channels;
+  constexpr typename IndicesUpTo<kPixels>::List kEach{};
+  constexpr typename IndicesUpTo<((kPixels - 1) * kStride + kWidth + 2) / 3>::List kPointers{};
+  int64_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes)
+    depthwise_vector<kWidth, kStride, kFetch, kEdges, true>(t, g, corner, c, first(kLanes), lo, hi, kEach, kPointers);
+  if (c < channels)
+    depthwise_vector<kWidth, kStride, kFetch, kEdges, false>(t, g, corner, c, first(channels - c), lo, hi, kEach,
+                                                             kPointers);
 }
 
 // kPixels sums, kWidth weights and one input must fit in registers.
 template <int kWidth, int kStride, int kPixels>
 void depthwise_row(const DepthwiseRow& t) {
-  if (kStride == 1 && t.fetch) {
-    depthwise_groups<kWidth, kStride, kPixels, kStride == 1>(t);
-  } else {
-    depthwise_groups<kWidth, kStride, kPixels, false>(t);
+  constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
+  for (int64_t x = t.x_begin; x < t.x_end; x += kPixels) {
+    // A last group that has fewer pixels begins with some that are done, so that its windows lie inside where they can.
+    const int64_t begin = max_of(t.x_begin, min_of(x, t.x_end - kPixels)), left = begin * kStride - t.pad_left;
+    const DepthwiseGroup g = {begin, static_cast<int>(x - begin), static_cast<int>(min_of(kPixels, t.x_end - begin)),
+                              static_cast<int>(max_of(0, -left)), static_cast<int>(min_of(kColumns, t.in_w - left))};
+    if (g.first > 0 || g.last < kPixels || g.column_begin > 0 || g.column_end < kColumns) {
+      depthwise_group<kWidth, kStride, kPixels, false, true>(t, g);
+    } else if (kStride == 1 && t.fetch) {
+      depthwise_group<kWidth, kStride, kPixels, kStride == 1, false>(t, g);
+    } else {
+      depthwise_group<kWidth, kStride, kPixels, false, false>(t, g);
+    }
   }
 }
 

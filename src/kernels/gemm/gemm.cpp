@@ -154,6 +154,7 @@ class Runner {
       pack_panel(p_, b_, column, width, k, k_end, panel_);
       tile_.b = panel_;
     }
+    tile_.row_stride = p_.a_transposed || tile_.b_stride != width ? 0 : plan_.copy_a ? copy_stride(plan_) : p_.a_stride;
     tile_.accumulate = k > 0;
     tile_.bias = bias_ == nullptr ? nullptr : bias_ + column;
     const bool last = k_end == p_.k;

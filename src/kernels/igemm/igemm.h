@@ -18,6 +18,8 @@ struct IgemmTile {
   const float* const* rows;  // [taps][row_pointers]: the first channel of each row of A
   int64_t row_pointers;      // pointers per tap, at least the rows of the tile
   int64_t row_offset;        // floats from where the pointers point to the first channel
+  int64_t row_stride;  // not 0: floats from row to row; then rows[0] alone is read, there is one tap, and the sum is
+                       // dense (k_stride is 1 and b_stride the panel's width)
   int64_t taps;
   int64_t channels;
   int64_t k_stride;       // floats between channels of a row of A: 1 when channels-last

@@ -4,6 +4,7 @@
 #include "kernels/igemm/igemm.h"
 #include "kernels/post_body.h"
 #include "kernels/simd.h"
+#include "kernels/simd_accumulate.h"
 
 namespace cycloid::kernels {
 namespace {
@@ -36,12 +37,16 @@ CYCLOID_INLINE void igemm_start(const IgemmTile& t, Mask last, Vec (&acc)[kRows]
 
 template <int kRows, int kVectors>
 CYCLOID_INLINE void igemm_finish(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
+  // What the tile says, read once: the compiler cannot know that the stores leave it alone.
+  float* const c = t.c;
+  const int64_t c_stride = t.c_stride, columns = t.columns;
   if (t.residual != nullptr) {
+    const int64_t residual_stride = t.residual_stride;
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
-        const float* p = t.residual + r * t.residual_stride + v * kLanes;
+        const float* p = t.residual + r * residual_stride + v * kLanes;
         acc[r][v] = acc[r][v] + (v + 1 < kVectors ? load(p) : load(p, last));
       }
     }
@@ -56,31 +61,33 @@ CYCLOID_INLINE void igemm_finish(const IgemmTile& t, Mask last, Vec (&acc)[kRows
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    float* p = t.c + r * t.c_stride;
+    float* p = c + r * c_stride;
 #pragma GCC unroll 4
     for (int v = 0; v + 1 < kVectors; ++v) store(p + v * kLanes, acc[r][v]);
   }
   constexpr int64_t kLast = (kVectors - 1) * kLanes;
-  if (t.columns == kVectors * kLanes) {
+  if (columns == kVectors * kLanes) {
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) store(t.c + r * t.c_stride + kLast, acc[r][kVectors - 1]);
+    for (int r = 0; r < kRows; ++r) store(c + r * c_stride + kLast, acc[r][kVectors - 1]);
   } else {
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) store(t.c + r * t.c_stride + kLast, acc[r][kVectors - 1], last);
+    for (int r = 0; r < kRows; ++r) store(c + r * c_stride + kLast, acc[r][kVectors - 1], last);
   }
 }
 
-// Rows of B fetched ahead: as many as take the ~330 cycles to a busy L3. It matters where weights do not stay in L2
-// between runs, as in Winograd's, which are 4 times as many.
+// Rows of B fetched ahead: as many as take the ~330 cycles to a busy L3 at two multiply-adds a cycle (where a cycle does one
+// of 512 bits, twice the time). It matters where weights do not stay in L2 between runs, as in Winograd's, which are 4 times as
+// many.
 constexpr int64_t fetch_ahead(int rows, int vectors) {
-  const int64_t steps = 330 * 16 / kLanes / (rows * vectors);
+  const int64_t steps = 330 * 2 / (rows * vectors);
   return steps < 48 ? steps : 48;
 }
 
-// One step of the sum: row `b` of B, and channel `at` of each row of A.
-template <int kRows, int kVectors>
-CYCLOID_INLINE void igemm_step(const float* const (&a)[kRows], int64_t at, const float* b, int64_t ahead,
-                               Vec (&acc)[kRows][kVectors]) {
+// One step of the sum: row `b` of B, and an element of each row of A. Of kGroup rows one has a pointer, the others follow it
+// `stride` floats apart. No lambdas here: g++ keeps in memory what one captures.
+template <int kGroup, int kRows, int kVectors, int kPointers>
+CYCLOID_INLINE void igemm_step(const float* const (&a)[kPointers], int64_t stride, int64_t at, const float* b,
+                               int64_t ahead, Vec (&acc)[kRows][kVectors]) {
   Vec bv[kVectors];
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) bv[v] = load(b + v * kLanes);
@@ -88,10 +95,34 @@ CYCLOID_INLINE void igemm_step(const float* const (&a)[kRows], int64_t at, const
   for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + ahead + v * kLanes);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    const Vec x = set1(a[r][at]);
+    const Vec x = set1(a[r / kGroup][r % kGroup * stride + at]);
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) acc[r][v] = fma(x, bv[v], acc[r][v]);
+    for (int v = 0; v < kVectors; ++v) accumulate(acc[r][v], x, bv[v]);
   }
+}
+
+// Rows of A that lie row_stride apart, one tap, dense. A pointer serves three rows (x86 addresses base, base + i and
+// base + 2 i), so all stay in registers, which a pointer per row does not.
+template <int kRows, int kVectors>
+CYCLOID_INLINE void igemm_sum_strided(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
+  constexpr int64_t kWidth = kVectors * kLanes;
+  constexpr int kPointers = (kRows + 2) / 3;
+  constexpr int64_t kAhead = fetch_ahead(kRows, kVectors) * kWidth;
+  const int64_t stride = t.row_stride;
+  const float* b = t.b;
+  const float* a[kPointers];
+#pragma GCC unroll 8
+  for (int i = 0; i < kPointers; ++i) a[i] = t.rows[0] + t.row_offset + 3 * i * stride;
+  for (int64_t k = t.channels / 2; k > 0; --k, b += 2 * kWidth) {
+    igemm_step<3>(a, stride, 0, b, kAhead, acc);
+    igemm_step<3>(a, stride, 1, b + kWidth, kAhead, acc);
+#pragma GCC unroll 8
+    for (int i = 0; i < kPointers; ++i) {
+      a[i] += 2;
+      __asm__("" : "+r"(a[i]));  // or the compiler makes one more pointer of each
+    }
+  }
+  if (t.channels % 2 != 0) igemm_step<3>(a, stride, 0, b, kAhead, acc);
 }
 
 // kDense: k_stride is 1 and b_stride the panel's width, as nearly always. The loop then needs registers for the rows, b and
@@ -112,18 +143,18 @@ CYCLOID_INLINE void igemm_sum(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
     int64_t at = -t.channels * k_stride;
     if constexpr (kDense) {
       if (t.channels % 2 != 0) {
-        igemm_step(a, at, b, ahead, acc);
+        igemm_step<1>(a, 0, at, b, ahead, acc);
         b += kWidth;
         ++at;
       }
       for (; at != 0; at += 2, b += 2 * kWidth) {
-        igemm_step(a, at, b, ahead, acc);
-        igemm_step(a, at + 1, b + kWidth, ahead, acc);
+        igemm_step<1>(a, 0, at, b, ahead, acc);
+        igemm_step<1>(a, 0, at + 1, b + kWidth, ahead, acc);
         __asm__("" : "+r"(at));
       }
     } else {
       for (; at < 0; at += k_stride, b += b_stride) {
-        igemm_step(a, at, b, ahead, acc);
+        igemm_step<1>(a, 0, at, b, ahead, acc);
         // One shared offset: without this the compiler keeps one moving pointer per row, and spills them.
         __asm__("" : "+r"(at));
       }
@@ -144,7 +175,9 @@ void igemm_tile(const IgemmTile& t) {
       for (int v = 0; v < kVectors; ++v) __builtin_prefetch(t.c + r * t.c_stride + v * kLanes, 1);
     }
   }
-  if (t.k_stride == 1 && t.b_stride == kVectors * kLanes) {
+  if (t.row_stride != 0) {
+    igemm_sum_strided(t, acc);
+  } else if (t.k_stride == 1 && t.b_stride == kVectors * kLanes) {
     igemm_sum<true>(t, acc);
   } else {
     igemm_sum<false>(t, acc);

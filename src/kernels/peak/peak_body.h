@@ -5,8 +5,10 @@
 namespace cycloid::kernels {
 namespace {
 
-CYCLOID_INLINE int64_t peak_loop(int64_t steps, float* sink) {
-  constexpr int kChains = 12;  // two pipes of 5 cycles' latency would need 10
+constexpr int kPeakChains = 12;  // two pipes of 5 cycles' latency would need 10
+
+template <int kChains>
+CYCLOID_INLINE int64_t multiply_adds(int64_t steps, float* sink) {
   Vec acc[kChains];
   for (int i = 0; i < kChains; ++i) acc[i] = set1(static_cast<float>(i));
   Vec x = set1(*sink), y = set1(0.5f);
