@@ -1,0 +1,261 @@
+// Bodies of bodies.h for the instruction set of the including translation unit: plain loops, which the compiler makes
+// vectors of.
+#pragma once
+
+#include "kernels/elements/bodies.h"
+#include "kernels/simd.h"
+
+namespace cycloid::kernels {
+namespace {
+
+template <ElementKind kKind>
+struct TypeOf;
+template <>
+struct TypeOf<ElementKind::kFloat32> {
+  using type = float;
+};
+template <>
+struct TypeOf<ElementKind::kFloat64> {
+  using type = double;
+};
+template <>
+struct TypeOf<ElementKind::kInt32> {
+  using type = int32_t;
+};
+template <>
+struct TypeOf<ElementKind::kInt64> {
+  using type = int64_t;
+};
+template <>
+struct TypeOf<ElementKind::kInt8> {
+  using type = int8_t;
+};
+template <>
+struct TypeOf<ElementKind::kUInt8> {
+  using type = uint8_t;
+};
+template <>
+struct TypeOf<ElementKind::kBool> {
+  using type = uint8_t;
+};
+
+// Arithmetic that wraps, by unsigned integers.
+CYCLOID_INLINE uint32_t bits_of(int32_t x) { return static_cast<uint32_t>(x); }
+CYCLOID_INLINE uint64_t bits_of(int64_t x) { return static_cast<uint64_t>(x); }
+CYCLOID_INLINE double bits_of(double x) { return x; }
+template <class T>
+CYCLOID_INLINE T add(T a, T b) {
+  return static_cast<T>(bits_of(a) + bits_of(b));
+}
+template <class T>
+CYCLOID_INLINE T subtract(T a, T b) {
+  return static_cast<T>(bits_of(a) - bits_of(b));
+}
+template <class T>
+CYCLOID_INLINE T multiply(T a, T b) {
+  return static_cast<T>(bits_of(a) * bits_of(b));
+}
+CYCLOID_INLINE double negate(double x) { return -x; }
+CYCLOID_INLINE int32_t negate(int32_t x) { return static_cast<int32_t>(0u - bits_of(x)); }
+CYCLOID_INLINE int64_t negate(int64_t x) { return static_cast<int64_t>(uint64_t{0} - bits_of(x)); }
+CYCLOID_INLINE double absolute(double x) { return __builtin_fabs(x); }
+template <class T>
+CYCLOID_INLINE T absolute(T x) {
+  return x < 0 ? negate(x) : x;
+}
+// Without a trap: nothing by 0, and the smallest integer by -1 wraps.
+template <class T>
+CYCLOID_INLINE T divide(T a, T b) {
+  if (b == 0) return 0;
+  return b == -1 ? negate(a) : static_cast<T>(a / b);
+}
+CYCLOID_INLINE double divide(double a, double b) { return a / b; }
+// The sign of the divisor.
+template <class T>
+CYCLOID_INLINE T modulo(T a, T b) {
+  if (b == 0 || b == -1) return 0;
+  const T r = static_cast<T>(a % b);
+  return r == 0 || (r < 0) == (b < 0) ? r : static_cast<T>(r + b);
+}
+CYCLOID_INLINE float power(float a, float b) { return __builtin_powf(a, b); }
+CYCLOID_INLINE double power(double a, double b) { return __builtin_pow(a, b); }
+
+template <Elements2 kOp>
+struct Op2;
+#define CYCLOID_ELEMENTS2(kind, name, types, result, body) \
+  template <>                                              \
+  struct Op2<Elements2::kind> {                            \
+    template <class T>                                     \
+    using Result = result;                                 \
+    template <class T>                                     \
+    static CYCLOID_INLINE Result<T> apply(T a, T b) {      \
+      return static_cast<Result<T>>(body);                 \
+    }                                                      \
+  };
+#define CYCLOID_ELEMENTS1(kind, name, types, result, body)
+#include "kernels/elements/manifest.inc"
+#undef CYCLOID_ELEMENTS2
+#undef CYCLOID_ELEMENTS1
+
+template <Elements1 kOp>
+struct Op1;
+#define CYCLOID_ELEMENTS2(kind, name, types, result, body)
+#define CYCLOID_ELEMENTS1(kind, name, types, result, body) \
+  template <>                                              \
+  struct Op1<Elements1::kind> {                            \
+    template <class T>                                     \
+    using Result = result;                                 \
+    template <class T>                                     \
+    static CYCLOID_INLINE Result<T> apply(T x) {           \
+      return static_cast<Result<T>>(body);                 \
+    }                                                      \
+  };
+#include "kernels/elements/manifest.inc"
+#undef CYCLOID_ELEMENTS2
+#undef CYCLOID_ELEMENTS1
+
+template <class T>
+CYCLOID_INLINE const T* row_of(const ElementArgs& t, int k, int64_t r) {
+  return static_cast<const T*>(t.in[k]) + r * t.stride[k];
+}
+
+template <Elements2 kOp, class T>
+void two(const ElementArgs& t) {
+  using Op = Op2<kOp>;
+  using R = typename Op::template Result<T>;
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const T* __restrict a = row_of<T>(t, 0, r);
+    const T* __restrict b = row_of<T>(t, 1, r);
+    R* __restrict y = static_cast<R*>(t.y) + r * t.y_stride;
+    if (t.step[0] != 0 && t.step[1] != 0) {
+      for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(a[j], b[j]);
+    } else if (t.step[0] != 0) {
+      const T b0 = *b;
+      for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(a[j], b0);
+    } else {
+      const T a0 = *a;
+      for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(a0, b[j * t.step[1]]);
+    }
+  }
+}
+
+template <Elements1 kOp, class T>
+void one(const ElementArgs& t) {
+  using Op = Op1<kOp>;
+  using R = typename Op::template Result<T>;
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const T* __restrict x = row_of<T>(t, 0, r);
+    R* __restrict y = static_cast<R*>(t.y) + r * t.y_stride;
+    for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(x[j]);
+  }
+}
+
+// Floating point to an integer truncates to int64 and is cut to the width, as the reference evaluation has it.
+template <class To, bool kToBool, class From>
+CYCLOID_INLINE To cast_one(From x) {
+  if constexpr (kToBool) {
+    return x != 0;
+  } else if constexpr (static_cast<From>(0.5) != 0 && static_cast<To>(0.5) == 0) {
+    return static_cast<To>(static_cast<int64_t>(x));
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <ElementKind kFrom, ElementKind kTo>
+void cast(const ElementArgs& t) {
+  using From = typename TypeOf<kFrom>::type;
+  using To = typename TypeOf<kTo>::type;
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const From* __restrict x = row_of<From>(t, 0, r);
+    To* __restrict y = static_cast<To*>(t.y) + r * t.y_stride;
+    for (int64_t j = 0; j < t.columns; ++j) {
+      if constexpr (kFrom == ElementKind::kBool) {
+        y[j] = static_cast<To>(x[j] != 0);
+      } else {
+        y[j] = cast_one < To, kTo == ElementKind::kBool > (x[j]);
+      }
+    }
+  }
+}
+
+template <class T, int64_t kStepA, int64_t kStepB>
+CYCLOID_INLINE void select_row(const uint8_t* __restrict c, const T* __restrict a, const T* __restrict b,
+                               T* __restrict y, int64_t columns) {
+  for (int64_t j = 0; j < columns; ++j) y[j] = c[j] != 0 ? a[j * kStepA] : b[j * kStepB];
+}
+
+template <class T>
+CYCLOID_INLINE void copy_row(const T* __restrict x, int64_t step, T* __restrict y, int64_t columns) {
+  if (step != 0) {
+    __builtin_memcpy(y, x, static_cast<size_t>(columns) * sizeof(T));
+    return;
+  }
+  const T value = *x;
+  for (int64_t j = 0; j < columns; ++j) y[j] = value;
+}
+
+template <class T>
+void select_rows(const ElementArgs& t) {
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const uint8_t* c = row_of<uint8_t>(t, 0, r);
+    const T* a = row_of<T>(t, 1, r);
+    const T* b = row_of<T>(t, 2, r);
+    T* y = static_cast<T*>(t.y) + r * t.y_stride;
+    if (t.step[0] == 0) {
+      *c != 0 ? copy_row(a, t.step[1], y, t.columns) : copy_row(b, t.step[2], y, t.columns);
+    } else if (t.step[1] != 0) {
+      t.step[2] != 0 ? select_row<T, 1, 1>(c, a, b, y, t.columns) : select_row<T, 1, 0>(c, a, b, y, t.columns);
+    } else {
+      t.step[2] != 0 ? select_row<T, 0, 1>(c, a, b, y, t.columns) : select_row<T, 0, 0>(c, a, b, y, t.columns);
+    }
+  }
+}
+
+template <class T>
+void copy_rows(const ElementArgs& t) {
+  for (int64_t r = 0; r < t.rows; ++r)
+    copy_row(row_of<T>(t, 0, r), t.step[0], static_cast<T*>(t.y) + r * t.y_stride, t.columns);
+}
+
+// The entries of a line, by ElementKind: float32, float64, int32, int64, int8, uint8, bool.
+#define CYCLOID_LINE_ARITHMETIC(f, k) {nullptr, f<k, double>, f<k, int32_t>, f<k, int64_t>, nullptr, nullptr, nullptr},
+#define CYCLOID_LINE_INTEGERS(f, k) {nullptr, nullptr, f<k, int32_t>, f<k, int64_t>, nullptr, nullptr, nullptr},
+#define CYCLOID_LINE_COMPARED(f, k) \
+  {f<k, float>, f<k, double>, f<k, int32_t>, f<k, int64_t>, nullptr, f<k, uint8_t>, f<k, uint8_t>},
+#define CYCLOID_LINE_BITS(f, k) {nullptr, nullptr, f<k, int32_t>, f<k, int64_t>, nullptr, f<k, uint8_t>, nullptr},
+#define CYCLOID_LINE_BOOLS(f, k) {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, f<k, uint8_t>},
+#define CYCLOID_LINE_FLOATS(f, k) {f<k, float>, f<k, double>, nullptr, nullptr, nullptr, nullptr, nullptr},
+
+constexpr ElementFn kTwo[][kElementKinds] = {
+#define CYCLOID_ELEMENTS2(kind, name, types, result, body) CYCLOID_LINE_##types(two, Elements2::kind)
+#define CYCLOID_ELEMENTS1(kind, name, types, result, body)
+#include "kernels/elements/manifest.inc"
+#undef CYCLOID_ELEMENTS2
+#undef CYCLOID_ELEMENTS1
+};
+
+constexpr ElementFn kOne[][kElementKinds] = {
+#define CYCLOID_ELEMENTS2(kind, name, types, result, body)
+#define CYCLOID_ELEMENTS1(kind, name, types, result, body) CYCLOID_LINE_##types(one, Elements1::kind)
+#include "kernels/elements/manifest.inc"
+#undef CYCLOID_ELEMENTS2
+#undef CYCLOID_ELEMENTS1
+};
+
+#define CYCLOID_CASTS(from)                                                                        \
+  {cast<ElementKind::from, ElementKind::kFloat32>, cast<ElementKind::from, ElementKind::kFloat64>, \
+   cast<ElementKind::from, ElementKind::kInt32>,   cast<ElementKind::from, ElementKind::kInt64>,   \
+   cast<ElementKind::from, ElementKind::kInt8>,    cast<ElementKind::from, ElementKind::kUInt8>,   \
+   cast<ElementKind::from, ElementKind::kBool>}
+constexpr ElementFn kCasts[][kElementKinds] = {CYCLOID_CASTS(kFloat32), CYCLOID_CASTS(kFloat64), CYCLOID_CASTS(kInt32),
+                                               CYCLOID_CASTS(kInt64),   CYCLOID_CASTS(kInt8),    CYCLOID_CASTS(kUInt8),
+                                               CYCLOID_CASTS(kBool)};
+#undef CYCLOID_CASTS
+
+constexpr ElementFn kSelects[] = {select_rows<uint8_t>, select_rows<uint16_t>, select_rows<uint32_t>,
+                                  select_rows<uint64_t>};
+constexpr ElementFn kCopies[] = {copy_rows<uint8_t>, copy_rows<uint16_t>, copy_rows<uint32_t>, copy_rows<uint64_t>};
+
+}  // namespace
+}  // namespace cycloid::kernels

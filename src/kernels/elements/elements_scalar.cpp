@@ -1,0 +1,7 @@
+#include "kernels/elements/elements_body.h"
+
+namespace cycloid::kernels {
+
+const ElementBodies element_bodies_scalar = {kTwo, kOne, kCasts, kSelects, kCopies};
+
+}  // namespace cycloid::kernels

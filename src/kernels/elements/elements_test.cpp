@@ -1,0 +1,224 @@
+#include "kernels/elements/elements.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/testing.h"
+
+namespace cycloid::kernels {
+namespace {
+
+using testing::pick;
+
+class Elements : public ::testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    if (!isa_available(GetParam())) GTEST_SKIP() << to_string(GetParam()) << " is not available here";
+  }
+  std::mt19937 random{17};
+};
+INSTANTIATE_TEST_SUITE_P(All, Elements, ::testing::ValuesIn(kAllIsas),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+constexpr int64_t kGuard = 8;  // elements around a result that must stay as they are
+
+// Rows with elements between them, and some before and behind. Few values, so that equal ones and zeros are frequent.
+template <class T>
+struct Rows {
+  Rows(std::mt19937& random, int64_t rows, int64_t columns)
+      : stride(columns + pick(random, 0, 3)), data(static_cast<size_t>(rows * stride + 2 * kGuard)) {
+    for (T& x : data)
+      x = static_cast<T>(pick(random, std::is_unsigned_v<T> ? 0 : -5, 5) * (std::is_same_v<T, double> ? 0.75 : 1));
+  }
+  T* begin() { return data.data() + kGuard; }
+  T at(int64_t r, int64_t j) const { return data[static_cast<size_t>(kGuard + r * stride + j)]; }
+  int64_t stride;
+  std::vector<T> data;
+};
+
+template <class T>
+ElementKind kind_of() {
+  if (std::is_same_v<T, float>) return ElementKind::kFloat32;
+  if (std::is_same_v<T, double>) return ElementKind::kFloat64;
+  if (std::is_same_v<T, int32_t>) return ElementKind::kInt32;
+  if (std::is_same_v<T, int64_t>) return ElementKind::kInt64;
+  if (std::is_same_v<T, int8_t>) return ElementKind::kInt8;
+  return ElementKind::kUInt8;
+}
+
+// What the operators are by their definition, in long double for floating point and __int128 for integers, cut to T.
+template <class T>
+T expected(Elements2 op, T a, T b) {
+  using Wide = std::conditional_t<std::is_floating_point_v<T>, long double, __int128>;
+  const Wide x = a, y = b;
+  switch (op) {
+    case Elements2::kAdd: return static_cast<T>(x + y);
+    case Elements2::kSub: return static_cast<T>(x - y);
+    case Elements2::kMul: return static_cast<T>(x * y);
+    case Elements2::kDiv:
+      if constexpr (!std::is_floating_point_v<T>) {
+        if (y == 0) return 0;
+      }
+      return static_cast<T>(x / y);
+    case Elements2::kMod: {
+      const long double divisor = static_cast<long double>(y), dividend = static_cast<long double>(x);
+      return divisor == 0 ? T{0} : static_cast<T>(dividend - divisor * std::floor(dividend / divisor));
+    }
+    case Elements2::kMax: return x > y ? a : b;
+    case Elements2::kMin: return x < y ? a : b;
+    case Elements2::kEqual: return x == y;
+    case Elements2::kLess: return x < y;
+    case Elements2::kLessEqual: return x <= y;
+    case Elements2::kAnd: return x != 0 && y != 0;
+    case Elements2::kOr: return x != 0 || y != 0;
+    case Elements2::kXor: return (x != 0) != (y != 0);
+    case Elements2::kPow: return static_cast<T>(std::pow(static_cast<T>(x), static_cast<T>(y)));
+    default: break;
+  }
+  if constexpr (std::is_integral_v<T>) {
+    if (op == Elements2::kBitAnd) return a & b;
+    if (op == Elements2::kBitOr) return a | b;
+    if (op == Elements2::kBitXor) return a ^ b;
+  }
+  return 0;
+}
+
+template <class T, class R>
+void check_two(Elements2 op, ElementFn fn, std::mt19937& random) {
+  for (int round = 0; round < 12; ++round) {
+    const int64_t rows = pick(random, 1, 3), columns = pick(random, 1, 150);
+    const int64_t ac = pick(random, 0, 1), bc = pick(random, 0, 1);
+    Rows<T> a(random, rows, ac ? columns : 1), b(random, rows, bc ? columns : 1);
+    Rows<R> y(random, rows, columns);
+    const std::vector<R> before = y.data;
+    const bool repeat = pick(random, 0, 1) != 0;  // one row of b for all
+    fn({.in = {a.begin(), b.begin(), nullptr},
+        .stride = {a.stride, repeat ? 0 : b.stride, 0},
+        .step = {ac, bc, 0},
+        .y = y.begin(),
+        .y_stride = y.stride,
+        .rows = rows,
+        .columns = columns});
+    for (size_t i = 0; i < y.data.size(); ++i) {
+      const int64_t at = static_cast<int64_t>(i) - kGuard, r = at / y.stride, j = at % y.stride;
+      if (at < 0 || r >= rows || j >= columns) {
+        ASSERT_EQ(y.data[i], before[i]) << name_of(op) << ": beside the result";
+        continue;
+      }
+      const T want = expected(op, a.at(r, ac ? j : 0), b.at(repeat ? 0 : r, bc ? j : 0));
+      const R got = y.data[i];
+      const bool same = static_cast<T>(got) == want || (got != got && want != want);
+      ASSERT_TRUE(same) << name_of(op) << " of " << +a.at(r, ac ? j : 0) << " and " << +b.at(repeat ? 0 : r, bc ? j : 0)
+                        << " gave " << +got;
+    }
+  }
+}
+
+bool gives_bool(Elements2 op) { return op >= Elements2::kEqual && op <= Elements2::kXor; }
+
+TEST_P(Elements, OfTwoOperands) {
+  int found = 0;
+  const auto check = [&]<class T>(T) {
+    for (int i = 0; i < static_cast<int>(Elements2::kCount); ++i) {
+      const auto op = static_cast<Elements2>(i);
+      ElementFn fn = elements2_kernel(op, kind_of<T>(), GetParam());
+      if (fn == nullptr && std::is_same_v<T, uint8_t>) fn = elements2_kernel(op, ElementKind::kBool, GetParam());
+      if (fn == nullptr) continue;
+      ++found;
+      gives_bool(op) ? check_two<T, uint8_t>(op, fn, random) : check_two<T, T>(op, fn, random);
+    }
+  };
+  check(float{});
+  check(double{});
+  check(int32_t{});
+  check(int64_t{});
+  check(uint8_t{});
+  // Six of arithmetic, the remainder, three comparisons, three of bools, three of bits, the power: each by its types.
+  EXPECT_EQ(found, 6 * 3 + 2 + 3 * 5 + 3 + 3 * 3 + 2);
+}
+
+TEST_P(Elements, Casts) {
+  const auto check = [&]<class From, class To>(From, To, ElementKind from, ElementKind to) {
+    const int64_t rows = 2, columns = pick(random, 1, 90);
+    Rows<From> x(random, rows, columns);
+    Rows<To> y(random, rows, columns);
+    cast_kernel(from, to, GetParam())({.in = {x.begin(), nullptr, nullptr},
+                                       .stride = {x.stride, 0, 0},
+                                       .step = {1, 0, 0},
+                                       .y = y.begin(),
+                                       .y_stride = y.stride,
+                                       .rows = rows,
+                                       .columns = columns});
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t j = 0; j < columns; ++j) {
+        // All values are exact in long double; integers are cut to their width.
+        long double value = static_cast<long double>(x.at(r, j));
+        if (from == ElementKind::kBool || to == ElementKind::kBool) value = value != 0 ? 1 : 0;
+        const To want =
+            std::is_integral_v<To> ? static_cast<To>(static_cast<int64_t>(std::trunc(value))) : static_cast<To>(value);
+        ASSERT_EQ(y.at(r, j), want) << static_cast<int>(from) << " to " << static_cast<int>(to);
+      }
+    }
+  };
+  const auto with = [&]<class T>(ElementKind kind, T, auto next) { next(T{}, kind); };
+  const auto each = [&](auto next) {
+    with(ElementKind::kFloat32, float{}, next);
+    with(ElementKind::kFloat64, double{}, next);
+    with(ElementKind::kInt32, int32_t{}, next);
+    with(ElementKind::kInt64, int64_t{}, next);
+    with(ElementKind::kInt8, int8_t{}, next);
+    with(ElementKind::kUInt8, uint8_t{}, next);
+    with(ElementKind::kBool, uint8_t{}, next);
+  };
+  each([&](auto from, ElementKind from_kind) {
+    each([&](auto to, ElementKind to_kind) { check(from, to, from_kind, to_kind); });
+  });
+}
+
+template <class T>
+void check_select(Isa isa, std::mt19937& random) {
+  for (int round = 0; round < 32; ++round) {
+    const int64_t rows = pick(random, 1, 3), columns = pick(random, 1, 100);
+    const int64_t c_step = round & 1, a_step = round >> 1 & 1, b_step = round >> 2 & 1;
+    Rows<uint8_t> c(random, rows, columns);
+    for (uint8_t& flag : c.data) flag = static_cast<uint8_t>(pick(random, 0, 1));
+    Rows<T> a(random, rows, columns), b(random, rows, columns), y(random, rows, columns);
+    select_kernel(sizeof(T), isa)({.in = {c.begin(), a.begin(), b.begin()},
+                                   .stride = {c.stride, a.stride, b.stride},
+                                   .step = {c_step, a_step, b_step},
+                                   .y = y.begin(),
+                                   .y_stride = y.stride,
+                                   .rows = rows,
+                                   .columns = columns});
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t j = 0; j < columns; ++j)
+        ASSERT_EQ(y.at(r, j), c.at(r, j * c_step) != 0 ? a.at(r, j * a_step) : b.at(r, j * b_step));
+    }
+    copy_kernel(sizeof(T), isa)({.in = {a.begin(), nullptr, nullptr},
+                                 .stride = {a.stride, 0, 0},
+                                 .step = {a_step, 0, 0},
+                                 .y = y.begin(),
+                                 .y_stride = y.stride,
+                                 .rows = rows,
+                                 .columns = columns});
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t j = 0; j < columns; ++j) ASSERT_EQ(y.at(r, j), a.at(r, j * a_step));
+    }
+  }
+}
+
+TEST_P(Elements, SelectAndCopy) {
+  check_select<uint8_t>(GetParam(), random);
+  check_select<uint16_t>(GetParam(), random);
+  check_select<uint32_t>(GetParam(), random);
+  check_select<uint64_t>(GetParam(), random);
+  EXPECT_EQ(select_kernel(16, GetParam()), nullptr);
+  EXPECT_EQ(copy_kernel(3, GetParam()), nullptr);
+}
+
+}  // namespace
+}  // namespace cycloid::kernels

@@ -1,0 +1,188 @@
+#include "kernels/lanes/lanes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+namespace cycloid::kernels {
+namespace {
+
+template <class F>
+void with_type(LaneType type, F f) {
+  switch (type) {
+    case LaneType::kFloat32: return f(float{});
+    case LaneType::kFloat64: return f(double{});
+    case LaneType::kInt32: return f(int32_t{});
+    case LaneType::kInt64: return f(int64_t{});
+  }
+}
+
+// A strict order in which NaN is above all numbers.
+template <class T>
+inline bool above(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) return a > b || (a != a && b == b);
+  return a > b;
+}
+
+template <class T, bool kGreatest, bool kLast>
+void arg(const Lanes& l, const T* x, int64_t* y, int64_t begin, int64_t end) {
+  const auto better = [](T a, T b) {
+    if (kGreatest ? above(a, b) : above(b, a)) return true;
+    return kLast && a == b;
+  };
+  for (int64_t outer = begin; outer < end; ++outer) {
+    const T* from = x + outer * l.n * l.inner;
+    int64_t* to = y + outer * l.inner;
+    if (l.inner == 1) {
+      T best = from[0];
+      int64_t at = 0;
+      for (int64_t k = 1; k < l.n; ++k) {
+        if (better(from[k], best)) {
+          best = from[k];
+          at = k;
+        }
+      }
+      *to = at;
+      continue;
+    }
+    std::fill_n(to, l.inner, 0);
+    for (int64_t k = 1; k < l.n; ++k) {
+      for (int64_t j = 0; j < l.inner; ++j) {
+        if (better(from[k * l.inner + j], from[to[j] * l.inner + j])) to[j] = k;
+      }
+    }
+  }
+}
+
+// What T is summed in: integers wrap as unsigned ones.
+template <class T>
+using SumOf = std::conditional_t<std::is_floating_point_v<T>, double,
+                                 std::make_unsigned_t<std::conditional_t<std::is_floating_point_v<T>, int, T>>>;
+
+template <class T>
+void sum_along(const SumParams& p, const T* x, T* y, int64_t begin, int64_t end) {
+  constexpr int64_t kBlock = 64;  // lanes side by side
+  const int64_t n = p.lanes.n, inner = p.lanes.inner;
+  for (int64_t outer = begin; outer < end; ++outer) {
+    for (int64_t j0 = 0; j0 < inner; j0 += kBlock) {
+      SumOf<T> sums[kBlock] = {};
+      const int64_t count = std::min(kBlock, inner - j0);
+      for (int64_t i = 0; i < n; ++i) {
+        const int64_t at = (outer * n + (p.reverse ? n - 1 - i : i)) * inner + j0;
+        for (int64_t j = 0; j < count; ++j) {
+          const SumOf<T> next = sums[j] + static_cast<SumOf<T>>(x[at + j]);
+          y[at + j] = static_cast<T>(p.exclusive ? sums[j] : next);
+          sums[j] = next;
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+struct Entry {
+  T value;
+  int64_t index;
+};
+
+template <class T, bool kLargest>
+void top(const TopParams& p, const T* x, T* values, int64_t* indices, Entry<T>* heap, int64_t begin, int64_t end) {
+  const int64_t n = p.lanes.n, inner = p.lanes.inner;
+  const auto better = [](const Entry<T>& a, const Entry<T>& b) {
+    if (kLargest ? above(a.value, b.value) : above(b.value, a.value)) return true;
+    if (kLargest ? above(b.value, a.value) : above(a.value, b.value)) return false;
+    return a.index < b.index;
+  };
+  for (int64_t outer = begin; outer < end; ++outer) {
+    for (int64_t j = 0; j < inner; ++j) {
+      const T* lane = x + outer * n * inner + j;
+      // The heap's front is the worst of the best k. A later element of the same value is worse.
+      for (int64_t i = 0; i < p.k; ++i) heap[i] = {lane[i * inner], i};
+      std::make_heap(heap, heap + p.k, better);
+      for (int64_t i = p.k; p.k > 0 && i < n; ++i) {
+        const T value = lane[i * inner];
+        if (!(kLargest ? above(value, heap[0].value) : above(heap[0].value, value))) continue;
+        std::pop_heap(heap, heap + p.k, better);
+        heap[p.k - 1] = {value, i};
+        std::push_heap(heap, heap + p.k, better);
+      }
+      std::sort_heap(heap, heap + p.k, better);
+      for (int64_t i = 0; i < p.k; ++i) {
+        const int64_t to = (outer * p.k + i) * inner + j;
+        values[to] = heap[i].value;
+        indices[to] = heap[i].index;
+      }
+    }
+  }
+}
+
+template <class T, LaneReduction kReduction>
+inline T combine(T a, T b) {
+  if constexpr (kReduction == LaneReduction::kMax) return above(a, b) ? a : b;
+  if constexpr (kReduction == LaneReduction::kMin) {
+    if constexpr (std::is_floating_point_v<T>) return a != a || a < b ? a : b;
+    return a < b ? a : b;
+  }
+  if constexpr (std::is_floating_point_v<T>) return kReduction == LaneReduction::kSum ? a + b : a * b;
+  // Wide enough that products do not meet signed arithmetic.
+  const auto u = static_cast<uint64_t>(a), v = static_cast<uint64_t>(b);
+  return static_cast<T>(kReduction == LaneReduction::kSum ? u + v : u * v);
+}
+
+template <class T, LaneReduction kReduction>
+void reduce(const Lanes& l, const T* x, T* y, int64_t begin, int64_t end) {
+  for (int64_t outer = begin; outer < end; ++outer) {
+    const T* from = x + outer * l.n * l.inner;
+    T* to = y + outer * l.inner;
+    if (l.inner == 1) {
+      T all = from[0];
+      for (int64_t k = 1; k < l.n; ++k) all = combine<T, kReduction>(all, from[k]);
+      *to = all;
+      continue;
+    }
+    std::copy_n(from, l.inner, to);
+    for (int64_t k = 1; k < l.n; ++k) {
+      for (int64_t j = 0; j < l.inner; ++j) to[j] = combine<T, kReduction>(to[j], from[k * l.inner + j]);
+    }
+  }
+}
+
+}  // namespace
+
+void arg_lanes(const ArgParams& p, const void* x, int64_t* y, int64_t begin, int64_t end) {
+  with_type(p.lanes.type, [&]<class T>(T) {
+    const T* from = static_cast<const T*>(x);
+    if (p.greatest)
+      p.last ? arg<T, true, true>(p.lanes, from, y, begin, end) : arg<T, true, false>(p.lanes, from, y, begin, end);
+    else
+      p.last ? arg<T, false, true>(p.lanes, from, y, begin, end) : arg<T, false, false>(p.lanes, from, y, begin, end);
+  });
+}
+
+void cumulative_sum(const SumParams& params, const void* x, void* y, int64_t begin, int64_t end) {
+  with_type(params.lanes.type,
+            [&]<class T>(T) { sum_along<T>(params, static_cast<const T*>(x), static_cast<T*>(y), begin, end); });
+}
+
+void top_lanes(const TopParams& params, const void* x, void* values, int64_t* indices, void* scratch, int64_t begin,
+               int64_t end) {
+  with_type(params.lanes.type, [&]<class T>(T) {
+    const auto run = params.largest ? top<T, true> : top<T, false>;
+    run(params, static_cast<const T*>(x), static_cast<T*>(values), indices, static_cast<Entry<T>*>(scratch), begin,
+        end);
+  });
+}
+
+void reduce_lanes(const Lanes& lanes, LaneReduction reduction, const void* x, void* y, int64_t begin, int64_t end) {
+  with_type(lanes.type, [&]<class T>(T) {
+    const auto run = [&](auto fn) { fn(lanes, static_cast<const T*>(x), static_cast<T*>(y), begin, end); };
+    switch (reduction) {
+      case LaneReduction::kSum: return run(reduce<T, LaneReduction::kSum>);
+      case LaneReduction::kProd: return run(reduce<T, LaneReduction::kProd>);
+      case LaneReduction::kMax: return run(reduce<T, LaneReduction::kMax>);
+      case LaneReduction::kMin: return run(reduce<T, LaneReduction::kMin>);
+    }
+  });
+}
+
+}  // namespace cycloid::kernels

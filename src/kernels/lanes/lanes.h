@@ -1,0 +1,48 @@
+// Functions of lanes, the elements along one axis: which is the greatest, running sums, the k greatest, sums of integers.
+//
+// A tensor is [outer][n][inner]; a unit of work is an outer position. One body for all instruction sets: each element
+// depends on the one before it, or the work is a search.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cycloid::kernels {
+
+enum class LaneType { kFloat32, kFloat64, kInt32, kInt64 };
+
+struct Lanes {
+  LaneType type = LaneType::kFloat32;
+  int64_t n = 1, inner = 1;
+};
+
+// y[outer][inner]: where the greatest (or least) element of the lane is. NaN is above all numbers. Of equal ones the first,
+// or the last.
+struct ArgParams {
+  Lanes lanes;
+  bool greatest = true, last = false;
+};
+void arg_lanes(const ArgParams& params, const void* x, int64_t* y, int64_t begin, int64_t end);
+
+// Running sums; float32 is summed in double. Exclusive: without the element itself. Integers wrap.
+struct SumParams {
+  Lanes lanes;
+  bool exclusive = false, reverse = false;
+};
+void cumulative_sum(const SumParams& params, const void* x, void* y, int64_t begin, int64_t end);
+
+// The k greatest (or least) of each lane in order, and where they are; of equal ones the first comes first.
+struct TopParams {
+  Lanes lanes;
+  int64_t k = 1;
+  bool largest = true;
+  std::size_t scratch_bytes() const { return static_cast<std::size_t>(k) * 16; }
+};
+void top_lanes(const TopParams& params, const void* x, void* values, int64_t* indices, void* scratch, int64_t begin,
+               int64_t end);
+
+enum class LaneReduction { kSum, kProd, kMax, kMin };
+// y[outer][inner] of float64, int32 or int64, which wrap. NaN wins over numbers.
+void reduce_lanes(const Lanes& lanes, LaneReduction reduction, const void* x, void* y, int64_t begin, int64_t end);
+
+}  // namespace cycloid::kernels

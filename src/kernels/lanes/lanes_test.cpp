@@ -1,0 +1,164 @@
+#include "kernels/lanes/lanes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/aligned.h"
+#include "kernels/testing.h"
+
+namespace cycloid::kernels {
+namespace {
+
+using testing::pick;
+
+// Few values, so that equal ones are frequent; NaN among floats.
+template <class T>
+std::vector<T> draw(std::mt19937& random, int64_t count) {
+  std::vector<T> x(static_cast<size_t>(count));
+  for (T& v : x) {
+    v = static_cast<T>(pick(random, -4, 4));
+    if (std::is_floating_point_v<T> && pick(random, 0, 15) == 0) v = static_cast<T>(NAN);
+  }
+  return x;
+}
+
+template <class T>
+class LanesTest : public ::testing::Test {
+ protected:
+  static LaneType type() {
+    if (std::is_same_v<T, float>) return LaneType::kFloat32;
+    if (std::is_same_v<T, double>) return LaneType::kFloat64;
+    return std::is_same_v<T, int32_t> ? LaneType::kInt32 : LaneType::kInt64;
+  }
+  // NaN counts as more than all numbers.
+  static double rank(T v) { return v != v ? 1e9 : static_cast<double>(v); }
+
+  void size(int round) {
+    outer = pick(random, 1, 3);
+    n = pick(random, 1, 30);
+    inner = round % 2 == 0 ? 1 : pick(random, 2, 70);
+    x = draw<T>(random, outer * n * inner);
+  }
+  T at(int64_t o, int64_t k, int64_t j) const { return x[static_cast<size_t>((o * n + k) * inner + j)]; }
+
+  std::mt19937 random{4};
+  int64_t outer = 1, n = 1, inner = 1;
+  std::vector<T> x;
+};
+using Types = ::testing::Types<float, double, int32_t, int64_t>;
+TYPED_TEST_SUITE(LanesTest, Types);
+
+TYPED_TEST(LanesTest, ArgMaxAndMin) {
+  for (int round = 0; round < 40; ++round) {
+    this->size(round);
+    const bool greatest = round & 2, last = round & 4;
+    std::vector<int64_t> y(static_cast<size_t>(this->outer * this->inner), -1);
+    arg_lanes({{this->type(), this->n, this->inner}, greatest, last}, this->x.data(), y.data(), 0, this->outer);
+    for (int64_t o = 0; o < this->outer; ++o) {
+      for (int64_t j = 0; j < this->inner; ++j) {
+        int64_t best = 0;
+        for (int64_t k = 1; k < this->n; ++k) {
+          const double a = this->rank(this->at(o, k, j)), b = this->rank(this->at(o, best, j));
+          // A NaN is not equal to another one, so the first of them stays.
+          if (greatest ? a > b : a < b)
+            best = k;
+          else if (last && a == b && a < 1e9)
+            best = k;
+        }
+        ASSERT_EQ(y[static_cast<size_t>(o * this->inner + j)], best);
+      }
+    }
+  }
+}
+
+TYPED_TEST(LanesTest, RunningSums) {
+  for (int round = 0; round < 40; ++round) {
+    this->size(round);
+    const bool exclusive = round & 2, reverse = round & 4;
+    std::vector<TypeParam> y(this->x.size());
+    cumulative_sum({{this->type(), this->n, this->inner}, exclusive, reverse}, this->x.data(), y.data(), 0,
+                   this->outer);
+    for (int64_t o = 0; o < this->outer; ++o) {
+      for (int64_t j = 0; j < this->inner; ++j) {
+        for (int64_t k = 0; k < this->n; ++k) {
+          double sum = 0;  // of small whole numbers: exact
+          for (int64_t i = 0; i < this->n; ++i) {
+            const bool before = reverse ? i > k : i < k;
+            if (before || (i == k && !exclusive)) sum += static_cast<double>(this->at(o, i, j));
+          }
+          const auto got = static_cast<double>(y[static_cast<size_t>((o * this->n + k) * this->inner + j)]);
+          ASSERT_TRUE(got == sum || (std::isnan(got) && std::isnan(sum))) << got << " is not " << sum;
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(LanesTest, TopOfEachLane) {
+  for (int round = 0; round < 40; ++round) {
+    this->size(round);
+    TopParams params{{this->type(), this->n, this->inner}, pick(this->random, 0, this->n), (round & 2) != 0};
+    const auto count = static_cast<size_t>(this->outer * params.k * this->inner);
+    std::vector<TypeParam> values(count);
+    std::vector<int64_t> indices(count);
+    AlignedBuffer<char> scratch(params.scratch_bytes());
+    top_lanes(params, this->x.data(), values.data(), indices.data(), scratch.data(), 0, this->outer);
+    for (int64_t o = 0; o < this->outer; ++o) {
+      for (int64_t j = 0; j < this->inner; ++j) {
+        std::vector<int64_t> order(static_cast<size_t>(this->n));
+        for (int64_t k = 0; k < this->n; ++k) order[static_cast<size_t>(k)] = k;
+        std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+          const double u = this->rank(this->at(o, a, j)), v = this->rank(this->at(o, b, j));
+          return params.largest ? u > v : u < v;
+        });
+        for (int64_t k = 0; k < params.k; ++k) {
+          const auto to = static_cast<size_t>((o * params.k + k) * this->inner + j);
+          ASSERT_EQ(indices[to], order[static_cast<size_t>(k)]);
+          ASSERT_EQ(this->rank(values[to]), this->rank(this->at(o, indices[to], j)));
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(LanesTest, Reductions) {
+  for (int round = 0; round < 40; ++round) {
+    this->size(round);
+    const auto reduction = static_cast<LaneReduction>(round / 2 % 4);
+    std::vector<TypeParam> y(static_cast<size_t>(this->outer * this->inner));
+    if (reduction == LaneReduction::kProd) {
+      for (TypeParam& v : this->x) v = v == 0 || v != v ? TypeParam{1} : static_cast<TypeParam>(v > 0 ? 2 : -1);
+    }
+    reduce_lanes({this->type(), this->n, this->inner}, reduction, this->x.data(), y.data(), 0, this->outer);
+    for (int64_t o = 0; o < this->outer; ++o) {
+      for (int64_t j = 0; j < this->inner; ++j) {
+        double want = static_cast<double>(this->at(o, 0, j));
+        for (int64_t k = 1; k < this->n; ++k) {
+          const auto v = static_cast<double>(this->at(o, k, j));
+          if (reduction == LaneReduction::kSum) want += v;
+          if (reduction == LaneReduction::kProd) want *= v;
+          if (std::isnan(want)) continue;
+          if (reduction == LaneReduction::kMax && !(v <= want)) want = v;
+          if (reduction == LaneReduction::kMin && !(v >= want)) want = v;
+        }
+        const auto got = static_cast<double>(y[static_cast<size_t>(o * this->inner + j)]);
+        ASSERT_TRUE(got == want || (std::isnan(got) && std::isnan(want))) << got << " is not " << want;
+      }
+    }
+  }
+}
+
+TEST(Lanes, IntegersWrap) {
+  const int64_t x[] = {INT64_MAX, 1, 1};
+  int64_t y[3];
+  cumulative_sum({{LaneType::kInt64, 3, 1}}, x, y, 0, 1);
+  EXPECT_EQ(y[2], INT64_MIN + 1);
+  reduce_lanes({LaneType::kInt64, 3, 1}, LaneReduction::kSum, x, y, 0, 1);
+  EXPECT_EQ(y[0], INT64_MIN + 1);
+}
+
+}  // namespace
+}  // namespace cycloid::kernels
