@@ -10,20 +10,25 @@ namespace {
 
 Status infer(InferContext& context) {
   CYCLOID_TRY(input_type(context, 0, kBools));
+  const Tensor* condition = context.constant(0);
+  const bool decided = condition != nullptr && condition->dtype() == DType::kBool && condition->element_count() == 1;
+  if (decided) {
+    // The other branch may be one that these shapes do not allow.
+    CYCLOID_ASSIGN(const auto types,
+                   context.infer_subgraph(condition->data<bool>()[0] ? "then_branch" : "else_branch", {}));
+    if (types.size() < context.output_count())
+      return invalid_model("the branch has {} outputs, but If has {}", types.size(), context.output_count());
+    for (std::size_t i = 0; i < context.output_count(); ++i) context.set_output(i, types[i]);
+    return {};
+  }
   CYCLOID_ASSIGN(const auto then_types, context.infer_subgraph("then_branch", {}));
   CYCLOID_ASSIGN(const auto else_types, context.infer_subgraph("else_branch", {}));
   if (then_types.size() != else_types.size() || then_types.size() < context.output_count()) {
     return invalid_model("the branches have {} and {} outputs, but If has {}", then_types.size(), else_types.size(),
                          context.output_count());
   }
-  const Tensor* condition = context.constant(0);
-  const bool decided = condition != nullptr && condition->dtype() == DType::kBool && condition->element_count() == 1;
   TypeJoin joiner;
   for (std::size_t i = 0; i < context.output_count(); ++i) {
-    if (decided) {
-      context.set_output(i, condition->data<bool>()[0] ? then_types[i] : else_types[i]);
-      continue;
-    }
     CYCLOID_ASSIGN(ValueType joined,
                    joiner.join(then_types[i], else_types[i]).in(fmt::format("output {} of the branches", i)));
     context.set_output(i, std::move(joined));

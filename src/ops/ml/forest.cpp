@@ -180,6 +180,11 @@ bool passes(const Forest& forest, const ForestNode& node, double x) {
   return false;
 }
 
+void add_base(const Forest& forest, std::span<double> scores) {
+  if (forest.base_values.size() != scores.size()) return;
+  for (std::size_t i = 0; i < scores.size(); ++i) scores[i] += forest.base_values[i];
+}
+
 }  // namespace
 
 Result<Forest> Forest::classifier(const Node& node, std::int64_t classes) {
@@ -349,6 +354,39 @@ std::int64_t Forest::max_depth() const {
     most = std::max(most, depth[at]);
   }
   return most;
+}
+
+// Where all weights are of one class out of two, that one score s stands for both: 1 - s and s where the weights are
+// probabilities (none negative), and the transform is not applied; -s and s, or their logistic functions, otherwise.
+// So ONNX Runtime reads the standard, which leaves it open, and so exporters write models.
+std::size_t Forest::finish_classes(std::span<double> scores) const {
+  if (!binary) {
+    add_base(*this, scores);
+    const auto best = static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin());
+    transform_scores(post_transform, scores);
+    return best;
+  }
+  double score = scores[static_cast<std::size_t>(weights[0].target)];
+  // One value for two classes belongs to the positive one's score.
+  if (!base_values.empty()) score += base_values.back();
+  const bool positive = score > (positive_weights ? 0.5 : 0.0);
+  if (positive_weights) {
+    scores[0] = 1 - score;
+    scores[1] = score;
+  } else if (post_transform == PostTransform::kLogistic) {
+    scores[0] = logistic(-score);
+    scores[1] = logistic(score);
+  } else {
+    scores[0] = -score;
+    scores[1] = score;
+    if (post_transform == PostTransform::kProbit) transform_scores(post_transform, scores);
+  }
+  return positive ? 1 : 0;
+}
+
+void Forest::finish_targets(std::span<double> scores) const {
+  add_base(*this, scores);
+  transform_scores(post_transform, scores);
 }
 
 }  // namespace cycloid

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "cycloid/result.h"
@@ -53,6 +54,11 @@ struct Forest {
   // The aggregated weights of all targets and which of them any leaf had a word in; without base values and transform.
   void score(const double* row, std::vector<double>& scores, std::vector<bool>& touched) const;
   std::int64_t max_depth() const;
+
+  // From a row's aggregated weights to its output, in place: base values and transform. The first is of a classifier and
+  // gives the class that the scores name.
+  std::size_t finish_classes(std::span<double> scores) const;
+  void finish_targets(std::span<double> scores) const;
 };
 
 }  // namespace cycloid

@@ -1,52 +1,29 @@
 // LinearClassifier and LinearRegressor.
+#include "ops/ml/linear.h"
+
 #include <algorithm>
 
 #include "base/error.h"
 #include "ops/ml/list.h"
-#include "ops/ml/post_transform.h"
-#include "ops/ml/rows.h"
 #include "ops/tensor/arguments.h"
 
 namespace cycloid {
 namespace {
 
-struct LinearModel {
-  std::vector<float> coefficients;  // targets x columns
-  std::vector<float> intercepts;    // targets, or none
-  std::int64_t targets = 1;
-  PostTransform post_transform = PostTransform::kNone;
-
-  static Result<LinearModel> parse(const Node& node) {
-    LinearModel model;
-    CYCLOID_ASSIGN(model.coefficients, get_floats(node, "coefficients"));
-    CYCLOID_ASSIGN(model.intercepts, get_floats(node, "intercepts"));
-    CYCLOID_ASSIGN(model.post_transform, parse_post_transform(node));
-    return model;
-  }
-
-  // The raw scores of all rows.
-  Result<std::vector<double>> scores(const FeatureRows& x) const {
-    if (targets < 1 || static_cast<std::int64_t>(coefficients.size()) / targets != x.columns ||
-        static_cast<std::int64_t>(coefficients.size()) % targets != 0) {
-      return invalid_argument("{} coefficients do not fit {} targets of {} columns", coefficients.size(), targets,
-                              x.columns);
-    }
-    if (!intercepts.empty() && static_cast<std::int64_t>(intercepts.size()) != targets) {
-      return invalid_argument("{} intercepts do not fit {} targets", intercepts.size(), targets);
-    }
-    std::vector<double> all;
-    for (std::int64_t i = 0; i < x.rows; ++i) {
-      for (std::int64_t t = 0; t < targets; ++t) {
-        double sum = intercepts.empty() ? 0.0 : static_cast<double>(intercepts[static_cast<std::size_t>(t)]);
-        for (std::int64_t j = 0; j < x.columns; ++j) {
-          sum += x.row(i)[j] * static_cast<double>(coefficients[static_cast<std::size_t>(t * x.columns + j)]);
-        }
-        all.push_back(sum);
+Result<std::vector<double>> raw_scores(const LinearModel& model, const FeatureRows& x) {
+  CYCLOID_TRY(model.check(x.columns));
+  std::vector<double> all;
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    for (std::int64_t t = 0; t < model.targets; ++t) {
+      double sum = model.intercepts.empty() ? 0.0 : static_cast<double>(model.intercepts[static_cast<std::size_t>(t)]);
+      for (std::int64_t j = 0; j < x.columns; ++j) {
+        sum += x.row(i)[j] * static_cast<double>(model.coefficients[static_cast<std::size_t>(t * x.columns + j)]);
       }
+      all.push_back(sum);
     }
-    return all;
   }
-};
+  return all;
+}
 
 Status infer_classifier(InferContext& context) {
   CYCLOID_TRY(LinearModel::parse(context.node()));
@@ -58,19 +35,16 @@ Status infer_classifier(InferContext& context) {
 }
 
 Result<std::vector<Datum>> evaluate_classifier(EvalContext& context) {
-  CYCLOID_ASSIGN(LinearModel model, LinearModel::parse(context.node()));
   CYCLOID_ASSIGN(const ClassLabels labels, ClassLabels::parse(context.node(), "classlabels_ints"));
   CYCLOID_ASSIGN(const FeatureRows x, FeatureRows::read(context));
   const auto classes = static_cast<std::int64_t>(labels.size());
-  // Two classes may share one row of coefficients, the positive class's.
-  const bool shared = classes == 2 && static_cast<std::int64_t>(model.coefficients.size()) == x.columns;
-  model.targets = shared ? 1 : classes;
-  CYCLOID_ASSIGN(const auto raw, model.scores(x));
+  CYCLOID_ASSIGN(const LinearModel model, LinearModel::classifier(context.node(), classes, x.columns));
+  CYCLOID_ASSIGN(const auto raw, raw_scores(model, x));
   std::vector<std::size_t> picked;
   std::vector<double> all;
   for (std::int64_t i = 0; i < x.rows; ++i) {
     std::vector<double> scores(raw.begin() + i * model.targets, raw.begin() + (i + 1) * model.targets);
-    if (shared) scores = {-scores[0], scores[0]};
+    if (model.shared) scores = {-scores[0], scores[0]};
     // Equal scores are the first class's, whether there are two or more.
     picked.push_back(static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin()));
     transform_scores(model.post_transform, scores);
@@ -82,23 +56,17 @@ Result<std::vector<Datum>> evaluate_classifier(EvalContext& context) {
   return data;
 }
 
-Result<LinearModel> parse_regressor(const Node& node) {
-  CYCLOID_ASSIGN(LinearModel model, LinearModel::parse(node));
-  CYCLOID_ASSIGN(model.targets, get_int(node, "targets", 1));
-  return model;
-}
-
 Status infer_regressor(InferContext& context) {
-  CYCLOID_ASSIGN(const LinearModel model, parse_regressor(context.node()));
+  CYCLOID_ASSIGN(const LinearModel model, LinearModel::regressor(context.node()));
   CYCLOID_ASSIGN(const Dim rows, feature_rows(context));
   context.set_output(0, ValueType::tensor(DType::kFloat32, {rows, model.targets}));
   return {};
 }
 
 Result<std::vector<Datum>> evaluate_regressor(EvalContext& context) {
-  CYCLOID_ASSIGN(const LinearModel model, parse_regressor(context.node()));
+  CYCLOID_ASSIGN(const LinearModel model, LinearModel::regressor(context.node()));
   CYCLOID_ASSIGN(const FeatureRows x, FeatureRows::read(context));
-  CYCLOID_ASSIGN(auto scores, model.scores(x));
+  CYCLOID_ASSIGN(auto scores, raw_scores(model, x));
   for (std::int64_t i = 0; i < x.rows; ++i) {
     transform_scores(model.post_transform, std::span(scores).subspan(static_cast<std::size_t>(i * model.targets),
                                                                      static_cast<std::size_t>(model.targets)));
@@ -116,6 +84,39 @@ Result<Cost> cost(const Graph& graph, const Node& node) {
 }
 
 }  // namespace
+
+Result<LinearModel> LinearModel::parse(const Node& node) {
+  LinearModel model;
+  CYCLOID_ASSIGN(model.coefficients, get_floats(node, "coefficients"));
+  CYCLOID_ASSIGN(model.intercepts, get_floats(node, "intercepts"));
+  CYCLOID_ASSIGN(model.post_transform, parse_post_transform(node));
+  return model;
+}
+
+Result<LinearModel> LinearModel::classifier(const Node& node, std::int64_t classes, std::int64_t columns) {
+  CYCLOID_ASSIGN(LinearModel model, parse(node));
+  model.shared = classes == 2 && static_cast<std::int64_t>(model.coefficients.size()) == columns;
+  model.targets = model.shared ? 1 : classes;
+  return model;
+}
+
+Result<LinearModel> LinearModel::regressor(const Node& node) {
+  CYCLOID_ASSIGN(LinearModel model, parse(node));
+  CYCLOID_ASSIGN(model.targets, get_int(node, "targets", 1));
+  return model;
+}
+
+Status LinearModel::check(std::int64_t columns) const {
+  if (targets < 1 || static_cast<std::int64_t>(coefficients.size()) / targets != columns ||
+      static_cast<std::int64_t>(coefficients.size()) % targets != 0) {
+    return invalid_argument("{} coefficients do not fit {} targets of {} columns", coefficients.size(), targets,
+                            columns);
+  }
+  if (!intercepts.empty() && static_cast<std::int64_t>(intercepts.size()) != targets) {
+    return invalid_argument("{} intercepts do not fit {} targets", intercepts.size(), targets);
+  }
+  return {};
+}
 
 const Op kLinearClassifier = {.domain = "ai.onnx.ml",
                               .name = "LinearClassifier",

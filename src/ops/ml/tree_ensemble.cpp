@@ -30,39 +30,6 @@ Status infer_classifier(InferContext& context) {
   return {};
 }
 
-// Adds the base values; one value for two classes belongs to the positive one's score.
-void add_base(const Forest& forest, std::vector<double>& scores) {
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (forest.base_values.size() == scores.size()) scores[i] += forest.base_values[i];
-  }
-}
-
-// The scores of one row, ready for output, and the class they name.
-//
-// Where all weights are of one class out of two, that one score s stands for both: 1 - s and s where the weights are
-// probabilities (none negative), and the transform is not applied; -s and s, or their logistic functions, otherwise.
-// So ONNX Runtime reads the standard, which leaves it open, and so exporters write models.
-std::size_t finish_row(const Forest& forest, std::vector<double>& scores) {
-  if (!forest.binary) {
-    add_base(forest, scores);
-    const auto best = static_cast<std::size_t>(std::ranges::max_element(scores) - scores.begin());
-    transform_scores(forest.post_transform, scores);
-    return best;
-  }
-  double score = scores[static_cast<std::size_t>(forest.weights[0].target)];
-  if (!forest.base_values.empty()) score += forest.base_values.back();
-  const bool positive = score > (forest.positive_weights ? 0.5 : 0.0);
-  if (forest.positive_weights) {
-    scores = {1 - score, score};
-  } else if (forest.post_transform == PostTransform::kLogistic) {
-    scores = {logistic(-score), logistic(score)};
-  } else {
-    scores = {-score, score};
-    if (forest.post_transform == PostTransform::kProbit) transform_scores(forest.post_transform, scores);
-  }
-  return positive ? 1 : 0;
-}
-
 Result<std::vector<Datum>> evaluate_classifier(EvalContext& context) {
   ClassLabels labels;
   CYCLOID_ASSIGN(const Forest forest, parse_classifier(context.node(), labels));
@@ -76,7 +43,7 @@ Result<std::vector<Datum>> evaluate_classifier(EvalContext& context) {
   std::vector<bool> touched;
   for (std::int64_t i = 0; i < x.rows; ++i) {
     forest.score(x.row(i), scores, touched);
-    picked.push_back(finish_row(forest, scores));
+    picked.push_back(forest.finish_classes(scores));
     all.insert(all.end(), scores.begin(), scores.end());
   }
   std::vector<Datum> data = outputs(labels.pick(picked));
@@ -100,8 +67,7 @@ Result<std::vector<double>> target_scores(EvalContext& context, const Forest& fo
   std::vector<bool> touched;
   for (std::int64_t i = 0; i < x.rows; ++i) {
     forest.score(x.row(i), scores, touched);
-    add_base(forest, scores);
-    transform_scores(forest.post_transform, scores);
+    forest.finish_targets(scores);
     all.insert(all.end(), scores.begin(), scores.end());
   }
   return all;
