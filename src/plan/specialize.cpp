@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "graph/splice.h"
+#include "ops/control/loop_trips.h"
 #include "ops/op.h"
 
 namespace cycloid {
@@ -83,6 +85,61 @@ std::optional<std::vector<Datum>> constant_results(const ModelIr& model, const N
   return std::move(*results);
 }
 
+bool is_op(const Node& node, std::string_view op_type) { return node.domain.empty() && node.op_type == op_type; }
+
+// An If whose condition is constant becomes the nodes of its branch.
+bool inline_branch(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  const Tensor* condition = graph.constant(node.inputs[0]);
+  if (condition == nullptr || condition->dtype() != DType::kBool || condition->element_count() != 1) return false;
+  const auto branch = get_graph(node, condition->data<bool>()[0] ? "then_branch" : "else_branch");
+  if (!branch || (*branch)->outputs().size() < node.outputs.size()) return false;
+  const GraphPtr body = *branch;
+  const auto results = splice(graph, *body, {}, id);
+  if (!results) return false;
+  const std::vector<ValueId> outputs = graph.node(id).outputs;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].valid()) take_over(graph, outputs[i], (*results)[i], id);
+  }
+  graph.erase_node(id);
+  return true;
+}
+
+// A Loop whose condition depends on constants alone is told how often it runs.
+bool count_trips(ModelIr& model, NodeId id) {
+  Graph& graph = model.graph;
+  const Node& node = graph.node(id);
+  const auto body = get_graph(node, "body");
+  if (!body || (*body)->outputs().empty() || (*body)->inputs().size() < 2) return false;
+  const Node* decides = (*body)->producer((*body)->outputs()[0]);
+  const bool counted =
+      (*body)->outputs()[0] == (*body)->inputs()[1] || (decides != nullptr && is_op(*decides, "Identity"));
+  if (counted || (*body)->constant((*body)->outputs()[0]) != nullptr) return false;
+  const auto trips =
+      loop_trips(model, node, **body, [&](ValueId v) { return v.valid() ? graph.constant(v) : nullptr; });
+  if (!trips) return false;
+  std::vector<ValueId> inputs = node.inputs;
+  inputs[0] = graph.add_constant("trips", Tensor::scalar<std::int64_t>(*trips));
+  inputs[1] = graph.add_constant("begins", Tensor::scalar<bool>(true));
+  graph.set_attribute(id, "body", GraphPtr(std::make_shared<const Graph>(body_that_goes_on(**body))));
+  graph.set_inputs(id, std::move(inputs));
+  return true;
+}
+
+// What of control flow is known beforehand. Returns how much.
+std::size_t decide_control_flow(ModelIr& model) {
+  std::size_t decided = 0;
+  const std::vector<NodeId> order(model.graph.nodes().begin(), model.graph.nodes().end());
+  for (const NodeId id : order) {
+    if (is_op(model.graph.node(id), "If"))
+      decided += inline_branch(model.graph, id) ? 1 : 0;
+    else if (is_op(model.graph.node(id), "Loop"))
+      decided += count_trips(model, id) ? 1 : 0;
+  }
+  if (decided > 0) model.graph.remove_dead();
+  return decided;
+}
+
 }  // namespace
 
 std::size_t fold_constants(ModelIr& model, const SpecializeOptions& options) {
@@ -126,12 +183,12 @@ Result<ModelIr> specialize(const ModelIr& model, const std::vector<std::optional
                    merge(known, graph.value(id).type).in(fmt::format("input '{}'", graph.value(id).name)));
     graph.set_type(id, std::move(merged));
   }
-  // Each round may turn a computed shape into a constant, which makes more shapes known. The bound is far above the
-  // longest chain seen (5).
+  // Each round may turn a computed shape into a constant, or a decided branch into nodes, which makes more shapes known. The
+  // bound is far above the longest chain seen (5).
   constexpr int kRounds = 16;
   for (int round = 0; round < kRounds; ++round) {
     CYCLOID_TRY(infer_types(result));
-    if (fold_constants(result, options) == 0) break;
+    if (fold_constants(result, options) + decide_control_flow(result) == 0) break;
   }
   return result;
 }

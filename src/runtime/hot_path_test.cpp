@@ -124,6 +124,54 @@ TEST_P(HotPath, RunsWithoutAllocationsAndPageFaults) {
 
 INSTANTIATE_TEST_SUITE_P(Threads, HotPath, testing::Values(1, 2));
 
+// Recurrent networks, embeddings, control flow and trees: one thread runs their steps as they are.
+TEST(HotPath, OtherOperatorsAllocateNothing) {
+  if (!CYCLOID_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer has its own malloc";
+  ModelIr ir = parse_model(R"(<ir_version: 10, opset_import: ["" : 21, "ai.onnx.ml" : 3]>
+    g (float[4,3,5] x, int64[3] i, bool c) => (float[?,?] y, float[?,?] p, int64[?,?] t)
+    <int64[3] s0 = {1,32,5}, int64[3] s1 = {1,32,8}, int64[2] s2 = {50,8}, int64 n = {3}, bool yes = {1}, int64[1] k = {2}> {
+      w = ConstantOfShape <value = float[1] {0.01}> (s0)
+      r = ConstantOfShape <value = float[1] {0.02}> (s1)
+      e = ConstantOfShape <value = float[1] {0.5}> (s2)
+      a, h = LSTM <hidden_size=8> (x, w, r)
+      m = Squeeze (h)
+      g1 = Gather (e, i)
+      l = Loop (n, yes, m) <body = b (int64 j, bool cj, float[3,8] v) => (co, o) { co = Identity (cj) q = Add (v, g1) o = Tanh (q) }>
+      y = If (c) <then_branch = tb () => (u) { u = Mul (l, l) }, else_branch = eb () => (f) { f = Neg (l) }>
+      d, t = TopK (y, k)
+      p = ai.onnx.ml.TreeEnsembleRegressor <n_targets=1, target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0], target_weights=[-0.5, 0.75],
+          nodes_treeids=[0, 0, 0], nodes_nodeids=[0, 1, 2], nodes_featureids=[1, 0, 0], nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"], nodes_values=[0.5, 0.0, 0.0],
+          nodes_truenodeids=[1, 0, 0], nodes_falsenodeids=[2, 0, 0]> (y)
+    })")
+                   .value();
+  const Status status = infer_types(ir);
+  ASSERT_TRUE(status.ok()) << status.error().message();
+  const Model model(std::make_shared<const ModelIr>(std::move(ir)));
+  const Session session = Session::create(model, {.threads = 1}).value();
+  ASSERT_EQ(session.plan()->reference_steps, 0) << session.plan()->to_text();
+  const std::vector<float> x(4 * 3 * 5, 0.5f);
+  const std::int64_t i[] = {1, 49, -50};
+  const std::unique_ptr<bool[]> c(new bool[1]{true});
+  std::vector<float> y(3 * 8), p(3);
+  std::vector<std::int64_t> t(3 * 2);
+  const std::int64_t x_dims[] = {4, 3, 5}, i_dims[] = {3}, y_dims[] = {3, 8}, p_dims[] = {3, 1}, t_dims[] = {3, 2};
+  const TensorView in[] = {{std::span(x), x_dims},
+                           {DType::kInt64, i_dims, i, sizeof(i)},
+                           {DType::kBool, std::span<const std::int64_t>(), c.get(), 1}};
+  const MutableTensorView out[] = {{std::span(y), y_dims}, {std::span(p), p_dims}, {std::span(t), t_dims}};
+  for (int k = 0; k < 3; ++k) ASSERT_TRUE(session.run(in, out).ok());
+  bool ok = true;
+  allocations = 0;
+  counting = true;
+  for (int k = 0; k < 100; ++k) {
+    c[0] = k % 2 == 0;
+    ok = ok && session.run(in, out).ok();
+  }
+  counting = false;
+  EXPECT_TRUE(ok);
+  EXPECT_EQ(allocations.load(), 0);
+}
+
 TEST(HotPath, TheCounterCounts) {
   if (!CYCLOID_COUNTS_ALLOCATIONS) GTEST_SKIP() << "a sanitizer has its own malloc";
   allocations = 0;

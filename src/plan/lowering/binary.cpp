@@ -4,6 +4,7 @@
 
 #include "kernels/elementwise/elementwise.h"
 #include "plan/lowering/activation.h"
+#include "plan/lowering/elements.h"
 #include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/transposed_binary.h"
@@ -152,7 +153,7 @@ Declined lower_binary(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const std::optional<BinaryKind> kind = binary_kind(node.op_type);
   CYCLOID_CHECK(kind.has_value());
-  if (!lowering.is_float(node.outputs[0])) return "only float32 is native";
+  if (!lowering.is_float(node.outputs[0])) return lower_elements(lowering, id);
   if (node.inputs.size() < 2) return "one operand only";
   const Dims dims = *lowering.dims(node.outputs[0]);
   if (dims.size() > kMaxOuter) return "a rank above the kernel's";

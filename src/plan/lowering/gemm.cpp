@@ -5,6 +5,7 @@
 
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/product.h"
 
 namespace cycloid {
 namespace {
@@ -229,6 +230,31 @@ Declined lower_matmul(Lowering& lowering, NodeId id) {
     if (b_count != params.batch) params.b_offsets = offset_table(lowering, batch, b, params.k * params.n);
   }
   return emit(lowering, std::move(product), id);
+}
+
+void add_constant_product(Lowering& lowering, GemmParams params, const Place& a, const float* b,
+                          const std::optional<Place>& bias, const Place& c, NodeId node) {
+  params.b_constant = true;
+  params.has_bias = bias.has_value();
+  params.threads = lowering.threads();
+  const auto selection = kernels::select_gemm(params, lowering.options().isa);
+  CYCLOID_CHECK(std::holds_alternative<GemmPlan>(selection));
+  const GemmPlan& plan = std::get<GemmPlan>(selection);
+  BufferId buffer;
+  std::byte* memory = lowering.constant_memory(plan.packed_bytes, buffer);
+  plan.pack(b, memory);
+  GemmPlaces places{.a = a, .c = c, .b = {}, .bias = bias, .residual = {}};
+  Lowering::Draft draft;
+  draft.nodes = {node};
+  draft.kernel = plan.name;
+  draft.reads = {a};
+  if (bias) draft.reads.push_back(*bias);
+  draft.writes = {c};
+  draft.units = plan.units;
+  draft.scratch_bytes = plan.scratch_bytes;
+  draft.flops = params.flops();
+  draft.bytes = static_cast<double>(plan.packed_bytes);
+  lowering.add(std::make_unique<GemmStep>(plan, std::move(places), memory), std::move(draft));
 }
 
 }  // namespace cycloid

@@ -1,8 +1,15 @@
 #include <algorithm>
-#include <iterator>
+#include <span>
 
+#include "plan/lowering/control.h"
+#include "plan/lowering/elements.h"
+#include "plan/lowering/features.h"
+#include "plan/lowering/gather.h"
+#include "plan/lowering/lanes.h"
 #include "plan/lowering/lowering.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/recurrent.h"
+#include "plan/lowering/trees.h"
 
 namespace cycloid {
 namespace {
@@ -16,40 +23,69 @@ struct Line {
 constexpr Line kLines[] = {
     {"Abs", lower_unary},
     {"Add", lower_binary},
+    {"And", lower_elements},
+    {"ArgMax", lower_arg},
+    {"ArgMin", lower_arg},
     {"AveragePool", lower_pool},
     {"BatchNormalization", lower_batch_normalization},
+    {"BitwiseAnd", lower_elements},
+    {"BitwiseOr", lower_elements},
+    {"BitwiseXor", lower_elements},
+    {"Cast", lower_cast},
+    {"CastLike", lower_cast},
     {"Ceil", lower_unary},
     {"Clip", lower_unary},
     {"Concat", lower_concat},
     {"Conv", lower_conv},
     {"ConvTranspose", lower_conv_transpose},
+    {"CumSum", lower_cumulative_sum},
     {"DepthToSpace", lower_depth_to_space},
     {"Div", lower_binary},
     {"Elu", lower_unary},
+    {"Equal", lower_elements},
     {"Erf", lower_unary},
     {"Exp", lower_unary},
+    {"Expand", lower_expand},
     {"Flatten", lower_view},
     {"Floor", lower_unary},
+    {"GRU", lower_recurrent},
+    {"Gather", lower_gather},
+    {"GatherElements", lower_gather_elements},
+    {"GatherND", lower_gather_nd},
     {"Gelu", lower_unary},
     {"Gemm", lower_gemm},
     {"GlobalAveragePool", lower_pool},
     {"GlobalMaxPool", lower_pool},
+    {"Greater", lower_elements},
+    {"GreaterOrEqual", lower_elements},
     {"HardSigmoid", lower_unary},
     {"HardSwish", lower_unary},
+    {"If", lower_if},
+    {"IsNaN", lower_elements1},
     {"LRN", lower_lrn},
+    {"LSTM", lower_recurrent},
     {"LayerNormalization", lower_layer_normalization},
     {"LeakyRelu", lower_unary},
+    {"Less", lower_elements},
+    {"LessOrEqual", lower_elements},
     {"Log", lower_unary},
     {"LogSoftmax", lower_softmax},
+    {"Loop", lower_loop},
     {"MatMul", lower_matmul},
     {"Max", lower_binary},
     {"MaxPool", lower_pool},
     {"Min", lower_binary},
     {"Mish", lower_unary},
+    {"Mod", lower_elements},
     {"Mul", lower_binary},
     {"Neg", lower_unary},
+    {"Not", lower_elements1},
+    {"OneHot", lower_one_hot},
+    {"Or", lower_elements},
     {"PRelu", lower_prelu},
     {"Pad", lower_pad},
+    {"Pow", lower_pow},
+    {"RNN", lower_recurrent},
     {"Reciprocal", lower_unary},
     {"ReduceL1", lower_reduce},
     {"ReduceL2", lower_reduce},
@@ -63,7 +99,9 @@ constexpr Line kLines[] = {
     {"Reshape", lower_view},
     {"Resize", lower_resize},
     {"Round", lower_unary},
-    {"ScatterElements", lower_scatter_elements},
+    {"Scan", lower_scan},
+    {"ScatterElements", lower_scatter},
+    {"ScatterND", lower_scatter},
     {"Sigmoid", lower_unary},
     {"Sign", lower_unary},
     {"Slice", lower_slice},
@@ -77,16 +115,32 @@ constexpr Line kLines[] = {
     {"Sum", lower_binary},
     {"Swish", lower_unary},
     {"Tanh", lower_unary},
+    {"Tile", lower_tile},
+    {"TopK", lower_top_k},
     {"Transpose", lower_transpose},
     {"Unsqueeze", lower_view},
+    {"Where", lower_where},
+    {"Xor", lower_elements},
 };
+
+// Of ai.onnx.ml, sorted by name.
+constexpr Line kMlLines[] = {
+    {"LinearClassifier", lower_linear},     {"LinearRegressor", lower_linear},
+    {"Normalizer", lower_normalizer},       {"Scaler", lower_scaler},
+    {"TreeEnsemble", lower_trees},          {"TreeEnsembleClassifier", lower_trees},
+    {"TreeEnsembleRegressor", lower_trees},
+};
+
+Lower find(std::span<const Line> lines, std::string_view op_type) {
+  const auto at = std::ranges::lower_bound(lines, op_type, {}, &Line::op);
+  return at != lines.end() && at->op == op_type ? at->lower : nullptr;
+}
 
 }  // namespace
 
 Lower find_lowering(std::string_view domain, std::string_view op_type) {
-  if (!domain.empty()) return nullptr;
-  const auto at = std::ranges::lower_bound(kLines, op_type, {}, &Line::op);
-  return at != std::end(kLines) && at->op == op_type ? at->lower : nullptr;
+  if (domain == "ai.onnx.ml") return find(kMlLines, op_type);
+  return domain.empty() ? find(kLines, op_type) : nullptr;
 }
 
 bool waits_for_user(const Lowering& lowering, NodeId id) {

@@ -4,6 +4,7 @@
 
 #include "base/aligned.h"
 #include "base/error.h"
+#include "plan/lowering/control.h"
 #include "plan/lowering/move_steps.h"
 
 namespace cycloid {
@@ -285,6 +286,10 @@ Status Lowering::lower(NodeId id) {
   if (options_.reference) return lower_reference(*this, id, "the session was asked for the reference evaluation");
   const Lower lower_op = find_lowering(node.domain, node.op_type);
   if (lower_op == nullptr) return lower_reference(*this, id, "no native kernel for this operator yet");
+  if (takes_any_shape(lower_op)) {
+    Declined declined = lower_op(*this, id);
+    return declined.empty() ? Status() : lower_reference(*this, id, std::move(declined));
+  }
   for (const ValueId input : node.inputs) {
     if (input.valid() && dims(input) == nullptr)
       return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(input).name));

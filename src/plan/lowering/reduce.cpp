@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/rowwise/rowwise.h"
+#include "plan/lowering/lanes.h"
 #include "plan/lowering/lowerings.h"
 
 namespace cycloid {
@@ -116,11 +117,16 @@ std::optional<ReduceShape> row_major_shape(const Dims& dims, const std::vector<b
 Declined lower_reduce(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0], y = node.outputs[0];
-  if (!lowering.is_float(x)) return "only float32 is native";
   const Dims dims = *lowering.dims(x);
   if (element_count(dims) == 0) return "the input has no elements";
   std::vector<bool> reduced;
   if (Declined reason = reduced_axes(lowering, node, dims.size(), reduced); !reason.empty()) return reason;
+
+  if (!lowering.is_float(x)) {
+    const std::optional<ReduceShape> lanes = row_major_shape(dims, reduced);
+    if (!lanes) return "reduced axes that are not neighbours";
+    return lower_reduce_lanes(lowering, id, lanes->outer, lanes->reduced, lanes->columns);
+  }
 
   // Channels-last, all pixels of an image go: columns of channels. The result has one pixel, so it is row-major as well.
   bool pixels = lowering.layout_of(x) == Layout::kChannelsLast && !reduced[0] && !reduced[1];

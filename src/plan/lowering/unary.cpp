@@ -3,6 +3,7 @@
 
 #include "kernels/elementwise/elementwise.h"
 #include "plan/lowering/activation.h"
+#include "plan/lowering/elements.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/rows.h"
 
@@ -77,7 +78,7 @@ void add_unary(Lowering& lowering, UnaryFn fn, const kernels::Activation& activa
 Declined lower_unary(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
-  if (!lowering.is_float(x)) return "only float32 is native";
+  if (!lowering.is_float(x)) return lower_elements1(lowering, id);
   const Isa isa = lowering.options().isa;
   if (const std::optional<UnaryKind> kind = unary_kind(node.op_type)) {
     add_unary(lowering, kernels::unary_kernel(*kind, isa), {},
@@ -89,6 +90,26 @@ Declined lower_unary(Lowering& lowering, NodeId id) {
   if (!activation) return "parameters that are computed in the run";
   add_unary(lowering, kernels::activation_kernel(activation->kind, isa), *activation, "elementwise.activation", x,
             node.outputs[0], lowering.layout_of(x), {id});
+  return {};
+}
+
+Declined lower_pow(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0], y = node.outputs[0];
+  const Tensor* exponent = lowering.constant(node.inputs[1]);
+  if (!lowering.is_float(x) || exponent == nullptr || exponent->element_count() != 1 ||
+      *lowering.dims(x) != *lowering.dims(y))
+    return lower_elements(lowering, id);
+  double power = 0;
+  const bool known = dispatch<float, double, std::int64_t, std::int32_t>(
+      exponent->dtype(), [&]<class T>(T) { power = static_cast<double>(exponent->data<T>()[0]); });
+  if (known && power == 1) {
+    lowering.alias(y, lowering.read(x));
+    return {};
+  }
+  if (!known || power != 2) return lower_elements(lowering, id);
+  add_unary(lowering, kernels::unary_kernel(UnaryKind::kSquare, lowering.options().isa), {}, "elementwise.square", x, y,
+            lowering.layout_of(x), {id});
   return {};
 }
 

@@ -1,0 +1,287 @@
+#include "plan/lowering/elements.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "ops/op.h"
+
+namespace cycloid {
+namespace {
+
+using kernels::ElementArgs;
+using kernels::ElementFn;
+using kernels::ElementKind;
+using kernels::Elements1;
+using kernels::Elements2;
+
+constexpr std::size_t kMaxOuter = 6;
+
+// Loops of size 1 dropped, neighbours that continue each other joined.
+std::vector<ElementLoop> join(const std::vector<ElementLoop>& loops) {
+  std::vector<ElementLoop> joined;
+  for (const ElementLoop& loop : loops) {
+    if (loop.size == 1) continue;
+    const auto continues = [&](const ElementLoop& outer) {
+      for (std::size_t i = 0; i < loop.step.size(); ++i) {
+        if (outer.step[i] != loop.step[i] * loop.size) return false;
+      }
+      return true;
+    };
+    if (!joined.empty() && continues(joined.back())) {
+      joined.back() = {joined.back().size * loop.size, loop.step};
+    } else {
+      joined.push_back(loop);
+    }
+  }
+  return joined;
+}
+
+class ElementsStep final : public Step {
+ public:
+  ElementsStep(ElementFn fn, std::vector<ElementLoop> loops, std::vector<Place> operands, Place y)
+      : fn_(fn), operands_(std::move(operands)), y_(std::move(y)) {
+    const auto pop = [&] {
+      ElementLoop loop;
+      if (loops.empty()) return loop;
+      loop = loops.back();
+      loops.pop_back();
+      return loop;
+    };
+    columns_ = pop();
+    rows_ = pop();
+    outer_ = std::move(loops);
+    constexpr std::int64_t kElements = 4096;
+    split_columns_ = rows_.size == 1 && outer_.empty();
+    each_ = split_columns_ ? kElements : std::max<std::int64_t>(1, kElements / columns_.size);
+    blocks_ = ((split_columns_ ? columns_ : rows_).size + each_ - 1) / each_;
+    units_ = blocks_;
+    for (const ElementLoop& loop : outer_) units_ *= loop.size;
+  }
+
+  std::int64_t units() const { return units_; }
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    // Consecutive blocks of one outer position are one call.
+    while (begin < end) {
+      const std::int64_t block = begin % blocks_, count = std::min(blocks_ - block, end - begin);
+      run_blocks(context, begin / blocks_, block, block + count);
+      begin += count;
+    }
+  }
+
+ private:
+  void run_blocks(const StepContext& context, std::int64_t outer, std::int64_t begin, std::int64_t end) const {
+    std::array<std::int64_t, 4> at = {};
+    for (std::size_t d = outer_.size(); d-- > 0;) {
+      const std::int64_t i = outer % outer_[d].size;
+      outer /= outer_[d].size;
+      for (std::size_t k = 0; k < at.size(); ++k) at[k] += i * outer_[d].step[k];
+    }
+    const ElementLoop& cut = split_columns_ ? columns_ : rows_;
+    const std::int64_t first = begin * each_, count = std::min(end * each_, cut.size) - first;
+    for (std::size_t k = 0; k < at.size(); ++k) at[k] += first * cut.step[k];
+    ElementArgs args{.y_stride = rows_.step[3],
+                     .rows = split_columns_ ? 1 : count,
+                     .columns = split_columns_ ? count : columns_.size};
+    const auto address = [&](const Place& place, std::size_t k) {
+      return context.at<std::byte>(place) + at[k] * static_cast<std::int64_t>(size_of(place.dtype));
+    };
+    for (std::size_t k = 0; k < operands_.size(); ++k) {
+      args.in[k] = address(operands_[k], k);
+      args.stride[k] = rows_.step[k];
+      args.step[k] = columns_.step[k];
+    }
+    args.y = address(y_, 3);
+    fn_(args);
+  }
+
+  ElementFn fn_;
+  std::vector<Place> operands_;
+  Place y_;
+  ElementLoop columns_, rows_;
+  std::vector<ElementLoop> outer_;
+  bool split_columns_ = false;
+  std::int64_t each_ = 1, blocks_ = 1, units_ = 1;
+};
+
+struct Operation {
+  std::string_view op;
+  Elements2 kind;
+  bool swapped = false;  // of b and a
+};
+constexpr Operation kOperations[] = {
+    {"Add", Elements2::kAdd},
+    {"And", Elements2::kAnd},
+    {"BitwiseAnd", Elements2::kBitAnd},
+    {"BitwiseOr", Elements2::kBitOr},
+    {"BitwiseXor", Elements2::kBitXor},
+    {"Div", Elements2::kDiv},
+    {"Equal", Elements2::kEqual},
+    {"Greater", Elements2::kLess, true},
+    {"GreaterOrEqual", Elements2::kLessEqual, true},
+    {"Less", Elements2::kLess},
+    {"LessOrEqual", Elements2::kLessEqual},
+    {"Max", Elements2::kMax},
+    {"Min", Elements2::kMin},
+    {"Mod", Elements2::kMod},
+    {"Mul", Elements2::kMul},
+    {"Or", Elements2::kOr},
+    {"Pow", Elements2::kPow},
+    {"Sub", Elements2::kSub},
+    {"Sum", Elements2::kAdd},
+    {"Xor", Elements2::kXor},
+};
+
+std::string no_kernel(const Lowering& lowering, ValueId id) {
+  return fmt::format("no kernel for {}", to_string(lowering.dtype(id)));
+}
+
+}  // namespace
+
+std::optional<ElementKind> element_kind(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32: return ElementKind::kFloat32;
+    case DType::kFloat64: return ElementKind::kFloat64;
+    case DType::kInt32: return ElementKind::kInt32;
+    case DType::kInt64: return ElementKind::kInt64;
+    case DType::kInt8: return ElementKind::kInt8;
+    case DType::kUInt8: return ElementKind::kUInt8;
+    case DType::kBool: return ElementKind::kBool;
+    default: return {};
+  }
+}
+
+std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, const Dims& result) {
+  std::vector<ElementLoop> loops(result.size());
+  const auto set = [&](const Dims& dims, std::size_t k) {
+    std::int64_t stride = 1;
+    for (std::size_t i = dims.size(); i-- > 0;) {
+      if (dims[i] != 1) loops[result.size() - dims.size() + i].step[k] = stride;
+      stride *= dims[i];
+    }
+  };
+  for (std::size_t k = 0; k < operands.size(); ++k) set(*operands[k], k);
+  set(result, 3);
+  for (std::size_t i = 0; i < result.size(); ++i) loops[i].size = result[i];
+  return loops;
+}
+
+Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, std::vector<ElementLoop> loops,
+                      std::span<const ValueId> operands, ValueId y, NodeId node) {
+  std::vector<ElementLoop> joined = join(loops);
+  if (joined.size() > kMaxOuter + 2) return "a broadcast of many dimensions";
+  Lowering::Draft draft;
+  for (const ValueId operand : operands) draft.reads.push_back(lowering.read(operand, Layout::kRowMajor));
+  const Place to = lowering.define(y, Layout::kRowMajor);
+  auto step = std::make_unique<ElementsStep>(fn, std::move(joined), draft.reads, to);
+  draft.nodes = {node};
+  draft.kernel = name;
+  draft.writes = {to};
+  draft.units = step->units();
+  draft.flops = static_cast<double>(to.count());
+  draft.speed = 0.1;
+  lowering.add(std::move(step), std::move(draft));
+  return {};
+}
+
+Declined lower_elements(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  if (node.inputs.size() != 2) return "other than two operands";
+  const auto* const operation = std::ranges::find(kOperations, node.op_type, &Operation::op);
+  CYCLOID_CHECK(operation != std::end(kOperations));
+  ValueId operands[] = {node.inputs[0], node.inputs[1]};
+  if (lowering.dtype(operands[0]) != lowering.dtype(operands[1])) return "operands of different types";
+  const Result<std::int64_t> fmod = get_int(node, "fmod", 0);
+  if (!fmod || *fmod != 0) return "the remainder of fmod";
+  const auto kind = element_kind(lowering.dtype(operands[0]));
+  const ElementFn fn =
+      kind ? kernels::elements2_kernel(operation->kind, *kind, lowering.options().isa) : ElementFn{nullptr};
+  if (fn == nullptr) return no_kernel(lowering, operands[0]);
+  if (operation->swapped) std::swap(operands[0], operands[1]);
+  const Dims* const dims[] = {lowering.dims(operands[0]), lowering.dims(operands[1])};
+  return add_elements(lowering, fn, kernels::name_of(operation->kind),
+                      broadcast_loops(dims, *lowering.dims(node.outputs[0])), operands, node.outputs[0], id);
+}
+
+Declined lower_elements1(Lowering& lowering, NodeId id) {
+  static constexpr struct {
+    std::string_view op;
+    Elements1 kind;
+  } kLines[] = {{"Abs", Elements1::kAbs},
+                {"IsNaN", Elements1::kIsNaN},
+                {"Neg", Elements1::kNeg},
+                {"Not", Elements1::kNot},
+                {"Sign", Elements1::kSign}};
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0];
+  const auto* const line = std::ranges::find(kLines, node.op_type, [](const auto& l) { return l.op; });
+  const auto kind = element_kind(lowering.dtype(x));
+  const ElementFn fn = line == std::end(kLines) || !kind
+                           ? nullptr
+                           : kernels::elements1_kernel(line->kind, *kind, lowering.options().isa);
+  if (fn == nullptr) return no_kernel(lowering, x);
+  const Dims* const dims[] = {lowering.dims(x)};
+  return add_elements(lowering, fn, kernels::name_of(line->kind),
+                      broadcast_loops(dims, *lowering.dims(node.outputs[0])), {{x}}, node.outputs[0], id);
+}
+
+Declined lower_cast(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0], y = node.outputs[0];
+  if (lowering.dtype(x) == lowering.dtype(y)) {
+    lowering.alias(y, lowering.read(x));
+    return {};
+  }
+  const auto from = element_kind(lowering.dtype(x)), to = element_kind(lowering.dtype(y));
+  if (!from || !to)
+    return fmt::format("no kernel from {} to {}", to_string(lowering.dtype(x)), to_string(lowering.dtype(y)));
+  const Dims* const dims[] = {lowering.dims(x)};
+  return add_elements(lowering, kernels::cast_kernel(*from, *to, lowering.options().isa), "elements.cast",
+                      broadcast_loops(dims, *lowering.dims(y)), {{x}}, y, id);
+}
+
+Declined lower_where(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId y = node.outputs[0];
+  const ElementFn fn =
+      kernels::select_kernel(static_cast<std::int64_t>(size_of(lowering.dtype(y))), lowering.options().isa);
+  if (fn == nullptr) return no_kernel(lowering, y);
+  const Dims* const dims[] = {lowering.dims(node.inputs[0]), lowering.dims(node.inputs[1]),
+                              lowering.dims(node.inputs[2])};
+  return add_elements(lowering, fn, "elements.select", broadcast_loops(dims, *lowering.dims(y)), node.inputs, y, id);
+}
+
+Declined lower_expand(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0], y = node.outputs[0];
+  if (*lowering.dims(x) == *lowering.dims(y)) {
+    lowering.alias(y, lowering.read(x));
+    return {};
+  }
+  const ElementFn fn =
+      kernels::copy_kernel(static_cast<std::int64_t>(size_of(lowering.dtype(y))), lowering.options().isa);
+  if (fn == nullptr) return no_kernel(lowering, y);
+  const Dims* const dims[] = {lowering.dims(x)};
+  return add_elements(lowering, fn, "elements.copy", broadcast_loops(dims, *lowering.dims(y)), {{x}}, y, id);
+}
+
+Declined lower_tile(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0], y = node.outputs[0];
+  const Dims from = *lowering.dims(x), to = *lowering.dims(y);
+  const ElementFn fn =
+      kernels::copy_kernel(static_cast<std::int64_t>(size_of(lowering.dtype(y))), lowering.options().isa);
+  if (fn == nullptr) return no_kernel(lowering, y);
+  // Each axis as two loops: the repetition, over which x does not move, and the axis itself.
+  std::vector<ElementLoop> loops(2 * from.size());
+  std::int64_t x_stride = 1, y_stride = 1;
+  for (std::size_t i = from.size(); i-- > 0;) {
+    loops[2 * i + 1] = {from[i], {x_stride, 0, 0, y_stride}};
+    loops[2 * i] = {to[i] / from[i], {0, 0, 0, y_stride * from[i]}};
+    x_stride *= from[i];
+    y_stride *= to[i];
+  }
+  return add_elements(lowering, fn, "elements.copy", std::move(loops), {{x}}, y, id);
+}
+
+}  // namespace cycloid

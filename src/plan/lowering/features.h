@@ -1,0 +1,12 @@
+// Lowerings of the classical models but trees: linear models, and what makes features fit for a model.
+#pragma once
+
+#include "plan/lowering/lowering.h"
+
+namespace cycloid {
+
+Declined lower_linear(Lowering& lowering, NodeId id);  // LinearClassifier, LinearRegressor
+Declined lower_scaler(Lowering& lowering, NodeId id);
+Declined lower_normalizer(Lowering& lowering, NodeId id);
+
+}  // namespace cycloid

@@ -1,0 +1,195 @@
+#include "plan/lowering/lanes.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/lanes/lanes.h"
+
+namespace cycloid {
+namespace {
+
+using kernels::Lanes;
+using kernels::LaneType;
+
+std::optional<LaneType> lane_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32: return LaneType::kFloat32;
+    case DType::kFloat64: return LaneType::kFloat64;
+    case DType::kInt32: return LaneType::kInt32;
+    case DType::kInt64: return LaneType::kInt64;
+    default: return {};
+  }
+}
+
+// A step whose units are outer positions.
+template <class Body>
+class LanesStep final : public Step {
+ public:
+  explicit LanesStep(Body body) : body_(std::move(body)) {}
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    body_(context, begin, end);
+  }
+
+ private:
+  Body body_;
+};
+
+struct Axis {
+  std::int64_t outer = 1, n = 1, inner = 1;
+};
+
+std::optional<Axis> axis_of(const Dims& dims, std::int64_t axis) {
+  const auto at = static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(dims.size()) : axis);
+  if (at >= dims.size() || dims[at] == 0) return {};
+  Axis result{.n = dims[at]};
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    if (i < at) result.outer *= dims[i];
+    if (i > at) result.inner *= dims[i];
+  }
+  return result;
+}
+
+template <class Body>
+void add_lanes(Lowering& lowering, NodeId id, std::string kernel, Lowering::Draft draft, std::int64_t outer,
+               double ns_of_element, Body body) {
+  draft.nodes = {id};
+  draft.kernel = std::move(kernel);
+  draft.units = outer;
+  draft.cost_ns = ns_of_element * static_cast<double>(draft.reads[0].count());
+  lowering.add(std::make_unique<LanesStep<Body>>(std::move(body)), std::move(draft));
+}
+
+}  // namespace
+
+Declined lower_arg(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const auto type = lane_type(lowering.dtype(node.inputs[0]));
+  const Result<std::int64_t> at = get_int(node, "axis", 0), last = get_int(node, "select_last_index", 0);
+  if (!at || !last || !type) return "no kernel for this type or axis";
+  const auto axis = axis_of(*lowering.dims(node.inputs[0]), *at);
+  if (!axis) return "no elements to choose from";
+  const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
+              y = lowering.define(node.outputs[0], Layout::kRowMajor);
+  const kernels::ArgParams params{{*type, axis->n, axis->inner}, node.op_type == "ArgMax", *last != 0};
+  add_lanes(lowering, id, "lanes.arg", {.reads = {x}, .writes = {y}}, axis->outer, 0.5,
+            [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
+              kernels::arg_lanes(params, context.at<const void>(x), context.at<std::int64_t>(y), begin, end);
+            });
+  return {};
+}
+
+Declined lower_cumulative_sum(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const auto type = lane_type(lowering.dtype(node.inputs[0]));
+  const Tensor* given = lowering.constant(node.inputs[1]);
+  const Result<std::int64_t> exclusive = get_int(node, "exclusive", 0), reverse = get_int(node, "reverse", 0);
+  if (!type || !exclusive || !reverse) return "no kernel for this type";
+  if (given == nullptr || given->element_count() != 1) return "an axis that is computed in the run";
+  const auto axis = axis_of(*lowering.dims(node.inputs[0]), to_int64s(*given)[0]);
+  if (!axis) return "an axis beyond the rank";
+  const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
+              y = lowering.define(node.outputs[0], Layout::kRowMajor);
+  const kernels::SumParams params{{*type, axis->n, axis->inner}, *exclusive != 0, *reverse != 0};
+  add_lanes(lowering, id, "lanes.cumulative_sum", {.reads = {x}, .writes = {y}}, axis->outer, 1,
+            [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
+              kernels::cumulative_sum(params, context.at<const void>(x), context.at<void>(y), begin, end);
+            });
+  return {};
+}
+
+Declined lower_top_k(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const auto type = lane_type(lowering.dtype(node.inputs[0]));
+  const Result<std::int64_t> at = get_int(node, "axis", -1), largest = get_int(node, "largest", 1);
+  if (!type || !at || !largest) return "no kernel for this type";
+  if (lowering.constant(node.inputs[1]) == nullptr) return "a number of elements that is computed in the run";
+  if (!node.outputs[0].valid() || !node.outputs[1].valid()) return "an output that is not wanted";
+  const Dims dims = *lowering.dims(node.inputs[0]), out = *lowering.dims(node.outputs[0]);
+  const auto axis = axis_of(dims, *at);
+  if (!axis) return "no elements to choose from";
+  const auto place = static_cast<std::size_t>(*at < 0 ? *at + static_cast<std::int64_t>(dims.size()) : *at);
+  const kernels::TopParams params{{*type, axis->n, axis->inner}, out[place], *largest != 0};
+  const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
+              values = lowering.define(node.outputs[0], Layout::kRowMajor),
+              indices = lowering.define(node.outputs[1], Layout::kRowMajor);
+  Lowering::Draft draft{.reads = {x}, .writes = {values, indices}, .scratch_bytes = params.scratch_bytes()};
+  add_lanes(lowering, id, "lanes.top", std::move(draft), axis->outer, 1,
+            [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
+              kernels::top_lanes(params, context.at<const void>(x), context.at<void>(values),
+                                 context.at<std::int64_t>(indices), context.scratch, begin, end);
+            });
+  return {};
+}
+
+Declined lower_one_hot(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const DType index_type = lowering.dtype(node.inputs[0]);
+  const bool known = index_type == DType::kInt64 || index_type == DType::kInt32 || index_type == DType::kFloat32;
+  const Result<std::int64_t> at = get_int(node, "axis", -1);
+  if (!known || !at) return "indices of another type";
+  const Dims out = *lowering.dims(node.outputs[0]);
+  const auto axis = axis_of(out, *at);
+  const std::size_t bytes = size_of(lowering.dtype(node.outputs[0]));
+  if (*lowering.dims(node.inputs[2]) != Dims{2}) return "other than two values";
+  if (!axis || (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)) return "an axis or element size that it has not";
+  const Place indices = lowering.read(node.inputs[0], Layout::kRowMajor),
+              values = lowering.read(node.inputs[2], Layout::kRowMajor),
+              y = lowering.define(node.outputs[0], Layout::kRowMajor);
+  const Axis a = *axis;
+  add_lanes(lowering, id, "lanes.one_hot", {.reads = {indices, values}, .writes = {y}}, a.outer,
+            0.2 * static_cast<double>(a.n), [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
+              const auto run = [&]<class T, class Index>(T, Index) {
+                const T* off_on = context.at<const T>(values);
+                const Index* list = context.at<const Index>(indices);
+                T* to = context.at<T>(y);
+                std::fill(to + begin * a.n * a.inner, to + end * a.n * a.inner, off_on[0]);
+                for (std::int64_t i = begin * a.inner; i < end * a.inner; ++i) {
+                  // A number beyond int64, or none, is no index.
+                  if (std::is_floating_point_v<Index> && !(std::abs(static_cast<double>(list[i])) < 9.0e18)) continue;
+                  auto index = static_cast<std::int64_t>(list[i]);
+                  index += index < 0 ? a.n : 0;
+                  if (index >= 0 && index < a.n) to[(i / a.inner * a.n + index) * a.inner + i % a.inner] = off_on[1];
+                }
+              };
+              const auto by_index = [&](auto zero) {
+                if (index_type == DType::kInt64)
+                  run(zero, std::int64_t{});
+                else if (index_type == DType::kInt32)
+                  run(zero, std::int32_t{});
+                else
+                  run(zero, float{});
+              };
+              if (bytes == 1) by_index(std::uint8_t{});
+              if (bytes == 2) by_index(std::uint16_t{});
+              if (bytes == 4) by_index(std::uint32_t{});
+              if (bytes == 8) by_index(std::uint64_t{});
+            });
+  return {};
+}
+
+Declined lower_reduce_lanes(Lowering& lowering, NodeId id, std::int64_t outer, std::int64_t n, std::int64_t inner) {
+  using kernels::LaneReduction;
+  const Node& node = lowering.graph().node(id);
+  const auto type = lane_type(lowering.dtype(node.inputs[0]));
+  static constexpr struct {
+    std::string_view op;
+    LaneReduction kind;
+  } kKinds[] = {{"ReduceMax", LaneReduction::kMax},
+                {"ReduceMin", LaneReduction::kMin},
+                {"ReduceProd", LaneReduction::kProd},
+                {"ReduceSum", LaneReduction::kSum}};
+  const auto* const kind = std::ranges::find(kKinds, node.op_type, [](const auto& line) { return line.op; });
+  if (!type || *type == LaneType::kFloat32 || kind == std::end(kKinds)) return "no kernel for this type";
+  const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
+              y = lowering.define(node.outputs[0], Layout::kRowMajor);
+  const Lanes lanes{*type, n, inner};
+  const LaneReduction reduction = kind->kind;
+  add_lanes(lowering, id, "lanes.reduce", {.reads = {x}, .writes = {y}}, outer, 0.3,
+            [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
+              kernels::reduce_lanes(lanes, reduction, context.at<const void>(x), context.at<void>(y), begin, end);
+            });
+  return {};
+}
+
+}  // namespace cycloid
