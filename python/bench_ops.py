@@ -1,6 +1,6 @@
 """The table of docs/ops.md: single operators on the native engine beside ONNX Runtime, 1 thread.
 
-./dev bench-ops [--ops REGEX] [--loops N] [--output FILE] [--models [REGEX]]
+./dev bench-ops [--ops REGEX] [--loops N] [--seconds N] [--new] [--forget] [--prepare] [--output FILE]
 
 Operators come from two places: those of the models in ../shared/models, cut out at the sizes and with the values that they
 have there (of each operator and element type the largest), and a list of common sizes for what these models lack. Each is a
@@ -14,9 +14,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
-import tempfile
+import time
 
 import numpy as np
 import onnx
@@ -26,6 +27,7 @@ import bench_optimize
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 CLI = pathlib.Path(os.environ.get("CYCLOID_CLI", SOURCE / "build" / "cycloid"))
+FOLDER = SOURCE / "build" / "bench_ops"  # the models of one node, with their inputs
 MEMORY = SOURCE / "build" / "bench_ops.json"
 SKIPPED = {"Constant", "Identity", "If", "Loop", "Scan", "ZipMap"}  # data, nothing, or made of other operators
 BOUND = 1.5
@@ -304,14 +306,28 @@ def bench(path, data, loops, backends="onnxruntime,cycloid"):
     return row
 
 
-def measure(case, folder, loops):
-    path = folder / "op.onnx"
-    path.write_bytes(case.model().SerializeToString())
-    data = []
-    for index, (name, array) in enumerate(case.feeds.items()):
-        np.save(folder / f"{index}.npy", array)
-        data.append(f"{name}={folder / f'{index}.npy'}")
-    return {"shapes": case.shapes(), "count": case.count, **bench(path, data, loops)}
+def prepare():
+    """Writes every case into build/bench_ops, so that measuring does nothing else."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    entries = []
+    for index, case in enumerate([*from_models(), *listed()]):
+        folder = FOLDER / str(index)
+        folder.mkdir(parents=True)
+        (folder / "op.onnx").write_bytes(case.model().SerializeToString())
+        data = []
+        for k, (name, array) in enumerate(case.feeds.items()):
+            np.save(folder / f"{k}.npy", array)
+            data.append(f"{name}={folder / f'{k}.npy'}")
+        entries.append(
+            {
+                "name": case.name,
+                "path": str(folder / "op.onnx"),
+                "data": data,
+                "shapes": case.shapes(),
+                "count": case.count,
+            }
+        )
+    (FOLDER / "cases.json").write_text(json.dumps(entries))
 
 
 def ratio_of(row):
@@ -358,24 +374,27 @@ def main():
     parser.add_argument("--loops", type=int, default=200, help="timed runs of each engine")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after about so long; what is known is written")
     parser.add_argument("--new", action="store_true", help="only what build/bench_ops.json lacks")
+    parser.add_argument("--prepare", action="store_true", help="only write the models of one node into build/bench_ops")
     parser.add_argument("--forget", action="store_true", help="first forget what was measured")
     parser.add_argument("--output", type=pathlib.Path, default=SOURCE / "docs" / "ops.md")
     arguments = parser.parse_args()
-    import time
-
+    if arguments.prepare or not (FOLDER / "cases.json").exists():
+        prepare()
+    if arguments.prepare:
+        return
     end = time.monotonic() + arguments.seconds
     known = json.loads(MEMORY.read_text()) if MEMORY.exists() and not arguments.forget else {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        for case in [*from_models(), *listed()]:
-            if not re.search(arguments.ops, case.name) or (arguments.new and case.name in known):
-                continue
-            if time.monotonic() > end:
-                print("out of time: run again with --new", file=sys.stderr)
-                break
-            known[case.name] = measure(case, folder, arguments.loops)
-            print(case.name, json.dumps(known[case.name]), ratio_of(known[case.name]), file=sys.stderr, flush=True)
-            MEMORY.write_text(json.dumps(known, indent=1))
+    for case in json.loads((FOLDER / "cases.json").read_text()):
+        name = case["name"]
+        if not re.search(arguments.ops, name) or (arguments.new and name in known):
+            continue
+        if time.monotonic() > end:
+            print("out of time: run again with --new", file=sys.stderr)
+            break
+        row = bench(pathlib.Path(case["path"]), case["data"], arguments.loops)
+        known[name] = {"shapes": case["shapes"], "count": case["count"], **row}
+        print(f"{ratio_of(known[name]) or 0:6.2f} {name} {json.dumps(row)}", file=sys.stderr, flush=True)
+        MEMORY.write_text(json.dumps(known, indent=1))
     write_page(known, arguments.output)
     print(f"{arguments.output}: {len(known)} operators")
 
