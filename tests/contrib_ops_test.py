@@ -82,8 +82,8 @@ def difference(case):
             return ": ".join(answer)
         for i, (value, kind) in enumerate(zip(expected, answer[1:], strict=True)):
             got = conformance.read_array(f"{folder}/{i}.npy", kind[2:])
-            largest = float(np.abs(value.astype(np.float64)).max()) if value.size else 0.0
-            atol = case.depth * 2.0**-23 * largest if value.dtype.kind == "f" else 0.0
+            is_real = value.dtype.kind == "f" and value.size > 0
+            atol = case.depth * 2.0**-23 * float(np.abs(value.astype(np.float64)).max()) if is_real else 0.0
             wrong = conformance.compare(value, got, kind[2:], 0, atol)
             if wrong:
                 return f"output {i}: {wrong}"
@@ -301,6 +301,22 @@ def quantized_cases():
     ]
 
 
+def text_cases():
+    texts = np.array([["a bb, ccc;dd", "  x1 y_22!", ""], ["aab ab b", "żółw ślimak", "zzz"]], dtype=object)
+    op, plain = "Tokenizer", {"mark": 0, "pad_value": "#", "mincharnum": 1}
+    return [
+        Case("tokenizer_words", op, [texts], plain | {"tokenexp": "[a-zA-Z0-9_]+"}),
+        Case("tokenizer_words_row", op, [texts[1]], plain | {"tokenexp": "a*b|z", "pad_value": ""}),
+        Case("tokenizer_long_words", op, [texts], plain | {"tokenexp": "[a-z]+[0-9]*", "mincharnum": 2}),
+        Case("tokenizer_edges", op, [texts], plain | {"tokenexp": "\\b[a-z]|[0-9]$"}),
+        Case("tokenizer_separators", op, [texts], plain | {"separators": [" ", "[,;]+"]}),
+        Case("tokenizer_marked", op, [texts], plain | {"separators": ["\\s"], "mark": 1, "mincharnum": 2}),
+        Case("tokenizer_characters", op, [texts], plain | {"separators": [""], "mark": 1}),
+        Case("tokenizer_nothing", op, [texts], plain | {"tokenexp": "Q", "mark": 1}),
+        Case("tokenizer_empty", op, [texts[:, :0]], plain | {"separators": [" "]}),
+    ]
+
+
 def all_cases():
     return [
         *gelu_cases(),
@@ -312,6 +328,7 @@ def all_cases():
         *attention_cases(),
         *group_cases(),
         *quantized_cases(),
+        *text_cases(),
     ]
 
 

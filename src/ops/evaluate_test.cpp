@@ -41,15 +41,18 @@ TEST(InferTypes, BroadcastsSymbolicShapes) {
   EXPECT_EQ(output_type(model), "float[n, 4, 3]");
 }
 
-TEST(InferTypes, CorrectsStaleSizesButNotRanks) {
+TEST(InferTypes, CorrectsStaleShapesButNotElementTypes) {
   ModelIr stale = sum_model(floats({Dim::symbol("n"), 3}), floats({3}), floats({1, 3}));
   ASSERT_TRUE(infer_types(stale).ok());
   EXPECT_EQ(output_type(stale), "float[n, 3]");
-  ModelIr wrong = sum_model(floats({2, 3}), floats({3}), floats({3}));
+  ModelIr rank = sum_model(floats({2, 3}), floats({3}), floats({3}));
+  ASSERT_TRUE(infer_types(rank).ok());
+  EXPECT_EQ(output_type(rank), "float[2, 3]");
+  ModelIr wrong = sum_model(floats({2, 3}), floats({3}), ValueType::tensor(DType::kInt64, {2, 3}));
   const Status status = infer_types(wrong);
   ASSERT_FALSE(status.ok());
   EXPECT_THAT(status.error().message(),
-              HasSubstr("node 'relu' (Relu): output 'y' is declared as float[3], but is float[2, 3]"));
+              HasSubstr("node 'relu' (Relu): output 'y' is declared as int64[2, 3], but is float[2, 3]"));
 }
 
 TEST(InferTypes, NamesTheNodeAndTheReason) {

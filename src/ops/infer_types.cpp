@@ -73,14 +73,14 @@ ValueType complete(const Scope& scope, const ValueType& inferred, const ValueTyp
   return type;
 }
 
-// A declared output of the main graph that inference contradicts in more than sizes.
+// A declared output of the main graph that inference contradicts in more than its shape. Shapes are stale more often than
+// right: exporters write one column where there are rows of one, and the like.
 Status check_declared(const Value& value, const ValueType& inferred) {
   const ValueType& declared = value.type;
   if (declared.kind == ValueType::Kind::kUnknown || inferred.kind == ValueType::Kind::kUnknown) return {};
   const bool dtypes_differ =
       declared.dtype != inferred.dtype && declared.dtype != DType::kUndefined && inferred.dtype != DType::kUndefined;
-  const bool ranks_differ = declared.shape && inferred.shape && declared.shape->size() != inferred.shape->size();
-  if (declared.kind == inferred.kind && !dtypes_differ && !ranks_differ) return {};
+  if (declared.kind == inferred.kind && !dtypes_differ) return {};
   return invalid_model("output '{}' is declared as {}, but is {}", value.name, to_string(declared),
                        to_string(inferred));
 }

@@ -121,7 +121,7 @@ inline constexpr std::int64_t kNewestOpset = 28;
 // arity, attributes, dtypes or shapes.
 // What follows from the inputs wins over what the model declares of intermediate values, because files carry stale
 // shapes (an edited batch size, a traced one): a declared type only fills in what inference left wholly unknown. A
-// declared graph output of another dtype or rank is an error; one of another size is corrected.
+// declared graph output of another dtype is an error; one of another rank or size is corrected, as in ONNX Runtime.
 Status infer_types(ModelIr& model);
 
 // The cost of a node, from the types in the graph. Unknown shapes give unknown Dims.

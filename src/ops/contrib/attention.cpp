@@ -211,13 +211,15 @@ const Op kMicrosoftAttention = {.domain = kMicrosoft,
                                 .max_inputs = 7,
                                 .max_outputs = 2,
                                 .infer = infer_attention,
-                                .evaluate = evaluate_attention};
+                                .evaluate = evaluate_attention,
+                                .dtypes = kFloats};
 const Op kQAttention = {.domain = kMicrosoft,
                         .name = "QAttention",
                         .min_inputs = 5,
                         .max_inputs = 9,
                         .max_outputs = 2,
                         .infer = infer_quantized,
-                        .evaluate = evaluate_quantized};
+                        .evaluate = evaluate_quantized,
+                        .dtypes = kBytes};
 
 }  // namespace cycloid

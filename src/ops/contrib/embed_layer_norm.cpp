@@ -163,6 +163,7 @@ const Op kEmbedLayerNormalization = {.domain = kMicrosoft,
                                      .max_inputs = 9,
                                      .max_outputs = 3,
                                      .infer = infer,
-                                     .evaluate = evaluate};
+                                     .evaluate = evaluate,
+                                     .dtypes = kInt32Type};
 
 }  // namespace cycloid

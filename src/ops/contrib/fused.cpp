@@ -194,20 +194,23 @@ const Op kFusedConv = {.domain = kMicrosoft,
                        .max_inputs = 4,
                        .infer = infer_conv,
                        .evaluate = evaluate_conv,
-                       .cost = cost_conv};
+                       .cost = cost_conv,
+                       .dtypes = kFloats};
 const Op kFusedGemm = {.domain = kMicrosoft,
                        .name = "FusedGemm",
                        .min_inputs = 2,
                        .max_inputs = 3,
                        .infer = infer_gemm,
                        .evaluate = evaluate_gemm,
-                       .cost = cost_gemm};
+                       .cost = cost_gemm,
+                       .dtypes = kFloats};
 const Op kFusedMatMul = {.domain = kMicrosoft,
                          .name = "FusedMatMul",
                          .min_inputs = 2,
                          .max_inputs = 2,
                          .infer = infer_matmul,
                          .evaluate = evaluate_matmul,
-                         .cost = cost_matmul};
+                         .cost = cost_matmul,
+                         .dtypes = kFloats};
 
 }  // namespace cycloid

@@ -183,8 +183,7 @@ Status rotate(const EvalContext& context, const GroupAttributes& a, const Inputs
     const std::int64_t row = in.before[static_cast<std::size_t>(at / (heads * in.length))] + at % in.length;
     if (row >= cos_table->dim(0))
       return invalid_argument("position {} is outside a table of {}", row, cos_table->dim(0));
-    rotate_pairs(x.data() + at * in.size, half, a.interleaved, cosines.data() + row * half,
-                 sines.data() + row * half);
+    rotate_pairs(x.data() + at * in.size, half, a.interleaved, cosines.data() + row * half, sines.data() + row * half);
   }
   return {};
 }
@@ -296,6 +295,7 @@ const Op kGroupQueryAttention = {.domain = kMicrosoft,
                                  .max_inputs = 17,
                                  .max_outputs = 4,
                                  .infer = infer,
-                                 .evaluate = evaluate};
+                                 .evaluate = evaluate,
+                                 .dtypes = kFloats};
 
 }  // namespace cycloid

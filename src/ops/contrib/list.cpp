@@ -26,6 +26,8 @@ void add_contrib_ops(OpList& list) {
                               &kSimplifiedLayerNormalization,
                               &kSkipLayerNormalization,
                               &kSkipSimplifiedLayerNormalization,
+                              &kSolve,
+                              &kTokenizer,
                           });
 }
 

@@ -28,5 +28,7 @@ extern const Op kQuickGelu;
 extern const Op kSimplifiedLayerNormalization;
 extern const Op kSkipLayerNormalization;
 extern const Op kSkipSimplifiedLayerNormalization;
+extern const Op kSolve;
+extern const Op kTokenizer;
 
 }  // namespace cycloid

@@ -155,6 +155,7 @@ const Op kMatMulNBits = {.domain = kMicrosoft,
                          .max_inputs = 6,
                          .infer = infer,
                          .evaluate = evaluate,
-                         .cost = cost};
+                         .cost = cost,
+                         .dtypes = kFloats};
 
 }  // namespace cycloid

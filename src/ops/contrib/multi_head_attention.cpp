@@ -153,6 +153,7 @@ const Op kMultiHeadAttention = {.domain = kMicrosoft,
                                 .max_inputs = 10,
                                 .max_outputs = 4,
                                 .infer = infer,
-                                .evaluate = evaluate};
+                                .evaluate = evaluate,
+                                .dtypes = kFloats};
 
 }  // namespace cycloid

@@ -210,20 +210,23 @@ const Op kQGemm = {.domain = kMicrosoft,
                    .max_inputs = 9,
                    .infer = infer_gemm,
                    .evaluate = evaluate_gemm,
-                   .cost = cost_gemm};
+                   .cost = cost_gemm,
+                   .dtypes = kBytes};
 const Op kQLinearSoftmax = {.domain = kMicrosoft,
                             .name = "QLinearSoftmax",
                             .min_inputs = 1,
                             .max_inputs = 5,
                             .infer = infer_softmax,
                             .evaluate = evaluate_softmax,
-                            .cost = cost_per_output<5>};
+                            .cost = cost_per_output<5>,
+                            .dtypes = kBytes};
 const Op kQLinearWhere = {.domain = kMicrosoft,
                           .name = "QLinearWhere",
                           .min_inputs = 1,
                           .max_inputs = 9,
                           .infer = infer_where,
                           .evaluate = evaluate_where,
-                          .cost = cost_per_output<1>};
+                          .cost = cost_per_output<1>,
+                          .dtypes = kBools};
 
 }  // namespace cycloid

@@ -117,6 +117,7 @@ const Op kMicrosoftRotaryEmbedding = {.domain = kMicrosoft,
                                       .max_inputs = 4,
                                       .infer = infer,
                                       .evaluate = evaluate,
-                                      .cost = cost};
+                                      .cost = cost,
+                                      .dtypes = kFloats};
 
 }  // namespace cycloid

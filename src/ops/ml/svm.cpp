@@ -243,22 +243,21 @@ std::size_t classify(const SvmClassifierModel& m, const double* x, std::int64_t 
     return winner;
   }
   const std::vector<double> values = m.decisions(x, width);
-  if (!m.prob_a.empty()) {
-    scores = m.probabilities(values);
-    const std::size_t winner = best(scores);
-    transform_scores(m.svm.post_transform, scores);
-    return winner;
-  }
+  // The label is that of most pairs, with probabilities too: these are fitted apart and may prefer another class.
   std::vector<double> votes(m.classes(), 0.0);
   std::size_t pair = 0;
   for (std::size_t i = 0; i < m.classes(); ++i) {
     for (std::size_t j = i + 1; j < m.classes(); ++j, ++pair) votes[values[pair] > 0 ? i : j] += 1;
   }
   const std::size_t winner = best(votes);
-  scores = values;
-  if (m.classes() == 2) {
-    // One decision value stands for both classes, as in ONNX Runtime: its sign speaks for the first.
-    scores = {values[0], -values[0]};
+  if (!m.prob_a.empty()) {
+    scores = m.probabilities(values);
+  } else if (m.classes() == 2) {
+    // One decision value stands for both classes. ONNX Runtime puts it second, though it speaks for the first class, and
+    // exporters turn the signs.
+    scores = {-values[0], values[0]};
+  } else {
+    scores = values;
   }
   transform_scores(m.svm.post_transform, scores);
   return winner;

@@ -107,77 +107,108 @@ bool Regex::contains(const State& state, char32_t code) const {
   return inside != state.negated;
 }
 
-// The states that are alive at one position of the text, each once.
+// The states that are alive at one position of the text, each once, with the place where the match began that leads to
+// them. They are added in the order of these places, so that of two ways to a state the one that began first stays.
 class Regex::Threads {
  public:
+  struct Thread {
+    std::uint32_t state;
+    std::size_t begin;
+  };
+
   explicit Threads(const Regex& regex) : regex_(regex), seen_(regex.states_.size(), 0) {}
 
   void clear() {
     ++round_;
-    states_.clear();
+    threads_.clear();
   }
 
-  // Adds a state and all that it leads to without reading. `begin`, `end`: of the text; `boundary`: of a word.
-  void add(std::uint32_t index, bool begin, bool end, bool boundary) {
+  // Adds a state and all that it leads to without reading at position `at` of the text.
+  void add(std::uint32_t index, std::size_t begin, std::string_view text, std::size_t at) {
     stack_.push_back(index);
     while (!stack_.empty()) {
-      const std::uint32_t at = stack_.back();
+      const std::uint32_t top = stack_.back();
       stack_.pop_back();
-      if (seen_[at] == round_) continue;
-      seen_[at] = round_;
-      const State& state = regex_.states_[at];
+      if (seen_[top] == round_) continue;
+      seen_[top] = round_;
+      const State& state = regex_.states_[top];
       if (state.kind == State::Kind::kSplit) {
         stack_.push_back(state.other);
         stack_.push_back(state.next);
       } else if (state.kind == State::Kind::kAssert) {
-        const bool holds = state.assertion == '^'   ? begin
-                           : state.assertion == '$' ? end
-                           : state.assertion == 'b' ? boundary
-                                                    : !boundary;
-        if (holds) stack_.push_back(state.next);
+        if (holds(state.assertion, text, at)) stack_.push_back(state.next);
       } else {
-        states_.push_back(at);
+        threads_.push_back({top, begin});
       }
     }
   }
 
-  const std::vector<std::uint32_t>& states() const { return states_; }
+  const std::vector<Thread>& threads() const { return threads_; }
 
  private:
+  static bool is_word(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
+  }
+  static bool holds(char assertion, std::string_view text, std::size_t at) {
+    if (assertion == '^') return at == 0;
+    if (assertion == '$') return at == text.size();
+    const bool boundary = (at > 0 && is_word(text[at - 1])) != (at < text.size() && is_word(text[at]));
+    return boundary == (assertion == 'b');
+  }
+
   const Regex& regex_;
   std::vector<std::uint64_t> seen_;  // the round in which a state was added last
   std::uint64_t round_ = 0;
-  std::vector<std::uint32_t> states_;
+  std::vector<Thread> threads_;
   std::vector<std::uint32_t> stack_;
 };
 
 bool Regex::full_match(std::string_view text) const {
-  const auto is_word = [&](std::size_t at) {
-    const char c = text[at];
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-  };
-  const auto boundary = [&](std::size_t at) {
-    return (at > 0 && is_word(at - 1)) != (at < text.size() && is_word(at));
-  };
   Threads a(*this);
   Threads b(*this);
   Threads* now = &a;
   Threads* next = &b;
   now->clear();
-  now->add(start_, true, text.empty(), boundary(0));
-  for (std::size_t at = 0; at < text.size() && !now->states().empty();) {
+  now->add(start_, 0, text, 0);
+  for (std::size_t at = 0; at < text.size() && !now->threads().empty();) {
     const char32_t code = next_code_point(text, at);
     if (code == kInvalidCodePoint) return false;
     next->clear();
-    for (const std::uint32_t index : now->states()) {
-      const State& state = states_[index];
-      if (state.kind == State::Kind::kSet && contains(state, code))
-        next->add(state.next, false, at == text.size(), boundary(at));
+    for (const auto& thread : now->threads()) {
+      const State& state = states_[thread.state];
+      if (state.kind == State::Kind::kSet && contains(state, code)) next->add(state.next, 0, text, at);
     }
     std::swap(now, next);
   }
-  return std::ranges::any_of(now->states(),
-                             [&](std::uint32_t index) { return states_[index].kind == State::Kind::kMatch; });
+  return std::ranges::any_of(now->threads(),
+                             [&](const auto& thread) { return states_[thread.state].kind == State::Kind::kMatch; });
+}
+
+std::optional<Regex::Match> Regex::find(std::string_view text, std::size_t from) const {
+  Threads a(*this);
+  Threads b(*this);
+  Threads* now = &a;
+  Threads* next = &b;
+  now->clear();
+  std::optional<Match> best;
+  for (std::size_t at = from; at <= text.size();) {
+    if (!best) now->add(start_, at, text, at);  // another may begin here
+    if (best && now->threads().empty()) break;
+    for (const auto& thread : now->threads()) {
+      const bool first = !best || thread.begin <= best->begin;
+      if (first && states_[thread.state].kind == State::Kind::kMatch) best = {thread.begin, at};
+    }
+    if (at == text.size()) break;
+    const char32_t code = next_code_point(text, at);
+    next->clear();
+    for (const auto& thread : now->threads()) {
+      const State& state = states_[thread.state];
+      if (state.kind != State::Kind::kSet || (best && thread.begin > best->begin)) continue;
+      if (code != kInvalidCodePoint && contains(state, code)) next->add(state.next, thread.begin, text, at);
+    }
+    std::swap(now, next);
+  }
+  return best;
 }
 
 }  // namespace cycloid

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +20,14 @@ class Regex {
 
   // Whether the whole of `text`, which is UTF-8, matches.
   bool full_match(std::string_view text) const;
+
+  struct Match {
+    std::size_t begin = 0, end = 0;
+    friend bool operator==(const Match&, const Match&) = default;
+  };
+  // The match that begins first at `from` or later, and of those the longest. ^ and \b see what lies before `from`; bytes
+  // that are no UTF-8 match nothing. Linear in what follows `from`.
+  std::optional<Match> find(std::string_view text, std::size_t from = 0) const;
 
  private:
   friend class RegexCompiler;

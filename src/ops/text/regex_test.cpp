@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "ops/text/utf8.h"
 
@@ -55,6 +56,30 @@ TEST(Regex, CountsCodePointsNotBytes) {
   EXPECT_FALSE(matches(".*", "\xC3"));          // cut off
   EXPECT_FALSE(matches(".*", "\xC0\x80"));      // overlong
   EXPECT_FALSE(matches(".*", "\xED\xA0\x80"));  // a surrogate
+}
+
+std::vector<std::string> found(std::string_view pattern, std::string_view text) {
+  const auto regex = Regex::compile(pattern);
+  EXPECT_TRUE(regex.ok()) << pattern;
+  std::vector<std::string> all;
+  for (std::size_t at = 0; regex.ok() && at <= text.size();) {
+    const auto match = regex->find(text, at);
+    if (!match) break;
+    all.emplace_back(text.substr(match->begin, match->end - match->begin));
+    at = match->end + (match->end == match->begin ? 1 : 0);
+  }
+  return all;
+}
+
+TEST(Regex, FindsTheFirstAndOfTheFirstTheLongest) {
+  EXPECT_THAT(found("a|ab|abc", "xabab abc"), testing::ElementsAre("ab", "ab", "abc"));
+  EXPECT_THAT(found("abcd|bc", "abcx abcd"), testing::ElementsAre("bc", "abcd"));  // the first that matches at last
+  EXPECT_THAT(found("b|aaac", "aaab"), testing::ElementsAre("b"));
+  EXPECT_THAT(found("\\b\\w", "ab cd_e f"), testing::ElementsAre("a", "c", "f"));
+  EXPECT_THAT(found("^a|b$", "aab b"), testing::ElementsAre("a", "b"));
+  EXPECT_THAT(found("x*", "ax"), testing::ElementsAre("", "x", ""));
+  EXPECT_THAT(found("[^ ]+", "a\xC3\xA9 \xC3 b"), testing::ElementsAre("a\xC3\xA9", "b"));
+  EXPECT_THAT(found("a.c", "abcac"), testing::ElementsAre("abc"));
 }
 
 TEST(Regex, HostilePatternsTakeLinearTime) {
