@@ -94,6 +94,7 @@ int run_cli(int argc, const char* const* argv) {
   add_bench_command(app, exit_code);
   add_optimize_command(app, exit_code);
   add_rules_command(app, exit_code);
+  add_operators_command(app, exit_code);
   add_inspect_command(app, exit_code);
   add_run_command(app, exit_code);
   add_backends_command(app, exit_code);

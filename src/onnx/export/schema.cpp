@@ -20,6 +20,8 @@ bool OpSchema::has_attribute(std::string_view name) const {
   return false;
 }
 
+std::span<const OpSchema> all_schemas() { return kSchemas; }
+
 const OpSchema* find_schema(std::string_view op, std::int64_t opset) {
   const OpSchema* found = nullptr;
   for (const OpSchema& schema : kSchemas) {

@@ -1,4 +1,4 @@
-// What the versions of the operators of ai.onnx take: attributes, inputs, element types.
+// What the versions of the standard's operators take: attributes, inputs, element types.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace cycloid::onnx {
 
 struct OpSchema {
-  std::string_view op;
+  std::string_view op;  // "Conv", "ai.onnx.ml.Scaler": its domain before it where that is not ai.onnx
   std::int64_t since = 1;
   int min_inputs = 0;
   int max_inputs = 0;                           // -1: any number; the last of `inputs` repeats
@@ -22,6 +22,9 @@ struct OpSchema {
   bool withdrawn() const { return min_inputs < 0; }
   bool has_attribute(std::string_view name) const;
 };
+
+// All versions, those of an operator side by side.
+std::span<const OpSchema> all_schemas();
 
 // The operator as the operator set `opset` has it; nullptr where it has none (or no longer).
 const OpSchema* find_schema(std::string_view op, std::int64_t opset);

@@ -1,5 +1,6 @@
 #include "onnx/import/import.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -43,6 +44,12 @@ Result<std::optional<Tensor>> constant_of(const Node& node) {
     if (name == "value_strings") many(std::get_if<std::vector<std::string>>(&attribute));
   }
   return value;
+}
+
+std::vector<std::span<const Converter>> converters_of(std::string_view domain) {
+  if (domain == kMl) return {ml_converters()};
+  if (!domain.empty()) return {};
+  return {elementwise_converters(), tensor_converters(), nn_converters(), resize_converters(), control_converters()};
 }
 
 class GraphConverter {
@@ -128,12 +135,7 @@ class GraphConverter {
       }
       return {};
     };
-    if (domain == kMl) return through(ml_converters());
-    if (!domain.empty()) return {};
-    for (const auto converters :
-         {elementwise_converters(), tensor_converters(), nn_converters(), resize_converters(), control_converters()}) {
-      CYCLOID_TRY(through(converters));
-    }
+    for (const auto converters : converters_of(domain)) CYCLOID_TRY(through(converters));
     return {};
   }
 
@@ -159,6 +161,13 @@ Status convert_graph(Graph& graph, const Opsets& opsets) {
 }
 
 }  // namespace
+
+bool import_converts(std::string_view domain, std::string_view op_type) {
+  if (domain.empty() && op_type == "Constant") return true;
+  return std::ranges::any_of(converters_of(domain), [&](std::span<const Converter> converters) {
+    return std::ranges::find(converters, op_type, &Converter::op) != converters.end();
+  });
+}
 
 Status to_normal_form(ModelIr& model) {
   CYCLOID_TRY(check_known(model.opsets));

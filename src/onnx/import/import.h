@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "cycloid/result.h"
 #include "graph/graph.h"
@@ -17,6 +18,9 @@ namespace cycloid::onnx {
 // counterpart, a function that calls itself. The model is then left half converted and must be dropped.
 // Types of values that conversion adds may be unknown: run infer_types() next.
 Status to_normal_form(ModelIr& model);
+
+// Whether older nodes of this operator may become others, or a constant, in the normal form.
+bool import_converts(std::string_view domain, std::string_view op_type);
 
 // read_model() and to_normal_form().
 Result<ModelIr> import_model(const std::string& path);
