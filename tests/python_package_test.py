@@ -1,5 +1,6 @@
 """The Python package: InferenceSession and its neighbours as a user of onnxruntime knows them."""
 
+import ast
 import json
 import os
 import pathlib
@@ -71,7 +72,7 @@ def test_runs_what_it_is_asked(mlp):
         [y] = session.run(None, {"x": x})
         assert y.dtype == np.float32 and y.shape == (batch, 4)
         np.testing.assert_allclose(y, reference(x), rtol=0, atol=ATOL)
-    assert session.run([], {"x": x}) == []
+    assert len(session.run([], {"x": x})) == 1  # as in onnxruntime: no names are all names
     assert session.run(["y", "y"], {"x": x})[1].shape == (64, 4)
 
 
@@ -132,7 +133,7 @@ def test_bound_outputs_are_written_in_place(mlp):
         x[:] = value  # each run reads the bound memory anew
         session.run_with_iobinding(binding)
         np.testing.assert_allclose(y, reference(x), rtol=0, atol=ATOL)
-    assert binding.get_outputs()[0] is y
+    assert binding.get_outputs()[0].value is y
     binding.bind_output("y")
     session.run_with_iobinding(binding)
     assert np.array_equal(binding.copy_outputs_to_cpu()[0], y)
@@ -283,15 +284,36 @@ def test_other_providers_are_explained(mlp):
         cycloid.InferenceSession(mlp[0], providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
 
 
-def test_profile_is_a_trace(mlp, tmp_path):
-    options = cycloid.SessionOptions(enable_profiling=True, profile_file_prefix=str(tmp_path / "p"))
-    session = cycloid.InferenceSession(mlp[0], options)
-    for _ in range(3):
-        session.run(None, {"x": np.ones((2, 8), np.float32)})
-    events = json.loads(pathlib.Path(session.end_profiling()).read_text())["traceEvents"]
-    assert sum(event["cat"] == "run" for event in events) == 3
-    steps = [event for event in events if event["cat"] == "step"]
-    assert steps and all(event["dur"] >= 0 and event["args"]["kernel"] for event in steps)
+def test_profile_shows_each_thread(tmp_path):
+    """Parts of one step on two threads are two events, and strings are profiled by run alone."""
+    side = 512
+    model = model_of(
+        [helper.make_node("MatMul", ["x", "x"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, [side, side])],
+        [tensor("y", TensorProto.FLOAT, [side, side])],
+    )
+    prefix = str(tmp_path / "p")
+    options = cycloid.SessionOptions(enable_profiling=True, profile_file_prefix=prefix, intra_op_num_threads=2)
+    session = cycloid.InferenceSession(model, options)
+    x = np.eye(side, dtype=np.float32)
+    outputs = [session.run(None, {"x": factor * x})[0] for factor in (1, 2, 3)]
+    for factor, y in zip((1, 2, 3), outputs, strict=True):  # each has memory of its own
+        assert y[0, 0] == factor**2
+    events = json.loads(pathlib.Path(session.end_profiling()).read_text())
+    steps = [event for event in events if event["cat"] == "Node"]
+    assert {event["tid"] for event in steps} <= {0, 1}
+    assert all(event["args"]["kernel"] and event["args"]["flops"] >= 0 for event in steps)
+    assert json.loads(pathlib.Path(session.end_profiling()).read_text()) == []  # from here on
+
+    words = model_of(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        [tensor("x", TensorProto.STRING, [None])],
+        [tensor("y", TensorProto.STRING, [None])],
+    )
+    session = cycloid.InferenceSession(words, options)
+    assert session.run(None, {"x": np.array(["a"], dtype=object)})[0].tolist() == ["a"]
+    events = json.loads(pathlib.Path(session.end_profiling()).read_text())
+    assert [event["name"] for event in events] == ["model_loading", "model_run"]
 
 
 def test_backend_of_the_onnx_package(mlp):
@@ -331,6 +353,14 @@ def test_inspect_and_bench_by_function(mlp, monkeypatch):
     assert report["schema"].startswith("cycloid.bench/")
     with pytest.raises(cycloid.CycloidError, match="no-such-file"):
         cycloid.inspect("/no-such-file.onnx")
+
+
+def test_type_checkers_see_every_name():
+    stub = ast.parse((BUILT / "cycloid" / "__init__.pyi").read_text())
+    named = {
+        (node.module, alias.name) for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert named == {(getattr(cycloid, name).__module__, name) for name in cycloid.__all__}
 
 
 def test_importing_the_package_imports_no_numpy():

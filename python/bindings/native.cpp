@@ -11,6 +11,7 @@
 
 #include "convert.h"
 #include "cycloid/cycloid.h"
+#include "graph/graph.h"
 
 namespace nb = nanobind;
 
@@ -58,6 +59,24 @@ Model model_from_bytes(const nb::bytes& bytes, const std::string& base_dir) {
     return Model::from_bytes(data, base_dir);
   }();
   return take(std::move(model));
+}
+
+// The optimised model and its ledger, as JSON.
+nb::tuple optimize_model(const Model& model) {
+  auto optimization = [&] {
+    const nb::gil_scoped_release release;
+    return optimize(model);
+  }();
+  const Optimization done = take(std::move(optimization));
+  return nb::make_tuple(done.model, done.to_json());
+}
+
+void save(const Model& model, const std::string& path) {
+  const Status status = [&] {
+    const nb::gil_scoped_release release;
+    return save_model(model, path);
+  }();
+  take(status);
 }
 
 Session create_session(const Model& model, int threads, const std::string& isa, bool denormals, bool strict,
@@ -172,6 +191,28 @@ nb::list plan_steps(const PlanInfo& plan, const std::vector<StepProfile>& profil
   return steps;
 }
 
+// One run in a context of its own with each step measured: (outputs, steps, [(step, thread, begin ns, end ns)]).
+nb::tuple run_profiled(const Session& session, const nb::list& values) {
+  Inputs inputs = read_inputs(session, values);
+  if (!inputs.all_views()) return nb::make_tuple(run(session, values), nb::list(), nb::list());
+  RunContext context = session.new_context();
+  for (std::size_t i = 0; i < inputs.views().size(); ++i) take(context.bind_input(i, inputs.views()[i]));
+  const Status status = [&]() -> Status {
+    const nb::gil_scoped_release release;
+    if (Status made = context.prepare(); !made.ok()) return made;
+    context.set_profiling(true);
+    return context.run();
+  }();
+  take(status);
+  const nb::object copy = nb::module_::import_("copy").attr("deepcopy");  // the memory is the context's and goes with it
+  nb::list outputs;
+  for (std::size_t i = 0; i < session.outputs().size(); ++i) outputs.append(copy(to_python(take(context.output(i)))));
+  nb::list spans;
+  for (const StepSpan& span : context.spans())
+    spans.append(nb::make_tuple(span.step, span.thread, span.begin_ns, span.end_ns));
+  return nb::make_tuple(outputs, plan_steps(take(context.plan()), context.profile()), spans);
+}
+
 // Runs `runs` times in a context of its own with each step measured.
 nb::list profile(const Session& session, const nb::list& values, int runs) {
   const Inputs inputs = read_inputs(session, values);
@@ -210,6 +251,8 @@ void bind_model(nb::module_& m) {
       .def_prop_ro("graph_name", &Model::graph_name)
       .def_prop_ro("producer_name", &Model::producer_name)
       .def_prop_ro("doc", &Model::doc)
+      .def_prop_ro("domain", [](const Model& model) { return model.ir()->domain; })
+      .def_prop_ro("version", [](const Model& model) { return model.ir()->model_version; })
       .def_prop_ro("opsets", &Model::opsets)
       .def_prop_ro("metadata", &Model::metadata)
       .def_prop_ro("node_count", &Model::node_count);
@@ -235,6 +278,7 @@ void bind_session(nb::module_& m) {
       .def("run_into", &run_into, nb::arg("inputs"), nb::arg("outputs"))
       .def("output_shapes", &output_shapes, nb::arg("input_shapes"))
       .def("profile", &profile, nb::arg("inputs"), nb::arg("runs"))
+      .def("run_profiled", &run_profiled, nb::arg("inputs"))
       .def(
           "plan_text",
           [](const Session& session, const std::vector<std::vector<std::int64_t>>& input_shapes) {
@@ -251,6 +295,8 @@ NB_MODULE(_native, m) {
   m.attr("version") = std::string(version());
   bind_model(m);
   bind_session(m);
+  m.def("optimize", &optimize_model, nb::arg("model"));
+  m.def("save_model", &save, nb::arg("model"), nb::arg("path"));
 }
 
 }  // namespace cycloid::python

@@ -2,21 +2,22 @@
 
 import dataclasses
 import enum
-import json
+import itertools
 import os
+import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from cycloid import _native
-from cycloid.errors import INVALID_ARGUMENT, error_of
-from cycloid.values import from_native, to_native
+from cycloid.errors import INVALID_ARGUMENT, UNSUPPORTED, error_of
+from cycloid.iobinding import IOBinding, OrtValue
+from cycloid.profiling import Profiler
+from cycloid.values import from_native, onnxruntime_name, onnxruntime_type, to_native
 
 PROVIDER = "CPUExecutionProvider"
-_PROFILED_RUNS = 100
+_profile_numbers = itertools.count()  # two sessions' traces of one second are two files
 
 
 class GraphOptimizationLevel(enum.IntEnum):
@@ -36,13 +37,23 @@ class ExecutionMode(enum.IntEnum):
     ORT_PARALLEL = 1
 
 
-@dataclasses.dataclass
+class ExecutionOrder(enum.IntEnum):
+    """Accepted for compatibility."""
+
+    DEFAULT = 0
+    PRIORITY_BASED = 1
+    MEMORY_EFFICIENT = 2
+
+
+@dataclasses.dataclass(slots=True)
 class SessionOptions:
     """What a session may do. The first group has onnxruntime's names, the second is Cycloid's own.
 
     intra_op_num_threads: threads that share one run, the caller's included; 0 for all allowed processors.
     enable_profiling: run() measures; end_profiling() writes a trace that Chrome and Perfetto open.
     graph_optimization_level: ORT_DISABLE_ALL runs every node by the slow reference evaluation, as it stands.
+    Those below the dashes are accepted and change nothing: the engine has one arena, reuses memory, and gives the same
+    bits for the same input always.
     """
 
     intra_op_num_threads: int = 0
@@ -51,10 +62,20 @@ class SessionOptions:
     graph_optimization_level: GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL
     enable_profiling: bool = False
     profile_file_prefix: str = "cycloid_profile"
+    # ---
     enable_mem_pattern: bool = True
+    enable_mem_reuse: bool = True
     enable_cpu_mem_arena: bool = True
+    execution_order: ExecutionOrder = ExecutionOrder.DEFAULT
     log_severity_level: int = 2
+    log_verbosity_level: int = 0
+    logid: str = ""
+    use_deterministic_compute: bool = False
+    use_per_session_threads: bool = True
+    # ---
+    optimized_model_filepath: str = ""  # the model, optimised as by cycloid.optimize(), is written here
 
+    optimize: bool = False  # first optimise the model as cycloid.optimize() does, its checks included: takes seconds
     strict: bool = False  # no Winograd: only sums in the plain order of a direct convolution
     denormals: bool = False  # keep subnormal floats
     isa: str = ""  # "scalar", "avx2", "avx512"; empty: the best there is
@@ -63,8 +84,12 @@ class SessionOptions:
     spin_microseconds: int = 20
     pin_threads: bool = False
 
-    def __post_init__(self):
-        self._config: dict[str, str] = {}
+    _config: dict = dataclasses.field(default_factory=dict, init=False, repr=False)
+    _sizes: dict = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    def add_free_dimension_override_by_name(self, name: str, size: int) -> None:
+        """Inputs must then have this size where the model has the name."""
+        self._sizes[name] = int(size)
 
     def add_session_config_entry(self, key: str, value: str) -> None:
         """Kept, and only `session.set_denormal_as_zero` is acted on."""
@@ -72,16 +97,34 @@ class SessionOptions:
         if key == "session.set_denormal_as_zero":
             self.denormals = value != "1"
 
+    def add_initializer(self, name: str, ort_value: Any) -> None:
+        raise error_of(UNSUPPORTED, f"initializer '{name}' cannot be given apart: it must be in the model")
+
+    def register_custom_ops_library(self, path: str) -> None:
+        raise error_of(UNSUPPORTED, f"{path} cannot be loaded: Cycloid runs no operators of others")
+
     def get_session_config_entry(self, key: str) -> str:
+        if key not in self._config:
+            raise error_of(INVALID_ARGUMENT, f"no session configuration has the key '{key}'")
         return self._config[key]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class RunOptions:
-    """Accepted for compatibility."""
+    """Accepted for compatibility: it changes nothing."""
 
     log_severity_level: int = 2
-    run_tag: str = ""
+    log_verbosity_level: int = 0
+    logid: str = ""
+    only_execute_path_to_fetches: bool = False
+    terminate: bool = False
+    _config: dict = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    def add_run_config_entry(self, key: str, value: str) -> None:
+        self._config[key] = value
+
+    def get_run_config_entry(self, key: str) -> str:
+        return self._config[key]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +149,22 @@ class ModelMetadata:
 
 def get_available_providers() -> list[str]:
     return [PROVIDER]
+
+
+def get_all_providers() -> list[str]:
+    return [PROVIDER]
+
+
+def get_version_string() -> str:
+    return _native.version
+
+
+def set_default_logger_severity(severity: int) -> None:
+    """Accepted for compatibility: the library writes no log."""
+
+
+def set_default_logger_verbosity(verbosity: int) -> None:
+    """Accepted for compatibility: the library writes no log."""
 
 
 def get_device() -> str:
@@ -137,17 +196,23 @@ class InferenceSession:
         self._open()
 
     def _open(self):
+        start = time.perf_counter()
         kind, value = self._source
         model = _native.Model.load(value) if kind == "path" else _native.Model.from_bytes(value)
         self._model = model
+        if self._options.optimize or self._options.optimized_model_filepath:
+            optimized, _ = _native.optimize(model)
+            if self._options.optimized_model_filepath:
+                _native.save_model(optimized, os.fspath(self._options.optimized_model_filepath))
+            model = optimized if self._options.optimize else model
         self._session = _native.Session.create(model, **_engine_options(self._options))
         self._input_names = [i.name for i in self._session.inputs]
         self._input_dtypes = [i.dtype if i.kind == "tensor" else None for i in self._session.inputs]
         self._output_names = [o.name for o in self._session.outputs]
         self._known = frozenset(self._input_names)
-        self._profile = None
+        self._profiler = None
         if self._options.enable_profiling:
-            self._profile = {"start": time.perf_counter(), "runs": [], "inputs": None}
+            self._profiler = Profiler(self._session, time.perf_counter() - start)
 
     def __getstate__(self):
         return {"source": self._source, "options": self._options}
@@ -164,17 +229,25 @@ class InferenceSession:
     # --- what the model is ---
 
     def get_inputs(self) -> list[NodeArg]:
-        return [_node_arg(i) for i in self._session.inputs]
+        return [_node_arg(i, self._options._sizes) for i in self._session.inputs]
 
     def get_outputs(self) -> list[NodeArg]:
-        return [_node_arg(o) for o in self._session.outputs]
+        return [_node_arg(o, self._options._sizes) for o in self._session.outputs]
 
     def get_overridable_initializers(self) -> list[NodeArg]:
+        """None: an input that has an initializer is a constant of the model."""
         return []
 
     def get_modelmeta(self) -> ModelMetadata:
         model = self._model
-        return ModelMetadata(model.producer_name, model.graph_name, model.doc, dict(model.metadata))
+        return ModelMetadata(
+            producer_name=model.producer_name,
+            graph_name=model.graph_name,
+            description=model.doc,
+            custom_metadata_map=dict(model.metadata),
+            domain=model.domain,
+            version=model.version,
+        )
 
     def get_providers(self) -> list[str]:
         return [PROVIDER]
@@ -206,36 +279,65 @@ class InferenceSession:
         Inputs are numpy arrays, or anything with DLPack on the CPU (torch tensors); dense ones are not copied.
         """
         inputs = self._inputs_of(input_feed)
-        if self._profile is None:
-            outputs = self._session.run(inputs)
-        else:
-            start = time.perf_counter()
-            outputs = self._session.run(inputs)
-            self._profile["runs"].append((start, time.perf_counter()))
-            self._profile["inputs"] = inputs
-        if output_names is None:
+        outputs = self._session.run(inputs) if self._profiler is None else self._profiler.run(inputs)
+        if not output_names:
             return [from_native(value) for value in outputs]
         return [from_native(outputs[i]) for i in self._output_indices(output_names)]
 
-    def run_with_iobinding(self, iobinding: "IOBinding", run_options: RunOptions | None = None) -> None:
-        """Runs on what is bound; outputs bound to memory are written in place."""
-        iobinding._run()
+    def run_with_ort_values(
+        self,
+        output_names: Sequence[str] | None,
+        input_dict_ort_values: Mapping[str, OrtValue],
+        run_options: RunOptions | None = None,
+    ) -> list[OrtValue]:
+        return [OrtValue(value) for value in self.run(output_names, input_dict_ort_values, run_options)]
 
-    def io_binding(self) -> "IOBinding":
+    def run_async(
+        self,
+        output_names: Sequence[str] | None,
+        input_feed: Mapping[str, Any],
+        callback: Callable[[list, Any, str], None],
+        user_data: Any,
+        run_options: RunOptions | None = None,
+    ) -> None:
+        """Runs on another thread, which then calls callback(outputs, user_data, message); the message is empty unless it
+        failed, and then the outputs are."""
+
+        def work():
+            try:
+                outputs, message = self.run(output_names, input_feed, run_options), ""
+            except Exception as e:  # the callback is where the caller looks
+                outputs, message = [], str(e)
+            callback(outputs, user_data, message)
+
+        threading.Thread(target=work, name="cycloid.run_async").start()
+
+    def run_with_iobinding(self, iobinding: IOBinding, run_options: RunOptions | None = None) -> None:
+        """Runs on what is bound; outputs bound to memory are written in place."""
+        iobinding.run()
+
+    def io_binding(self) -> IOBinding:
         return IOBinding(self)
 
     def end_profiling(self) -> str:
-        """Writes the trace and returns its path: each run() so far, and the steps of one, measured over further runs."""
-        if self._profile is None:
-            raise error_of(INVALID_ARGUMENT, "profiling is off; set SessionOptions.enable_profiling")
-        path = f"{self._options.profile_file_prefix}_{time.strftime('%Y-%m-%d_%H-%M-%S')}.json"
-        events = _run_events(self._profile)
-        if self._profile["inputs"] is not None:
-            events += _step_events(self._session.profile(self._profile["inputs"], _PROFILED_RUNS))
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"traceEvents": events, "displayTimeUnit": "ns"}, file)
-        self._profile = {"start": time.perf_counter(), "runs": [], "inputs": None}
+        """Writes the trace of what ran since the session was made, or since the last call, and returns its path; "" where
+        profiling is off."""
+        if self._profiler is None:
+            return ""
+        prefix = self._options.profile_file_prefix.rstrip("_")
+        path = f"{prefix}_{time.strftime('%Y-%m-%d_%H-%M-%S')}_{next(_profile_numbers)}.json"
+        self._profiler.write(path)
         return path
+
+    def get_profiling_start_time_ns(self) -> int:
+        """Since the epoch; 0 where profiling is off."""
+        return 0 if self._profiler is None else self._profiler.start_ns
+
+    def enable_fallback(self) -> None:
+        """Nothing to fall back from: there is one provider."""
+
+    def disable_fallback(self) -> None:
+        """Nothing to fall back from: there is one provider."""
 
     def _inputs_of(self, feed):
         try:
@@ -248,7 +350,17 @@ class InferenceSession:
             unknown = next(name for name in feed if name not in self._known)
             takes = ", ".join(self._input_names) or "none"
             raise error_of(INVALID_ARGUMENT, f"the model has no input '{unknown}'; it takes {takes}")
+        if self._options._sizes:
+            self._check_sizes(inputs)
         return inputs
+
+    def _check_sizes(self, inputs):
+        for value, info in zip(inputs, self.get_inputs(), strict=True):
+            for size, fixed in zip(getattr(value, "shape", ()), info.shape or (), strict=False):
+                if isinstance(fixed, int) and size != fixed:
+                    raise error_of(
+                        INVALID_ARGUMENT, f"input '{info.name}' is {list(value.shape)}; the model takes {info.shape}"
+                    )
 
     def _output_indices(self, names):
         for name in names:
@@ -257,65 +369,6 @@ class InferenceSession:
                     INVALID_ARGUMENT, f"the model has no output '{name}'; it gives {', '.join(self._output_names)}"
                 )
         return [self._output_names.index(name) for name in names]
-
-
-class IOBinding:
-    """Inputs and outputs bound to memory. For one thread at a time."""
-
-    def __init__(self, session: InferenceSession):
-        self._session = session
-        self._inputs: dict[str, Any] = {}
-        self._outputs: dict[str, Any] = {}
-        self._results: dict[str, Any] = {}
-
-    def bind_cpu_input(self, name: str, arr_on_cpu: Any) -> None:
-        """Binds an array (numpy or DLPack); each run reads its elements anew."""
-        if name not in self._session._known:
-            raise error_of(INVALID_ARGUMENT, f"the model has no input '{name}'")
-        self._inputs[name] = arr_on_cpu
-
-    bind_input = bind_cpu_input
-
-    def bind_output(self, name: str, array: Any = None) -> None:
-        """Binds writable memory of the output's dtype and shape; None: the run makes it."""
-        self._session._output_indices([name])
-        self._outputs[name] = array if not isinstance(array, str) else None
-
-    def clear_binding_inputs(self) -> None:
-        self._inputs.clear()
-
-    def clear_binding_outputs(self) -> None:
-        self._outputs.clear()
-
-    def synchronize_inputs(self) -> None:
-        """Nothing to do on a CPU."""
-
-    def synchronize_outputs(self) -> None:
-        """Nothing to do on a CPU."""
-
-    def copy_outputs_to_cpu(self) -> list:
-        return self.get_outputs()
-
-    def get_outputs(self) -> list:
-        """Of the last run, in the order of binding."""
-        return [self._results[name] for name in self._outputs]
-
-    def _run(self):
-        session = self._session
-        if not self._outputs:
-            raise error_of(INVALID_ARGUMENT, "no output is bound; bind_output() names those wanted")
-        if all(array is not None for array in self._outputs.values()):
-            session._session.run_into(
-                session._inputs_of(self._inputs), [self._outputs.get(name) for name in session._output_names]
-            )
-            self._results = dict(self._outputs)
-            return
-        values = session.run(list(self._outputs), self._inputs)
-        for (name, array), value in zip(self._outputs.items(), values, strict=True):
-            if array is not None:
-                np.copyto(np.asarray(array), value, casting="no")
-                value = array
-            self._results[name] = value
 
 
 def _source_of(model):
@@ -357,51 +410,29 @@ def _check_providers(providers):
         _warn(f"Cycloid runs on the CPU by its own engine; it has not {', '.join(others)}", 4)
 
 
-def _node_arg(info):
-    name = _ORT_NAMES.get(info.dtype, info.dtype)
+def _node_arg(info, sizes):
     if info.kind == "tensor":
-        return NodeArg(info.name, list(info.shape) if info.has_rank else None, f"tensor({name})")
-    return NodeArg(info.name, [], info.type)
-
-
-# As onnxruntime writes element types.
-_ORT_NAMES = {"float32": "float", "float64": "double"}
-
-
-def _run_events(profile):
-    def micros(moment):
-        return (moment - profile["start"]) * 1e6
-
-    return [
-        {"name": "run", "cat": "run", "ph": "X", "pid": 0, "tid": 0, "ts": micros(a), "dur": (b - a) * 1e6}
-        for a, b in profile["runs"]
-    ]
-
-
-def _step_events(steps):
-    """One run laid out step after step, each as long as its mean."""
-    events, moment = [], 0.0
-    for step in steps:
-        duration = step["total_ns"] / max(step["runs"], 1) / 1000
-        details = {k: step[k] for k in ("node", "kernel", "reason", "shape", "layout", "stage", "flops", "bytes")}
-        events.append(
-            {"name": step["op"], "cat": "step", "ph": "X", "pid": 1, "tid": 0, "ts": moment, "dur": duration}
-            | {"args": details}
-        )
-        moment += duration
-    return events
+        shape = [sizes.get(size, size) for size in info.shape] if info.has_rank else None
+        return NodeArg(info.name, shape, f"tensor({onnxruntime_name(info.dtype)})")
+    return NodeArg(info.name, [], onnxruntime_type(info.type))
 
 
 __all__ = [
     "PROVIDER",
     "ExecutionMode",
+    "ExecutionOrder",
     "GraphOptimizationLevel",
     "IOBinding",
     "InferenceSession",
     "ModelMetadata",
     "NodeArg",
+    "OrtValue",
     "RunOptions",
     "SessionOptions",
+    "get_all_providers",
     "get_available_providers",
     "get_device",
+    "get_version_string",
+    "set_default_logger_severity",
+    "set_default_logger_verbosity",
 ]

@@ -1,5 +1,7 @@
 """Between what users hold (numpy arrays of any dtype, lists, dicts) and what cycloid._native takes and gives."""
 
+import re
+
 import numpy as np
 
 from cycloid.errors import INVALID_ARGUMENT, error_of
@@ -15,6 +17,8 @@ def to_native(value, dtype=None):
     """`dtype`: the input's, where it is a tensor. Python numbers and lists of them are taken for such an input."""
     if isinstance(value, np.ndarray):
         return _array_to_native(value)
+    if hasattr(value, "ortvalue_from_numpy"):
+        return to_native(value.value, dtype)
     if value is None or hasattr(value, "__dlpack__"):
         return value
     if dtype is not None:  # a tensor is wanted: a scalar, or nested lists
@@ -76,3 +80,30 @@ def from_native(value):
     if value[0] in _NARROW_SIGNED:
         return value[1].view(np.int8).astype(numpy_dtype(value[0]))
     return value[1].view(numpy_dtype(value[0]))
+
+
+def onnxruntime_name(name):
+    """onnxruntime's name of an element type: "float" for float32, "float8e4m3fn"."""
+    return {"float32": "float", "float64": "double"}.get(name) or re.sub("^(float[48])_", r"\1", name)
+
+
+def element_type_name(dtype):
+    """onnxruntime's name of a numpy dtype."""
+    if dtype.kind in "OUST":
+        return "string"
+    name = str(dtype)
+    return onnxruntime_name(_ML_NAMES.get(name, name))
+
+
+def onnxruntime_type(text):
+    """onnxruntime's form of a type that is no tensor: "seq(map(int64,tensor(float)))" for "seq(map(int64, float))"."""
+    parts = re.fullmatch(r"(seq|optional|map)\((.*)\)", text)
+    if parts is None:
+        element = text.split("[")[0]
+        # The library writes ONNX's names here, "float" and "double" among them.
+        return f"tensor({onnxruntime_name(element)})" if element else text
+    kind, inner = parts.groups()
+    if kind != "map":
+        return f"{kind}({onnxruntime_type(inner)})"
+    key, value = inner.split(", ", 1)
+    return f"map({key},{onnxruntime_type(value)})"
