@@ -1,8 +1,11 @@
 """ONNX's official backend suite, run by its own runner through the Python package.
 
 Node, simple, pytorch-converted and pytorch-operator cases of the pinned onnx package, compared in shape, dtype and each
-case's own tolerance. Every case passes but those that tests/onnx_suite_exceptions.txt names with a reason; a case that
-is named there and passes is an error too, so that the list stays true. The light models have a C++ test of their own.
+case's own tolerance, and the light models that the package ships. Every case passes but those that
+tests/onnx_suite_exceptions.txt names with a reason; a case that is named there and passes is an error too, so that the
+list stays true.
+
+Each case runs in the engine as it stands, optimised, and by reference evaluation, on 1 and 2 threads.
 
 python tests/onnx_suite_test.py [REGEX]   runs the cases that match and prints what fails
 """
@@ -18,11 +21,10 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
 EXCEPTIONS = HERE / "onnx_suite_exceptions.txt"
-# The engine, and the reference evaluation of the nodes as they stand.
+# The engine, the engine on the model that cycloid.optimize() makes, and the reference evaluation of the nodes.
+PATHS = {"engine": {}, "optimised": {"optimize": True}, "reference": {"graph_optimization_level": 0}}
 WAYS = {
-    "engine, 1 thread": {"intra_op_num_threads": 1},
-    "engine, 2 threads": {"intra_op_num_threads": 2},
-    "reference": {"intra_op_num_threads": 1, "graph_optimization_level": 0},
+    f"{path}, {n} threads": {**options, "intra_op_num_threads": n} for path, options in PATHS.items() for n in (1, 2)
 }
 
 
@@ -36,8 +38,8 @@ def known_exceptions():
     return known
 
 
-def run_suite(options, pattern=""):
-    """(cases run, {case: last line of its error}); in this process."""
+def run_suite(options, pattern="", light=False):
+    """(cases run, {case: last line of its error}); in this process. `light`: of the light models, else all others."""
     import unittest
     import warnings
 
@@ -57,7 +59,7 @@ def run_suite(options, pattern=""):
     runner.include(pattern or ".*")
     suite = unittest.TestSuite()
     for name, cases in runner.test_cases.items():
-        if "RealModel" not in name:
+        if ("RealModel" in name) == light:
             suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(cases))
     result = unittest.TestResult()
     suite.run(result)
@@ -68,17 +70,22 @@ def run_suite(options, pattern=""):
     return result.testsRun - len(result.skipped), failed
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_official_suite(way):
+def run_apart(arguments, folder):
+    """The report of this file as a program: a crash would be this case's, not the whole file's."""
     pytest.importorskip("onnx", reason="the onnx package is not installed")
     if not list(BUILT.glob("cycloid/_native*.so")):
         pytest.skip(f"the Python module is not built in {BUILT}")
-    # A process of its own: a crash would be this case's, not the whole file's.
+    environment = {**os.environ, "ONNX_HOME": str(folder)}  # where the runner writes inputs of the light models
     done = subprocess.run(
-        [sys.executable, __file__, "--json", json.dumps(WAYS[way])], capture_output=True, text=True, timeout=800
+        [sys.executable, __file__, *arguments], capture_output=True, text=True, timeout=900, env=environment
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    report = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_official_suite(way, tmp_path):
+    report = run_apart(["--json", json.dumps(WAYS[way])], tmp_path)
     known = known_exceptions()
     passed = report["run"] - len(report["failed"])
     print(f"{way}: {passed} of {report['run']} cases pass")
@@ -87,12 +94,18 @@ def test_official_suite(way):
     assert not set(known) - set(report["failed"]), "these pass now: take them out of the list of exceptions"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_light_models(way, tmp_path):
+    report = run_apart(["--light", json.dumps(WAYS[way])], tmp_path)
+    assert report == {"run": 9, "failed": {}}
+
+
 def main():
-    if sys.argv[1:2] == ["--json"]:
-        count, failed = run_suite(json.loads(sys.argv[2]))
+    if sys.argv[1:2] in (["--json"], ["--light"]):
+        count, failed = run_suite(json.loads(sys.argv[2]), light=sys.argv[1] == "--light")
         print(json.dumps({"run": count, "failed": failed}))
         return
-    count, failed = run_suite(WAYS["engine, 1 thread"], *sys.argv[1:2])
+    count, failed = run_suite(WAYS["engine, 1 threads"], *sys.argv[1:2])
     for case, error in sorted(failed.items()):
         print(f"{case} {error}")
     print(f"{count - len(failed)} of {count} cases pass")
