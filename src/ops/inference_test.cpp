@@ -1,5 +1,6 @@
 // Symbolic shapes through the operators on images, signals, strings, losses and of com.microsoft, and nodes they must
 // refuse.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,6 +18,22 @@ std::string inferred(const char* text) {
   if (!model) return "parse: " + model.error().message();
   if (auto status = infer_types(*model); !status) return status.error().message();
   return to_string(model->graph.value(model->graph.outputs()[0]).type);
+}
+
+std::string branches(const char* size, const char* then_op, const char* else_op) {
+  return inferred(
+      fmt::format("g (float[{}, 4] x, bool c) => (y) <int64[1] axes = {{0}}> {{ y = If (c) <then_branch = t () => "
+                  "(a) {{ a = {} }}, else_branch = e () => (b) {{ b = {} }}> }}",
+                  size, then_op, else_op)
+          .c_str());
+}
+
+TEST(ControlInference, ABranchForOtherSizesSaysNothing) {
+  EXPECT_EQ(branches("1", "Squeeze(x, axes)", "Identity(x)"), "float");
+  EXPECT_EQ(branches("2", "Squeeze(x, axes)", "Identity(x)"), "float[2, 4]");
+  EXPECT_EQ(branches("2", "Neg(x)", "Squeeze(x, axes)"), "float[2, 4]");
+  EXPECT_THAT(branches("2", "Squeeze(x, axes)", "Squeeze(x, axes)"), HasSubstr("cannot be squeezed"));
+  EXPECT_THAT(branches("2", "Neg(x)", "Frobnicate(x)"), HasSubstr("Frobnicate"));
 }
 
 TEST(VisionInference, KeepsSizesSymbolic) {

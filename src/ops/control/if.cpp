@@ -8,6 +8,19 @@
 namespace cycloid {
 namespace {
 
+using Types = Result<std::vector<ValueType>>;
+
+// Exporters write branches for what a shape may be, such as Squeeze where a size is 1. Where shapes are known, the branch
+// that is for other ones contradicts them: it would fail if it were taken, so that the other's types hold.
+bool contradicts_shapes(const Types& types) { return !types && types.error().code() != ErrorCode::kUnsupported; }
+
+Status set_outputs(InferContext& context, const std::vector<ValueType>& types) {
+  if (types.size() < context.output_count())
+    return invalid_model("the branch has {} outputs, but If has {}", types.size(), context.output_count());
+  for (std::size_t i = 0; i < context.output_count(); ++i) context.set_output(i, types[i]);
+  return {};
+}
+
 Status infer(InferContext& context) {
   CYCLOID_TRY(input_type(context, 0, kBools));
   const Tensor* condition = context.constant(0);
@@ -16,21 +29,21 @@ Status infer(InferContext& context) {
     // The other branch may be one that these shapes do not allow.
     CYCLOID_ASSIGN(const auto types,
                    context.infer_subgraph(condition->data<bool>()[0] ? "then_branch" : "else_branch", {}));
-    if (types.size() < context.output_count())
-      return invalid_model("the branch has {} outputs, but If has {}", types.size(), context.output_count());
-    for (std::size_t i = 0; i < context.output_count(); ++i) context.set_output(i, types[i]);
-    return {};
+    return set_outputs(context, types);
   }
-  CYCLOID_ASSIGN(const auto then_types, context.infer_subgraph("then_branch", {}));
-  CYCLOID_ASSIGN(const auto else_types, context.infer_subgraph("else_branch", {}));
-  if (then_types.size() != else_types.size() || then_types.size() < context.output_count()) {
-    return invalid_model("the branches have {} and {} outputs, but If has {}", then_types.size(), else_types.size(),
+  const Types then_types = context.infer_subgraph("then_branch", {});
+  const Types else_types = context.infer_subgraph("else_branch", {});
+  if (!then_types)
+    return contradicts_shapes(then_types) && else_types ? set_outputs(context, *else_types) : then_types.error();
+  if (!else_types) return contradicts_shapes(else_types) ? set_outputs(context, *then_types) : else_types.error();
+  if (then_types->size() != else_types->size() || then_types->size() < context.output_count()) {
+    return invalid_model("the branches have {} and {} outputs, but If has {}", then_types->size(), else_types->size(),
                          context.output_count());
   }
   TypeJoin joiner;
   for (std::size_t i = 0; i < context.output_count(); ++i) {
     CYCLOID_ASSIGN(ValueType joined,
-                   joiner.join(then_types[i], else_types[i]).in(fmt::format("output {} of the branches", i)));
+                   joiner.join((*then_types)[i], (*else_types)[i]).in(fmt::format("output {} of the branches", i)));
     context.set_output(i, std::move(joined));
   }
   return {};
