@@ -6,7 +6,7 @@
 #   *_fuzz.cpp   make a program each, NAME_<file>: a libFuzzer target under the preset `fuzz`. In every other build it
 #                is a test that replays the inputs in tests/corpus/NAME_<file>/, so that what was found once stays found;
 #   all others   make the static library cycloid_NAME (cycloid_NAME_layer where that would clash with a program).
-# *_avx2.cpp and *_avx512.cpp are compiled for those instruction sets, on x86-64, and left out elsewhere.
+# *_avx2.cpp, *_avx512.cpp, *_avx512vnni.cpp and *_avx512amx.cpp are compiled for those instruction sets, on x86-64, and left out elsewhere.
 # Programs' main files end in .cc and are named where they are added.
 # GCC 12 sees overlapping copies in std::string's operator+ that are not there (GCC bug 105651).
 set(CYCLOID_WARNINGS -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wnon-virtual-dtor $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
@@ -26,14 +26,19 @@ function(cycloid_layer name)
     foreach(source IN LISTS sources)
       if(source MATCHES "_avx2\\.cpp$")
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
-      elseif(source MATCHES "_avx512\\.cpp$")
+      elseif(source MATCHES "_avx512(vnni|amx)?\\.cpp$")
         # GCC 12 takes the undefined operand of its own AVX-512 intrinsics for a use of an uninitialised variable.
         set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
           "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx2;-mfma;-mprefer-vector-width=512;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>;$<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>")
       endif()
+      if(source MATCHES "_avx512vnni\\.cpp$")
+        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS "-mavx512vnni")
+      elseif(source MATCHES "_avx512amx\\.cpp$")
+        set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS "-mavx512vnni;-mamx-tile;-mamx-int8")
+      endif()
     endforeach()
   else()
-    list(FILTER sources EXCLUDE REGEX "_avx(2|512)\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "_avx(2|512|512vnni|512amx)\\.cpp$")
   endif()
 
   set(target cycloid_${name})

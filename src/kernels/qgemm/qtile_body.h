@@ -1,0 +1,414 @@
+// Bodies of qtile.h for the instruction set of the including translation unit.
+#pragma once
+
+#include "kernels/qgemm/qtile.h"
+#include "kernels/simd.h"
+
+namespace cycloid::kernels {
+namespace {
+
+// --- One vector of int32.
+#if defined(__AVX512F__)
+
+struct Ivec {
+  __m512i v;
+};
+CYCLOID_INLINE Ivec iload(const void* p) { return {_mm512_loadu_si512(p)}; }
+CYCLOID_INLINE void istore(void* p, Ivec x) { _mm512_storeu_si512(p, x.v); }
+CYCLOID_INLINE void istore(int32_t* p, Ivec x, int64_t n) { _mm512_mask_storeu_epi32(p, first(n).m, x.v); }
+CYCLOID_INLINE Ivec iset1(int32_t x) { return {_mm512_set1_epi32(x)}; }
+CYCLOID_INLINE Ivec ixor(Ivec a, Ivec b) { return {_mm512_xor_si512(a.v, b.v)}; }
+CYCLOID_INLINE Ivec iadd(Ivec a, Ivec b) { return {_mm512_add_epi32(a.v, b.v)}; }
+CYCLOID_INLINE Ivec isub(Ivec a, Ivec b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+CYCLOID_INLINE Vec as_floats(Ivec a) { return {_mm512_cvtepi32_ps(a.v)}; }
+CYCLOID_INLINE Ivec rounded(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
+CYCLOID_INLINE Ivec load_bytes(const uint8_t* p, bool is_signed) {
+  const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {is_signed ? _mm512_cvtepi8_epi32(x) : _mm512_cvtepu8_epi32(x)};
+}
+CYCLOID_INLINE void store_bytes(uint8_t* p, Ivec x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x.v));
+}
+#if defined(__AVX512VNNI__)
+CYCLOID_INLINE Ivec dot(Ivec sum, Ivec a, Ivec b) { return {_mm512_dpbusd_epi32(sum.v, a.v, b.v)}; }
+#else
+CYCLOID_INLINE Ivec dot(Ivec sum, Ivec a, Ivec b) { return {_mm512_add_epi32(sum.v, _mm512_madd_epi16(a.v, b.v))}; }
+#endif
+
+#elif defined(__AVX2__)
+
+struct Ivec {
+  __m256i v;
+};
+CYCLOID_INLINE Ivec iload(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
+CYCLOID_INLINE void istore(void* p, Ivec x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x.v); }
+CYCLOID_INLINE void istore(int32_t* p, Ivec x, int64_t n) {
+  _mm256_maskstore_epi32(p, _mm256_castps_si256(first(n).m), x.v);
+}
+CYCLOID_INLINE Ivec iset1(int32_t x) { return {_mm256_set1_epi32(x)}; }
+CYCLOID_INLINE Ivec ixor(Ivec a, Ivec b) { return {_mm256_xor_si256(a.v, b.v)}; }
+CYCLOID_INLINE Ivec iadd(Ivec a, Ivec b) { return {_mm256_add_epi32(a.v, b.v)}; }
+CYCLOID_INLINE Ivec isub(Ivec a, Ivec b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+CYCLOID_INLINE Vec as_floats(Ivec a) { return {_mm256_cvtepi32_ps(a.v)}; }
+CYCLOID_INLINE Ivec rounded(Vec a) { return {_mm256_cvtps_epi32(a.v)}; }
+CYCLOID_INLINE Ivec load_bytes(const uint8_t* p, bool is_signed) {
+  const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return {is_signed ? _mm256_cvtepi8_epi32(x) : _mm256_cvtepu8_epi32(x)};
+}
+CYCLOID_INLINE void store_bytes(uint8_t* p, Ivec x) {
+  const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8, 12, -1,
+                                        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+  const __m256i bytes = _mm256_shuffle_epi8(x.v, pick);
+  const int32_t low = _mm_cvtsi128_si32(_mm256_castsi256_si128(bytes)),
+                high = _mm_cvtsi128_si32(_mm256_extracti128_si256(bytes, 1));
+  __builtin_memcpy(p, &low, 4);
+  __builtin_memcpy(p + 4, &high, 4);
+}
+CYCLOID_INLINE Ivec dot(Ivec sum, Ivec a, Ivec b) { return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(a.v, b.v))}; }
+
+#else
+
+struct Ivec {
+  Int4 v;
+};
+CYCLOID_INLINE Ivec iload(const void* p) {
+  Ivec x;
+  __builtin_memcpy(&x.v, p, sizeof(x.v));
+  return x;
+}
+CYCLOID_INLINE void istore(void* p, Ivec x) { __builtin_memcpy(p, &x.v, sizeof(x.v)); }
+CYCLOID_INLINE void istore(int32_t* p, Ivec x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) p[i] = x.v[i];
+}
+CYCLOID_INLINE Ivec iset1(int32_t x) { return {Int4{x, x, x, x}}; }
+CYCLOID_INLINE Ivec ixor(Ivec a, Ivec b) { return {a.v ^ b.v}; }
+CYCLOID_INLINE Ivec iadd(Ivec a, Ivec b) { return {a.v + b.v}; }
+CYCLOID_INLINE Ivec isub(Ivec a, Ivec b) { return {a.v - b.v}; }
+CYCLOID_INLINE Vec as_floats(Ivec a) { return {__builtin_convertvector(a.v, Float4)}; }
+CYCLOID_INLINE Ivec rounded(Vec a) { return {__builtin_convertvector(round_even(a).v, Int4)}; }
+CYCLOID_INLINE Ivec load_bytes(const uint8_t* p, bool is_signed) {
+  Ivec x;
+  for (int i = 0; i < kLanes; ++i) x.v[i] = is_signed ? static_cast<int8_t>(p[i]) : p[i];
+  return x;
+}
+CYCLOID_INLINE void store_bytes(uint8_t* p, Ivec x) {
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<uint8_t>(x.v[i]);
+}
+CYCLOID_INLINE Ivec dot(Ivec sum, Ivec a, Ivec b) {
+  for (int i = 0; i < kLanes; ++i) {
+    const int32_t x = a.v[i], y = b.v[i];
+    sum.v[i] += static_cast<int16_t>(x) * static_cast<int16_t>(y) + (x >> 16) * (y >> 16);
+  }
+  return sum;
+}
+
+#endif
+
+#if defined(__AVX512VNNI__)
+constexpr bool kWords = false;
+#else
+constexpr bool kWords = true;
+#endif
+
+// a * b, rounded: the compiler may not make one operation of it and an addition that follows.
+CYCLOID_INLINE Vec product(Vec a, Vec b) {
+  Vec x = a * b;
+#if defined(__AVX512F__)
+  __asm__("" : "+v"(x.v));
+#elif defined(__x86_64__)
+  __asm__("" : "+x"(x.v));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(x.v));
+#endif
+  return x;
+}
+
+// --- The tile.
+template <int kRows, int kVectors>
+void qtile(const Qtile& t) {
+  Ivec acc[kRows][kVectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const Ivec start = iload(t.start + v * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) acc[r][v] = start;
+  }
+  // Past the end: the counter goes from minus the bytes up to 0.
+  const char* a[kRows];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) a[r] = t.a + r * t.a_stride + 4 * t.steps;
+  const char* b = t.b;
+  const Ivec flip = iset1(static_cast<int32_t>(t.flip));
+  for (int64_t at = -4 * t.steps; at != 0; at += 4, b += 4 * kVectors * kLanes) {
+    Ivec bv[kVectors];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) bv[v] = iload(b + 4 * v * kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      int32_t four;
+      __builtin_memcpy(&four, a[r] + at, 4);
+      Ivec x = iset1(four);
+      if (!kWords) x = ixor(x, flip);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = dot(acc[r][v], x, bv[v]);
+    }
+    __asm__("" : "+r"(at));
+  }
+  constexpr int64_t kLast = (kVectors - 1) * kLanes;
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    int32_t* c = t.c + r * t.c_stride;
+#pragma GCC unroll 4
+    for (int v = 0; v + 1 < kVectors; ++v) istore(c + v * kLanes, acc[r][v]);
+    if (t.columns == kVectors * kLanes) {
+      istore(c + kLast, acc[r][kVectors - 1]);
+    } else {
+      istore(c + kLast, acc[r][kVectors - 1], t.columns - kLast);
+    }
+  }
+}
+
+template <int... kRow>
+struct QrowList {};
+template <int kCount, int... kRow>
+struct QrowsUpTo : QrowsUpTo<kCount - 1, kCount, kRow...> {};
+template <int... kRow>
+struct QrowsUpTo<0, kRow...> {
+  using List = QrowList<kRow...>;
+};
+template <int kVectors, class Rows>
+struct QtileByRows;
+template <int kVectors, int... kRow>
+struct QtileByRows<kVectors, QrowList<kRow...>> {
+  static constexpr QtileFn table[] = {qtile<kRow, kVectors>...};
+};
+template <int kVectors, int kMaxRows>
+constexpr QtilePanel qtile_panel() {
+  return {kVectors, kMaxRows, QtileByRows<kVectors, typename QrowsUpTo<kMaxRows>::List>::table};
+}
+
+// --- Rows. A tail goes through a vector's worth of memory of its own.
+CYCLOID_INLINE Ivec load_bytes(const uint8_t* p, bool is_signed, int64_t n) {
+  uint8_t part[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) part[i] = p[i];
+  return load_bytes(part, is_signed);
+}
+CYCLOID_INLINE void store_bytes(uint8_t* p, Ivec x, int64_t n) {
+  uint8_t part[kLanes];
+  store_bytes(part, x);
+  for (int64_t i = 0; i < n; ++i) p[i] = part[i];
+}
+
+// round(x) + zero, clamped; x is clamped first, so that it fits the integers (rounding is monotone, bounds are whole).
+CYCLOID_INLINE Ivec to_range(Vec x, Vec lo, Vec hi, Ivec zero) { return iadd(rounded(min(hi, max(lo, x))), zero); }
+
+void to_bytes(const Qpost& t) {
+  const Vec lo = set1(static_cast<float>(t.lo - t.zero)), hi = set1(static_cast<float>(t.hi - t.zero));
+  const Ivec zero_point = iset1(t.zero);
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const int32_t* c = t.c + r * t.c_stride;
+    uint8_t* y = static_cast<uint8_t*>(t.y) + r * t.y_stride;
+    for (int64_t j = 0; j < t.columns; j += kLanes) {
+      // The sums and scales are there in whole vectors.
+      const Ivec q = to_range(as_floats(iload(c + j)) * load(t.scale + j), lo, hi, zero_point);
+      if (j + kLanes <= t.columns) {
+        store_bytes(y + j, q);
+      } else {
+        store_bytes(y + j, q, t.columns - j);
+      }
+    }
+  }
+}
+
+void to_floats(const Qpost& t) {
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const int32_t* c = t.c + r * t.c_stride;
+    float* y = static_cast<float*>(t.y) + r * t.y_stride;
+    for_each_vector(t.columns, [&]<bool kFull>(int64_t j, Mask m) {
+      Vec x = as_floats(iload(c + j)) * load(t.scale + j);
+      if (t.bias != nullptr) x = x + load_part<kFull>(t.bias + j, m);
+      store_part<kFull>(y + j, x, m);
+    });
+  }
+}
+
+void widen(const uint8_t* x, bool is_signed, int32_t zero, int64_t count, int16_t* y) {
+  if (is_signed) {
+    const auto* s = reinterpret_cast<const int8_t*>(x);
+    for (int64_t i = 0; i < count; ++i) y[i] = static_cast<int16_t>(s[i] - zero);
+  } else {
+    for (int64_t i = 0; i < count; ++i) y[i] = static_cast<int16_t>(x[i] - zero);
+  }
+}
+
+void quantize_row(const QuantizeRow& t) {
+  const Vec lo = set1(static_cast<float>(t.lo - t.zero)), hi = set1(static_cast<float>(t.hi - t.zero));
+  const Vec scale = set1(t.scale);
+  const Ivec zero_point = iset1(t.zero);
+  const auto quantized = [&](Vec x) {
+    x = x / scale;
+    return to_range(select(is_nan(x), zero(), x), lo, hi, zero_point);
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= t.count; i += kLanes) store_bytes(t.y + i, quantized(load(t.x + i)));
+  if (i < t.count) store_bytes(t.y + i, quantized(load(t.x + i, first(t.count - i))), t.count - i);
+}
+
+void dequantize_row(const DequantizeRow& t) {
+  const Ivec zero_point = iset1(t.zero);
+  const Vec scale = set1(t.scale);
+  int64_t i = 0;
+  for (; i + kLanes <= t.count; i += kLanes)
+    store(t.y + i, as_floats(isub(load_bytes(t.x + i, t.x_signed), zero_point)) * scale);
+  if (i < t.count) {
+    const Ivec x = load_bytes(t.x + i, t.x_signed, t.count - i);
+    store(t.y + i, as_floats(isub(x, zero_point)) * scale, first(t.count - i));
+  }
+}
+
+void binary_row(const QbinaryRow& t) {
+  const int32_t lo = t.is_signed ? -128 : 0;
+  const Vec low = set1(static_cast<float>(lo - t.y_zero)), high = set1(static_cast<float>(lo + 255 - t.y_zero));
+  const Vec a_scale = set1(t.a_scale), b_scale = set1(t.b_scale), y_scale = set1(t.y_scale);
+  const Ivec a_zero = iset1(t.a_zero), b_zero = iset1(t.b_zero), y_zero = iset1(t.y_zero);
+  const auto one = [&](const uint8_t* p) {
+    return iset1(t.is_signed ? static_cast<int32_t>(static_cast<int8_t>(*p)) : static_cast<int32_t>(*p));
+  };
+  const Ivec a0 = one(t.a), b0 = one(t.b);
+  for (int64_t i = 0; i < t.count; i += kLanes) {
+    const int64_t n = min_of(kLanes, t.count - i);
+    const auto operand = [&](const uint8_t* p, int64_t step, Ivec repeated) {
+      if (step == 0) return repeated;
+      return n == kLanes ? load_bytes(p + i, t.is_signed) : load_bytes(p + i, t.is_signed, n);
+    };
+    const Vec a = product(as_floats(isub(operand(t.a, t.a_step, a0), a_zero)), a_scale);
+    const Vec b = product(as_floats(isub(operand(t.b, t.b_step, b0), b_zero)), b_scale);
+    const Vec x = (t.product ? a * b : a + b) / y_scale;
+    const Ivec q = to_range(select(is_nan(x), zero(), x), low, high, y_zero);
+    if (n == kLanes) {
+      store_bytes(t.y + i, q);
+    } else {
+      store_bytes(t.y + i, q, n);
+    }
+  }
+}
+
+void range(const float* x, int64_t count, float& low, float& high) {
+  Vec lo[2] = {zero(), zero()}, hi[2] = {zero(), zero()};
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    for (int v = 0; v < 2; ++v) {
+      const Vec e = load(x + i + v * kLanes);
+      lo[v] = min(e, lo[v]);
+      hi[v] = max(e, hi[v]);
+    }
+  }
+  for (; i < count; i += kLanes) {
+    const Vec e = load(x + i, first(min_of(kLanes, count - i)));
+    lo[0] = min(e, lo[0]);
+    hi[0] = max(e, hi[0]);
+  }
+  low = reduce_min(min(lo[0], lo[1]));
+  high = reduce_max(max(hi[0], hi[1]));
+}
+
+template <class T>
+CYCLOID_INLINE void max_pool_row(const QmaxRow& t) {
+  for (int64_t p = 0; p < t.pixels; ++p) {
+    T* y = reinterpret_cast<T*>(t.y) + p * t.y_stride;
+    const T* x = reinterpret_cast<const T*>(t.taps[0]) + p * t.step;
+    for (int64_t j = 0; j < t.channels; ++j) y[j] = x[j];
+    for (int64_t i = 1; i < t.tap_count; ++i) {
+      x = reinterpret_cast<const T*>(t.taps[i]) + p * t.step;
+      for (int64_t j = 0; j < t.channels; ++j) y[j] = x[j] > y[j] ? x[j] : y[j];
+    }
+  }
+}
+
+void max_pool(const QmaxRow& t) {
+  if (t.is_signed) {
+    max_pool_row<int8_t>(t);
+  } else {
+    max_pool_row<uint8_t>(t);
+  }
+}
+
+// --- Depthwise convolution.
+void interleave(const QinterleaveRow& t) {
+  const int64_t whole = (t.channels + kLanes - 1) / kLanes * kLanes;
+  int64_t j = 0;
+#if defined(__AVX512VNNI__)
+  // Four rows of 16 bytes as 16 times 4 bytes.
+  const __m128i fill = _mm_set1_epi8(static_cast<char>(t.zero));
+  const __m512i flip = _mm512_set1_epi8(t.is_signed ? static_cast<char>(0x80) : 0);
+  for (; j < whole; j += 16) {
+    const auto mask = static_cast<__mmask16>(t.channels - j >= 16 ? 0xffff : (1u << (t.channels - j)) - 1);
+    const auto row = [&](int r) { return t.rows[r] == nullptr ? fill : _mm_maskz_loadu_epi8(mask, t.rows[r] + j); };
+    const __m128i a = row(0), b = row(1), c = row(2), d = row(3);
+    const __m128i ab = _mm_unpacklo_epi8(a, b), cd = _mm_unpacklo_epi8(c, d), ab_high = _mm_unpackhi_epi8(a, b),
+                  cd_high = _mm_unpackhi_epi8(c, d);
+    __m512i x = _mm512_castsi128_si512(_mm_unpacklo_epi16(ab, cd));
+    x = _mm512_inserti32x4(x, _mm_unpackhi_epi16(ab, cd), 1);
+    x = _mm512_inserti32x4(x, _mm_unpacklo_epi16(ab_high, cd_high), 2);
+    x = _mm512_inserti32x4(x, _mm_unpackhi_epi16(ab_high, cd_high), 3);
+    _mm512_storeu_si512(t.to + 4 * j, _mm512_xor_si512(x, flip));
+  }
+#else
+#if defined(__AVX2__)
+  const __m128i zero_point = _mm_set1_epi16(static_cast<int16_t>(t.zero));
+  const auto row = [&](int r) {
+    if (t.rows[r] == nullptr) return _mm_setzero_si128();
+    const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(t.rows[r] + j));
+    return _mm_sub_epi16(t.is_signed ? _mm_cvtepi8_epi16(x) : _mm_cvtepu8_epi16(x), zero_point);
+  };
+  for (; j + 8 <= t.channels; j += 8) {
+    const __m128i a = row(0), b = row(1);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(t.to + 4 * j), _mm_unpacklo_epi16(a, b));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(t.to + 4 * j + 16), _mm_unpackhi_epi16(a, b));
+  }
+#endif
+  for (; j < whole; ++j) {
+    for (int r = 0; r < 2; ++r) {
+      int32_t x = 0;
+      if (t.rows[r] != nullptr && j < t.channels)
+        x = (t.is_signed ? static_cast<int32_t>(static_cast<int8_t>(t.rows[r][j])) : t.rows[r][j]) - t.zero;
+      const auto word = static_cast<int16_t>(x);
+      __builtin_memcpy(t.to + 4 * j + 2 * r, &word, 2);
+    }
+  }
+#endif
+}
+
+// kPixels neighbours share a vector of weights.
+template <int kPixels>
+CYCLOID_INLINE void depthwise_pixels(const QdepthwiseRow& t, int64_t p, int64_t j, int64_t whole) {
+  Ivec acc[kPixels];
+  const Ivec start = iload(t.start + j);
+#pragma GCC unroll 4
+  for (int i = 0; i < kPixels; ++i) acc[i] = start;
+  const char* w = t.w + 4 * j;
+  for (int64_t g = 0; g < t.groups; ++g) {
+    const char* x = t.x + g * t.group_stride + p * t.stride * t.pixel_bytes + 4 * j;
+    for (int64_t k = 0; k < t.taps; ++k, x += t.dilation * t.pixel_bytes, w += 4 * whole) {
+      const Ivec weight = iload(w);
+#pragma GCC unroll 4
+      for (int i = 0; i < kPixels; ++i) acc[i] = dot(acc[i], iload(x + i * t.stride * t.pixel_bytes), weight);
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kPixels; ++i) istore(t.c + (p + i) * whole + j, acc[i]);
+}
+
+void depthwise_row(const QdepthwiseRow& t) {
+  const int64_t whole = (t.channels + kLanes - 1) / kLanes * kLanes;
+  int64_t p = 0;
+  for (; p + 4 <= t.pixels; p += 4) {
+    for (int64_t j = 0; j < whole; j += kLanes) depthwise_pixels<4>(t, p, j, whole);
+  }
+  for (; p < t.pixels; ++p) {
+    for (int64_t j = 0; j < whole; j += kLanes) depthwise_pixels<1>(t, p, j, whole);
+  }
+}
+
+}  // namespace
+}  // namespace cycloid::kernels

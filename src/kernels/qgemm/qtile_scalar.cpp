@@ -1,0 +1,26 @@
+#include "kernels/qgemm/qtile_body.h"
+
+namespace cycloid::kernels {
+
+// Accumulators take rows * vectors registers.
+const QtileKernels qtile_kernels_scalar = {
+    kLanes,
+    kWords,
+    1,
+    false,
+    nullptr,
+    nullptr,
+    {qtile_panel<1, 4>(), qtile_panel<2, 4>(), qtile_panel<3, 3>(), qtile_panel<4, 2>()},
+    to_bytes,
+    to_floats,
+    widen,
+    quantize_row,
+    dequantize_row,
+    binary_row,
+    range,
+    max_pool,
+    interleave,
+    depthwise_row,
+};
+
+}  // namespace cycloid::kernels
