@@ -43,7 +43,9 @@ void summarize(Plan& plan) {
 Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model,
                                                const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options) {
-  CYCLOID_ASSIGN(ModelIr special, specialize(*model, input_dims));
+  ModelIr source = *model;
+  if (!options.reference) fuse_quantized(source.graph);
+  CYCLOID_ASSIGN(ModelIr special, specialize(source, input_dims));
   if (!options.reference) CYCLOID_TRY(fuse(special));
 
   auto plan = std::make_shared<Plan>();

@@ -6,11 +6,21 @@
 
 namespace cycloid {
 
-// All of them, in order.
+// All of them but fuse_quantized(), in order.
 Status fuse(ModelIr& model);
+
+// Products, convolutions, sums and pools between DequantizeLinear and QuantizeLinear: on the integers themselves. Comes before
+// constants are folded, which would leave nothing of the integers. Sizes need not be known.
+void fuse_quantized(Graph& graph);
 
 // x  =>  x for Identity, and for Dropout outside training whose mask nobody reads.
 void remove_identities(Graph& graph);
+
+// Nodes that compute with float16 or bfloat16 compute with float32 instead: their constants are widened here, values between
+// them stay float32, and a Cast stands only where a float16 value comes from or goes to something else. Each node then rounds
+// less than it might (a sum in float16 is defined by no particular order of rounding), never more. Nodes that turn a last
+// bit into a whole step (Round, Floor, comparisons) still get the rounded value.
+void widen_half(Graph& graph);
 
 // Scale and shift per channel by constants (BatchNormalization; Mul, Div, Add, Sub by constants of shape [C, 1, 1] and the
 // like): into the weights and bias of the Conv before it, else joined into one BatchNormalization with mean 0,

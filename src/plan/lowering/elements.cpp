@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "ops/op.h"
+#include "plan/lowering/lowerings.h"
 
 namespace cycloid {
 namespace {
@@ -233,6 +234,9 @@ Declined lower_cast(Lowering& lowering, NodeId id) {
     return {};
   }
   const auto from = element_kind(lowering.dtype(x)), to = element_kind(lowering.dtype(y));
+  if (!from || !to) {
+    if (Declined reason = lower_cast_half(lowering, id); reason.empty()) return {};
+  }
   if (!from || !to)
     return fmt::format("no kernel from {} to {}", to_string(lowering.dtype(x)), to_string(lowering.dtype(y)));
   const Dims* const dims[] = {lowering.dims(x)};

@@ -6,6 +6,7 @@
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/product.h"
+#include "plan/lowering/product_shape.h"
 
 namespace cycloid {
 namespace {
@@ -53,9 +54,6 @@ struct Product {
   std::vector<NodeId> nodes;
   ValueId output;
 };
-
-// A vector of n elements, or one element, whatever ones its dims are dressed with.
-bool is_row(const Dims& dims, std::int64_t n) { return !dims.empty() && dims.back() == n && element_count(dims) == n; }
 
 // y = product + c with a row c: into the bias.
 void take_bias(Lowering& lowering, Product& product) {
@@ -131,25 +129,6 @@ Declined emit(Lowering& lowering, Product product, NodeId id) {
   return {};
 }
 
-// The table of offsets of a batch whose matrices of one operand repeat in any pattern (broadcasting).
-const std::int64_t* offset_table(Lowering& lowering, const Dims& batch, const Dims& operand, std::int64_t matrix) {
-  const auto count = static_cast<std::size_t>(element_count(batch).value());
-  BufferId buffer;
-  auto* table = reinterpret_cast<std::int64_t*>(lowering.constant_memory(count * sizeof(std::int64_t), buffer));
-  const std::size_t lead = batch.size() - operand.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    std::int64_t rest = static_cast<std::int64_t>(i), offset = 0, stride = matrix;
-    for (std::size_t d = batch.size(); d-- > lead;) {
-      const std::int64_t at = rest % batch[d];
-      rest /= batch[d];
-      if (operand[d - lead] != 1) offset += at * stride;
-      stride *= operand[d - lead];
-    }
-    table[i] = offset;
-  }
-  return table;
-}
-
 }  // namespace
 
 Declined lower_gemm(Lowering& lowering, NodeId id) {
@@ -204,31 +183,18 @@ Declined lower_matmul(Lowering& lowering, NodeId id) {
                   .nodes = {},
                   .output = node.outputs[0]};
   if (!lowering.is_float(product.a)) return "only float32 is native";
-  Dims a = *lowering.dims(product.a), b = *lowering.dims(product.b);
-  if (a.empty() || b.empty()) return "a scalar operand";
-  // A vector on the left is a row, on the right a column.
-  if (a.size() == 1) a.insert(a.begin(), 1);
-  if (b.size() == 1) b.push_back(1);
+  ProductShape shape;
+  if (Declined reason = find_product_shape(lowering, product.a, product.b, node.outputs[0], shape); !reason.empty())
+    return reason;
   GemmParams& params = product.params;
-  params.m = a[a.size() - 2];
-  params.k = a.back();
-  params.n = b.back();
-  if (params.k == 0) return "the inner size is 0";
-  a.resize(a.size() - 2);
-  b.resize(b.size() - 2);
-  const std::int64_t a_count = element_count(a).value(), b_count = element_count(b).value();
-  if (b_count == 1) {
-    params.m *= a_count;  // one tall product
-  } else {
-    Dims batch = *lowering.dims(node.outputs[0]);
-    batch.resize(std::max(a.size(), b.size()));
-    params.batch = element_count(batch).value();
-    params.a_step = a_count == 1 ? 0 : params.m * params.k;
-    params.b_step = params.k * params.n;
-    if (a_count != 1 && a_count != params.batch)
-      params.a_offsets = offset_table(lowering, batch, a, params.m * params.k);
-    if (b_count != params.batch) params.b_offsets = offset_table(lowering, batch, b, params.k * params.n);
-  }
+  params.batch = shape.batch;
+  params.m = shape.m;
+  params.n = shape.n;
+  params.k = shape.k;
+  params.a_step = shape.a_step;
+  params.b_step = shape.b_step;
+  params.a_offsets = shape.a_offsets;
+  params.b_offsets = shape.b_offsets;
   return emit(lowering, std::move(product), id);
 }
 

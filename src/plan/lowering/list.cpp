@@ -37,10 +37,13 @@ constexpr Line kLines[] = {
     {"Clip", lower_unary},
     {"Concat", lower_concat},
     {"Conv", lower_conv},
+    {"ConvInteger", lower_conv_integer},
     {"ConvTranspose", lower_conv_transpose},
     {"CumSum", lower_cumulative_sum},
     {"DepthToSpace", lower_depth_to_space},
+    {"DequantizeLinear", lower_dequantize},
     {"Div", lower_binary},
+    {"DynamicQuantizeLinear", lower_dynamic_quantize},
     {"Elu", lower_unary},
     {"Equal", lower_elements},
     {"Erf", lower_unary},
@@ -72,6 +75,7 @@ constexpr Line kLines[] = {
     {"LogSoftmax", lower_softmax},
     {"Loop", lower_loop},
     {"MatMul", lower_matmul},
+    {"MatMulInteger", lower_matmul_integer},
     {"Max", lower_binary},
     {"MaxPool", lower_pool},
     {"Min", lower_binary},
@@ -85,6 +89,9 @@ constexpr Line kLines[] = {
     {"PRelu", lower_prelu},
     {"Pad", lower_pad},
     {"Pow", lower_pow},
+    {"QLinearConv", lower_qlinear_conv},
+    {"QLinearMatMul", lower_qlinear_matmul},
+    {"QuantizeLinear", lower_quantize},
     {"RNN", lower_recurrent},
     {"Reciprocal", lower_unary},
     {"ReduceL1", lower_reduce},
@@ -131,6 +138,19 @@ constexpr Line kMlLines[] = {
     {"TreeEnsembleRegressor", lower_trees},
 };
 
+// Of com.microsoft; sorted too.
+constexpr Line kMicrosoftLines[] = {
+    {"DequantizeLinear", lower_dequantize},
+    {"DynamicQuantizeLSTM", lower_dynamic_quantize_lstm},
+    {"DynamicQuantizeMatMul", lower_dynamic_quantize_matmul},
+    {"MatMulIntegerToFloat", lower_matmul_integer_to_float},
+    {"QLinearAdd", lower_qlinear_binary},
+    {"QLinearLeakyRelu", lower_qlinear_unary},
+    {"QLinearMul", lower_qlinear_binary},
+    {"QLinearSigmoid", lower_qlinear_unary},
+    {"QuantizeLinear", lower_quantize},
+};
+
 Lower find(std::span<const Line> lines, std::string_view op_type) {
   const auto at = std::ranges::lower_bound(lines, op_type, {}, &Line::op);
   return at != lines.end() && at->op == op_type ? at->lower : nullptr;
@@ -141,6 +161,10 @@ Lower find(std::span<const Line> lines, std::string_view op_type) {
 Lower find_lowering(std::string_view domain, std::string_view op_type) {
   if (domain == "ai.onnx.ml") return find(kMlLines, op_type);
   return domain.empty() ? find(kLines, op_type) : nullptr;
+};
+
+if (domain.empty()) return find(kLines, op_type);
+return domain == "com.microsoft" ? find(kMicrosoftLines, op_type) : nullptr;
 }
 
 bool waits_for_user(const Lowering& lowering, NodeId id) {

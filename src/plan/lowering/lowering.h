@@ -123,7 +123,7 @@ class Lowering {
 
 // Lowers one operator.
 using Lower = Declined (*)(Lowering&, NodeId);
-// The lowering of an operator of ai.onnx, or nullptr.
+// The lowering of an operator of ai.onnx or com.microsoft, or nullptr.
 Lower find_lowering(std::string_view domain, std::string_view op_type);
 
 // Whether the node's only user may compute it too, such as a sum that reads an operand in another order: it is lowered

@@ -72,7 +72,7 @@ Declined lower_transpose(Lowering& lowering, NodeId id) {
   std::iota(reversed.rbegin(), reversed.rend(), 0);
   const Result<std::vector<std::int64_t>> order = get_ints(node, "perm", reversed);
   if (!order || order->size() != from_dims.size()) return "a permutation of another rank";
-  const bool image = lowering.dtype(x) == DType::kFloat32 && from_dims.size() == 4;
+  const bool image = from_dims.size() == 4 && size_of(lowering.dtype(x)) <= 8;
   if (image && *order == std::vector<std::int64_t>{0, 2, 3, 1} && lowering.layout_of(x) == Layout::kChannelsLast) {
     Place place = lowering.read(x, Layout::kChannelsLast);
     if (place.dense()) {

@@ -47,7 +47,10 @@ Declined make_params(const Node& node, const Dims& in, const Dims& out, PoolPara
 Declined lower_pool(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
-  if (!lowering.is_float(x)) return "only float32 is native";
+  const DType dtype = lowering.dtype(x);
+  if (node.op_type == "MaxPool" && (dtype == DType::kInt8 || dtype == DType::kUInt8))
+    return lower_byte_max_pool(lowering, id);
+  if (!lowering.is_float(x)) return "only float32, and bytes in MaxPool, are native";
   if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
   PoolParams params;
   if (Declined reason = make_params(node, *lowering.dims(x), *lowering.dims(node.outputs[0]), params); !reason.empty())

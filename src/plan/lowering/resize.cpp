@@ -19,20 +19,18 @@ class RepeatStep final : public Step {
 
   // A unit is one row of an input image.
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const std::int64_t width = from_.dims[3], wide = to_.dims[3],
-                       bytes = from_.dims[1] * static_cast<std::int64_t>(sizeof(float));
-    const float* in = context.at<const float>(from_);
-    float* out = context.at<float>(to_);
-    const std::int64_t in_step = from_.pixel_stride * static_cast<std::int64_t>(sizeof(float)),
-                       out_step = to_.pixel_stride * static_cast<std::int64_t>(sizeof(float));
+    const auto size = static_cast<std::int64_t>(size_of(from_.dtype));
+    const std::int64_t width = from_.dims[3], wide = to_.dims[3], bytes = from_.dims[1] * size;
+    const auto* in = context.at<const std::byte>(from_);
+    auto* out = context.at<std::byte>(to_);
+    const std::int64_t in_step = from_.pixel_stride * size, out_step = to_.pixel_stride * size;
     for (std::int64_t row = begin; row < end; ++row) {
-      float* first = out + row * rows_ * wide * to_.pixel_stride;
-      for (std::int64_t c = 0; c < columns_; ++c) {
-        kernels::copy_rows(in + row * width * from_.pixel_stride, in_step, first + c * to_.pixel_stride,
-                           columns_ * out_step, width, bytes);
-      }
+      std::byte* first = out + row * rows_ * wide * out_step;
+      for (std::int64_t c = 0; c < columns_; ++c)
+        kernels::copy_rows(in + row * width * in_step, in_step, first + c * out_step, columns_ * out_step, width,
+                           bytes);
       for (std::int64_t r = 1; r < rows_; ++r)
-        kernels::copy_rows(first, out_step, first + r * wide * to_.pixel_stride, out_step, wide, bytes);
+        kernels::copy_rows(first, out_step, first + r * wide * out_step, out_step, wide, bytes);
     }
   }
 
@@ -208,8 +206,9 @@ Declined lower_repeat(Lowering& lowering, NodeId id) {
 
 Declined lower_resize(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  if (!lowering.is_float(node.inputs[0])) return "only float32 is native";
   if (lower_repeat(lowering, id).empty()) return {};
+  if (!lowering.is_float(node.inputs[0]))
+    return "only float32 is native, but for whole factors of the nearest neighbour";
   return lower_blend(lowering, id);
 }
 

@@ -1,0 +1,169 @@
+// f16(x)  =>  cast16(f32(cast32(x))), and between neighbours  cast32(cast16(y))  =>  y
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "plan/fusion/fusion.h"
+
+namespace cycloid {
+namespace {
+
+// Continuous functions of real numbers. Rounding to whole numbers and comparisons are not among them: there the last bit
+// of an argument, which this changes, becomes a whole step.
+constexpr std::string_view kComputing[] = {
+    "Abs",
+    "Add",
+    "Attention",
+    "AveragePool",
+    "BatchNormalization",
+    "Clip",
+    "Conv",
+    "ConvTranspose",
+    "Div",
+    "Elu",
+    "Erf",
+    "Exp",
+    "GRU",
+    "Gelu",
+    "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "GroupNormalization",
+    "HardSigmoid",
+    "HardSwish",
+    "InstanceNormalization",
+    "LRN",
+    "LSTM",
+    "LayerNormalization",
+    "LeakyRelu",
+    "Log",
+    "LogSoftmax",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "Min",
+    "Mish",
+    "Mul",
+    "Neg",
+    "PRelu",
+    "Pow",
+    "RMSNormalization",
+    "RNN",
+    "Reciprocal",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Relu",
+    "Resize",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Sub",
+    "Sum",
+    "Swish",
+    "Tanh",
+};
+
+// They only move elements: wide where what they move is.
+constexpr std::string_view kMoving[] = {
+    "Concat", "DepthToSpace", "Expand", "Flatten", "Gather",    "Pad",       "Reshape",
+    "Slice",  "SpaceToDepth", "Split",  "Squeeze", "Transpose", "Unsqueeze",
+};
+
+bool is_half(const Graph& graph, ValueId id) {
+  if (!id.valid()) return false;
+  const ValueType& type = graph.value(id).type;
+  return type.is_tensor() && (type.dtype == DType::kFloat16 || type.dtype == DType::kBFloat16);
+}
+
+Tensor widened(const Tensor& narrow) {
+  Tensor wide = Tensor::zeros(DType::kFloat32, narrow.dims()).value();
+  const std::span<float> to = wide.mutable_data<float>();
+  dispatch<Float16, BFloat16>(narrow.dtype(), [&]<class T>(T) {
+    const std::span<const T> from = narrow.data<T>();
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = to_float(from[i]);
+  });
+  return wide;
+}
+
+class Widening {
+ public:
+  explicit Widening(Graph& graph) : graph_(graph) {}
+
+  void run() {
+    const std::vector<NodeId> order(graph_.nodes().begin(), graph_.nodes().end());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (widens(graph_.node(order[i]))) widen(order[i], i + 1 < order.size() ? order[i + 1] : NodeId{});
+    }
+  }
+
+ private:
+  bool widens(const Node& node) const {
+    if (!node.domain.empty()) return false;
+    const auto half = [&](ValueId id) { return is_half(graph_, id); };
+    if (!std::ranges::any_of(node.outputs, half)) return false;
+    if (std::ranges::find(kComputing, node.op_type) != std::end(kComputing)) return true;
+    return std::ranges::find(kMoving, node.op_type) != std::end(kMoving) &&
+           std::ranges::any_of(node.inputs, [&](ValueId id) { return id.valid() && wide_.contains(id); });
+  }
+
+  // The value in float32.
+  ValueId wide(ValueId id, NodeId before) {
+    const auto [found, fresh] = wide_.try_emplace(id);
+    if (!fresh) return found->second;
+    const std::string name = graph_.value(id).name + " as float32";
+    if (const Tensor* constant = graph_.constant(id))
+      return found->second = graph_.add_constant(name, widened(*constant));
+    return found->second = cast(id, DType::kFloat32, name, before);
+  }
+
+  ValueId cast(ValueId id, DType to, const std::string& name, NodeId before) {
+    Node node{.name = name, .domain = "", .op_type = "Cast"};
+    node.inputs = {id};
+    node.attributes["to"] = static_cast<std::int64_t>(to);
+    ValueType type = graph_.value(id).type;
+    type.dtype = to;
+    return graph_.node(graph_.add_node(std::move(node), {{name, std::move(type)}}, before)).outputs[0];
+  }
+
+  void widen(NodeId id, NodeId next) {
+    const Node node = graph_.node(id);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (is_half(graph_, node.inputs[i])) graph_.set_input(id, i, wide(node.inputs[i], id));
+    }
+    for (const ValueId output : node.outputs) {
+      if (!is_half(graph_, output)) continue;
+      // Who reads the value in its own type, reads the cast; remove_dead() takes the cast where nobody does.
+      ValueType type = graph_.value(output).type;
+      const DType narrow = type.dtype;
+      const std::string name = graph_.value(output).name;
+      type.dtype = DType::kFloat32;
+      graph_.set_type(output, std::move(type));
+      graph_.rename(output, name + " as float32");
+      const ValueId rounded = cast(output, narrow, name, next);
+      const NodeId maker = graph_.value(rounded).producer;
+      graph_.replace_uses(output, rounded);
+      graph_.set_input(maker, 0, output);
+      wide_[rounded] = output;
+    }
+  }
+
+  Graph& graph_;
+  std::map<ValueId, ValueId> wide_;
+};
+
+}  // namespace
+
+void widen_half(Graph& graph) {
+  Widening(graph).run();
+  graph.remove_dead();
+}
+
+}  // namespace cycloid

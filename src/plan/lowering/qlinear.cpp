@@ -1,0 +1,234 @@
+// com.microsoft's element-wise operators on quantised tensors, and max pooling of bytes.
+#include <algorithm>
+#include <array>
+
+#include "ops/op.h"
+#include "plan/lowering/lowerings.h"
+#include "plan/lowering/quantized.h"
+#include "plan/lowering/rows.h"
+#include "plan/lowering/window.h"
+
+namespace cycloid {
+namespace {
+
+using kernels::QbinaryRow;
+using kernels::QtileKernels;
+
+using Table = std::array<std::uint8_t, 256>;
+
+// y = table[x], for functions of one byte.
+class TableStep final : public Step {
+ public:
+  TableStep(const Table& table, RowUnits units, Place in, Place out)
+      : table_(table), units_(units), in_(std::move(in)), out_(std::move(out)) {}
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const RowRange range = units_.range(begin, end);
+    for (std::int64_t r = range.row; r < range.row + range.rows; ++r) {
+      const auto* x = context.at<const std::uint8_t>(in_) + r * units_.strides[0] + range.column;
+      auto* y = context.at<std::uint8_t>(out_) + r * units_.strides[1] + range.column;
+      for (std::int64_t i = 0; i < range.columns; ++i) y[i] = table_[x[i]];
+    }
+  }
+
+ private:
+  Table table_;
+  RowUnits units_;
+  Place in_, out_;
+};
+
+class QbinaryStep final : public Step {
+ public:
+  QbinaryStep(const QtileKernels& kernels, QbinaryRow row, std::array<Place, 3> places, RowUnits units)
+      : kernels_(kernels), row_(row), places_(std::move(places)), units_(units) {}
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const RowRange range = units_.range(begin, end);
+    QbinaryRow row = row_;
+    row.a = context.at<const std::uint8_t>(places_[0]) + range.column * row.a_step;
+    row.b = context.at<const std::uint8_t>(places_[1]) + range.column * row.b_step;
+    row.y = context.at<std::uint8_t>(places_[2]) + range.column;
+    row.count = range.columns;
+    kernels_.binary(row);
+  }
+
+ private:
+  const QtileKernels& kernels_;
+  QbinaryRow row_;
+  std::array<Place, 3> places_;
+  RowUnits units_;
+};
+
+// A unit is a row of the output.
+class MaxPoolStep final : public Step {
+ public:
+  static constexpr std::int64_t kMostTaps = 64;
+  MaxPoolStep(const QtileKernels& kernels, const Window& window, Place in, Place out)
+      : kernels_(kernels), w_(window), in_(std::move(in)), out_(std::move(out)) {
+    // Pixels whose windows are inside the image from left to right are one call.
+    inner_begin_ = std::min(w_.out[1], (w_.pad_begin[1] + w_.stride[1] - 1) / w_.stride[1]);
+    const std::int64_t room = w_.in[1] - 1 - (w_.kernel[1] - 1) * w_.dilation[1] + w_.pad_begin[1];
+    inner_end_ = std::max(inner_begin_, std::min(w_.out[1], room < 0 ? 0 : room / w_.stride[1] + 1));
+  }
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    for (std::int64_t unit = begin; unit < end; ++unit) {
+      for (std::int64_t x = 0; x < inner_begin_; ++x) pixels(context, unit, x, 1);
+      if (inner_end_ > inner_begin_) pixels(context, unit, inner_begin_, inner_end_ - inner_begin_);
+      for (std::int64_t x = inner_end_; x < w_.out[1]; ++x) pixels(context, unit, x, 1);
+    }
+  }
+
+ private:
+  void pixels(const StepContext& context, std::int64_t unit, std::int64_t x, std::int64_t count) const {
+    const std::int64_t n = unit / w_.out[0], y = unit % w_.out[0];
+    const auto* image = context.at<const std::uint8_t>(in_) + n * w_.in[0] * w_.in[1] * in_.pixel_stride;
+    std::array<const std::uint8_t*, kMostTaps> taps;
+    std::int64_t found = 0;
+    for (std::int64_t i = 0; i < w_.kernel[0]; ++i) {
+      const std::int64_t in_y = y * w_.stride[0] - w_.pad_begin[0] + i * w_.dilation[0];
+      for (std::int64_t j = 0; j < w_.kernel[1]; ++j) {
+        const std::int64_t in_x = x * w_.stride[1] - w_.pad_begin[1] + j * w_.dilation[1];
+        if (in_y < 0 || in_y >= w_.in[0] || in_x < 0 || in_x >= w_.in[1]) continue;
+        taps[static_cast<std::size_t>(found++)] = image + (in_y * w_.in[1] + in_x) * in_.pixel_stride;
+      }
+    }
+    std::uint8_t* to = context.at<std::uint8_t>(out_) + (unit * w_.out[1] + x) * out_.pixel_stride;
+    if (found == 0) {  // a window in the padding alone: the lowest number
+      const std::uint8_t low = in_.dtype == DType::kInt8 ? 0x80 : 0;
+      for (std::int64_t p = 0; p < count; ++p) std::fill_n(to + p * out_.pixel_stride, out_.channels(), low);
+      return;
+    }
+    kernels_.max_pool({.taps = taps.data(),
+                       .tap_count = found,
+                       .step = w_.stride[1] * in_.pixel_stride,
+                       .pixels = count,
+                       .channels = in_.channels(),
+                       .is_signed = in_.dtype == DType::kInt8,
+                       .y = to,
+                       .y_stride = out_.pixel_stride});
+  }
+
+  const QtileKernels& kernels_;
+  Window w_;
+  Place in_, out_;
+  std::int64_t inner_begin_ = 0, inner_end_ = 0;
+};
+
+// What the node makes of each byte, by its reference evaluation; nothing where an input beside x is computed in the run.
+std::optional<Table> table_of(const Lowering& lowering, const Node& node) {
+  const Graph& graph = lowering.graph();
+  std::array<std::uint8_t, 256> bytes{};
+  for (std::size_t i = 0; i < 256; ++i) bytes[i] = static_cast<std::uint8_t>(i);
+  const Datum x(Tensor::borrow(lowering.dtype(node.inputs[0]), {256}, bytes.data(), nullptr));
+  std::vector<Datum> arguments(node.inputs.size());
+  std::vector<const Datum*> pointers(node.inputs.size());
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (!node.inputs[i].valid()) continue;
+    const Tensor* tensor = lowering.constant(node.inputs[i]);
+    if (i > 0 && tensor == nullptr) return {};
+    if (i > 0) arguments[i] = *tensor;
+    pointers[i] = i == 0 ? &x : &arguments[i];
+  }
+  const auto find = [](ValueId) -> const Datum* { return nullptr; };
+  const Result<std::vector<Datum>> results = evaluate_node(lowering.model(), graph, node, pointers, find, {});
+  if (!results || results->empty() || (*results)[0].tensor() == nullptr) return {};
+  const Tensor& y = *(*results)[0].tensor();
+  if (!is_byte(y.dtype()) || y.element_count() != 256) return {};
+  Table table;
+  std::copy_n(reinterpret_cast<const std::uint8_t*>(y.bytes()), 256, table.begin());
+  return table;
+}
+
+}  // namespace
+
+Declined lower_qlinear_unary(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0];
+  if (!is_byte(lowering.dtype(x))) return "only 8-bit integers are native";
+  const std::optional<Table> table = table_of(lowering, node);
+  if (!table) return "scales that are computed in the run";
+  const Place in = lowering.read(x), out = lowering.define(node.outputs[0], in.layout);
+  const RowUnits units = element_rows(in, out);
+  Lowering::Draft draft{.nodes = {id}, .kernel = "table", .reads = {in}, .writes = {out}};
+  draft.units = units.units;
+  draft.flops = static_cast<double>(out.count());
+  draft.speed = 0.02;
+  lowering.add(std::make_unique<TableStep>(*table, units, in, out), std::move(draft));
+  return {};
+}
+
+Declined lower_qlinear_binary(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId a = node.inputs[0], b = node.inputs[3], y = node.outputs[0];
+  if (!is_byte(lowering.dtype(a)) || lowering.dtype(b) != lowering.dtype(a)) return "only 8-bit integers are native";
+  const Dims dims = *lowering.dims(y), a_dims = *lowering.dims(a), b_dims = *lowering.dims(b);
+  const auto one = [](const Dims& d) { return element_count(d) == 1; };
+  if ((a_dims != dims && !one(a_dims)) || (b_dims != dims && !one(b_dims)))
+    return "a broadcast that the kernel has not";
+  std::array<double, 6> numbers{};
+  for (std::size_t i = 0; i < 6; ++i) {
+    const std::size_t input = i < 2 ? i + 1 : i < 4 ? i + 2 : i + 2;
+    const auto value = constant_number(lowering, node, input, i % 2 == 0 ? 1 : 0);
+    if (!value) return "scales or zero points that are computed in the run";
+    numbers[i] = *value;
+  }
+  const QbinaryRow row{.a = nullptr,
+                       .b = nullptr,
+                       .a_step = a_dims == dims ? 1 : 0,
+                       .b_step = b_dims == dims ? 1 : 0,
+                       .y = nullptr,
+                       .count = 0,
+                       .is_signed = lowering.dtype(a) == DType::kInt8,
+                       .product = node.op_type == "QLinearMul",
+                       .a_scale = static_cast<float>(numbers[0]),
+                       .b_scale = static_cast<float>(numbers[2]),
+                       .y_scale = static_cast<float>(numbers[4]),
+                       .a_zero = static_cast<std::int32_t>(numbers[1]),
+                       .b_zero = static_cast<std::int32_t>(numbers[3]),
+                       .y_zero = static_cast<std::int32_t>(numbers[5])};
+  const bool last = (row.a_step == 1 && lowering.layout_of(a) == Layout::kChannelsLast) ||
+                    (row.b_step == 1 && lowering.layout_of(b) == Layout::kChannelsLast);
+  Layout layout = last ? Layout::kChannelsLast : Layout::kRowMajor;
+  const auto operand = [&](ValueId id_of, bool whole) {
+    return lowering.read(id_of, whole ? layout : Layout::kRowMajor);
+  };
+  Place at_a = operand(a, row.a_step == 1), at_b = operand(b, row.b_step == 1);
+  if ((row.a_step == 1 && !at_a.dense()) || (row.b_step == 1 && !at_b.dense())) {
+    layout = Layout::kRowMajor;
+    at_a = lowering.read(a, layout);
+    at_b = lowering.read(b, layout);
+  }
+  // Bytes are never parts of a concatenation in place, so what is defined is dense.
+  const Place at_y = lowering.define(y, layout);
+  const RowUnits units(1, at_y.count(), 0, 0);
+  Lowering::Draft draft{.nodes = {id}, .kernel = "qlinear.binary", .reads = {at_a, at_b}, .writes = {at_y}};
+  draft.units = units.units;
+  draft.flops = 4 * static_cast<double>(at_y.count());
+  draft.speed = 0.05;
+  lowering.add(std::make_unique<QbinaryStep>(kernels::qtile_kernels(lowering.options().isa), row,
+                                             std::array<Place, 3>{at_a, at_b, at_y}, units),
+               std::move(draft));
+  return {};
+}
+
+Declined lower_byte_max_pool(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0];
+  if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
+  const Dims in = *lowering.dims(x), out = *lowering.dims(node.outputs[0]);
+  Window window;
+  if (Declined reason = parse_window(node, in, out, std::span(in).subspan(std::min<std::size_t>(2, in.size())), window);
+      !reason.empty())
+    return reason;
+  if (window.kernel[0] * window.kernel[1] > MaxPoolStep::kMostTaps) return "a window of more than 64 elements";
+  const Place from = lowering.read(x, Layout::kChannelsLast),
+              to = lowering.define(node.outputs[0], Layout::kChannelsLast);
+  Lowering::Draft draft{.nodes = {id}, .kernel = "max_pool.bytes", .reads = {from}, .writes = {to}};
+  draft.units = in[0] * window.out[0];
+  draft.flops = static_cast<double>(to.count() * window.kernel[0] * window.kernel[1]);
+  draft.speed = 0.5;
+  lowering.add(std::make_unique<MaxPoolStep>(kernels::qtile_kernels(lowering.options().isa), window, from, to),
+               std::move(draft));
+  return {};
+}
+
+}  // namespace cycloid
