@@ -226,6 +226,30 @@ constexpr Case kCases[] = {
      "<strides=[2,2], auto_pad=\"SAME_UPPER\"> (x, w) z = ConvTranspose <strides=[2,2], group=2, output_shape=[9,10]> "
      "(x, w) }",
      36, 1},
+    {"softmax_inner_axis",
+     "g (float[2,3,9,70] x) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = Softmax <axis=2> (x) z = LogSoftmax <axis=1> "
+     "(x) }",
+     9},
+    {"gelu_erf_written_out",
+     "g (float[3,40] x, float[40,24] w) => (float[?,?] y, float[?,?] z) <float s = {1.41421356}, float o = {1}, float "
+     "h = "
+     "{0.5}, float q = {0.70710678}> { a = MatMul (x, w) b = Div (a, s) c = Erf (b) d = Add (c, o) e = Mul (h, d) y = "
+     "Mul (a, e) k = Mul (x, q) l = Erf (k) m = Add (o, l) n = Mul (x, m) z = Mul (n, h) }",
+     40},
+    {"gelu_tanh_written_out",
+     "g (float[3,40] x) => (float[?,?] y, float[?,?] z) <float k = {0.044715}, float s = {0.7978846}, float o = {1}, "
+     "float "
+     "h = {0.5}, float t = {3}> { a = Mul (k, x) b = Mul (x, a) c = Mul (x, b) d = Add (x, c) e = Mul (s, d) f = Tanh "
+     "(e) g = Add (o, f) i = Mul (h, g) y = Mul (x, i) p = Pow (x, t) q = Mul (p, k) r = Add (q, x) u = Mul (r, s) v = "
+     "Tanh (u) w = Add (v, o) n = Mul (w, x) z = Mul (h, n) }",
+     1},
+    // Each is one constant away from a Gelu.
+    {"not_gelu",
+     "g (float[3,40] x) => (float[?,?] y, float[?,?] z) <float s = {1.5}, float o = {1}, float h = {0.5}, float q = "
+     "{0.70710678}> { b = Div (x, s) c = Erf (b) d = Add (c, o) e = Mul (h, d) y = Mul (x, e) k = Mul (x, q) l = Erf "
+     "(k) "
+     "m = Add (h, l) n = Mul (x, m) z = Mul (n, h) }",
+     1},
     {"splits", R"(g (float[1,6,4,4] x, float[6,6,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] z) <int64[2] s = {2, 4}> {
         c = Conv (x, w) a, b = Split <axis=1> (c, s) y = Relu (a) z = Neg (b) })",
      6},

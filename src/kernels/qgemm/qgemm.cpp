@@ -169,7 +169,10 @@ class Runner {
     tile_.c_stride = in_place ? p_.c_stride : width;
     tile_.rows = rows;
     plan_.kernels->panels[width / plan_.kernels->lanes - 1].by_rows[rows - 1](tile_);
-    if (corrects_) correct(rows, row - block_row, column);
+    if (corrects_) {
+      plan_.kernels->correct(tile_.c, tile_.c_stride, rows, tile_.columns, zeros_ + column,
+                             scratch_.row_sums + (row - block_row));
+    }
     if (in_place) return;
     const int64_t element = p_.output == QgemmOutput::kBytes ? 1 : 4;
     const int32_t low = p_.c_signed ? -128 : 0;
@@ -185,14 +188,6 @@ class Runner {
                      .y = c_ + (row * p_.c_stride + column) * element,
                      .y_stride = p_.c_stride};
     (p_.output == QgemmOutput::kBytes ? plan_.kernels->to_bytes : plan_.kernels->to_floats)(post);
-  }
-
-  void correct(int64_t rows, int64_t first, int64_t column) {
-    for (int64_t r = 0; r < rows; ++r) {
-      int32_t* c = tile_.c + r * tile_.c_stride;
-      const int32_t sum = scratch_.row_sums[first + r];
-      for (int64_t j = 0; j < tile_.columns; ++j) c[j] -= zeros_[column + j] * sum;
-    }
   }
 
   const QgemmPlan& plan_;
@@ -269,10 +264,10 @@ void configure(QgemmPlan& plan) {
   if (!p.b_constant)
     plan.block_tiles = std::clamp<int64_t>(cpu.l2_bytes / 4 / (plan.tile_rows * row_bytes(plan)), 1, plan.tiles);
   plan.block_tiles = std::min(plan.block_tiles, plan.tiles);
-  plan.splits = plan.panels;
-  if (p.b_constant) {
-    plan.splits =
-        p.threads <= 1 ? 1 : std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels);
+  // Threads share the panels of a B that is packed in the run, so that each is packed once.
+  plan.splits = p.threads <= 1 ? 1 : plan.panels;
+  if (p.b_constant && p.threads > 1) {
+    plan.splits = std::clamp<int64_t>((4 * p.threads + plan.tiles - 1) / plan.tiles, 1, plan.panels);
   }
   plan.units = p.batch * plan.splits * plan.tiles;
   plan.scratch_bytes = Scratch(plan, nullptr).bytes;

@@ -23,6 +23,32 @@ int32_t taken_from(const QgemmPlan& plan, const Bsource& b, int64_t j, int32_t z
   return zero;
 }
 
+// The same for rows of B as they lie, a whole vector of steps at a time; for a B of the run, with one zero point.
+void pack_rows(const QgemmPlan& plan, const Bsource& b, int64_t first, int64_t width, int32_t zero, char* to,
+               int32_t* sums, int32_t* zeros) {
+  const QgemmParams& p = plan.params;
+  const bool words = plan.kernels->words;
+  const int64_t per_step = words ? 2 : 4, columns = std::min(width, p.n - first);
+  // Bytes: unsigned ones less 128, as a flipped sign; rows that are not there become 0.
+  QinterleaveRow row{.rows = {},
+                     .is_signed = words == p.b_signed,
+                     .zero = words        ? zero
+                             : p.b_signed ? 0
+                                          : 128,
+                     .channels = columns,
+                     .to = to};
+  const auto* data = static_cast<const uint8_t*>(b.data) + first;
+  for (int64_t step = 0; step < plan.steps; ++step, row.to += 4 * width) {
+    for (int64_t i = 0; i < per_step; ++i) {
+      const int64_t kk = step * per_step + i;
+      row.rows[i] = kk < p.k ? data + kk * b.k_stride : nullptr;
+    }
+    plan.kernels->interleave(row);
+  }
+  std::fill(zeros, zeros + width, words ? 0 : zero - (p.b_signed ? 0 : 128));
+  plan.kernels->column_sums(to, plan.steps, width, sums);
+}
+
 }  // namespace
 
 Bsource source_of(const QgemmPlan& plan, const void* b, int64_t group) {
@@ -43,6 +69,8 @@ void pack_panel(const QgemmPlan& plan, const Bsource& b, int64_t first, int64_t 
                 char* to, int32_t* sums, int32_t* zeros) {
   const QgemmParams& p = plan.params;
   const int64_t columns = std::min(width, p.n - first);
+  if (!p.b_constant && b.n_stride == 1 && b_zeros.size() == 1)
+    return pack_rows(plan, b, first, width, b_zeros[0], to, sums, zeros);
   int32_t taken[64];
   CYCLOID_CHECK(width <= 64);
   std::memset(to, 0, static_cast<size_t>(row_bytes(plan) * width));

@@ -52,9 +52,8 @@ class Windows {
         merged_(w_.groups == 1 && w_.dilation_w == 1 && w_.in_stride == w_.in_c),
         writer_(plan, zero, a + ((w_.batch * w_.in_h * w_.in_w - 1) * w_.in_stride + w_.in_c)) {}
 
-  void fill(int64_t pixel, char* to) {
+  void fill(int64_t n, int64_t y, int64_t x, char* to) {
     writer_.begin(to);
-    const int64_t x = pixel % w_.out_w, y = pixel / w_.out_w % w_.out_h, n = pixel / (w_.out_w * w_.out_h);
     const int64_t left = x * w_.stride_w - w_.pad_left;
     for (int64_t i = 0; i < w_.kernel_h; ++i) {
       const int64_t in_y = y * w_.stride_h - w_.pad_top + i * w_.dilation_h;
@@ -98,9 +97,14 @@ void fill_rows(const QgemmPlan& plan, const uint8_t* a, int32_t a_zero, int64_t 
   const int64_t bytes = row_bytes(plan), used = plan.kernels->words ? 2 * p.k : p.k;
   if (p.window) {
     Windows windows(plan, a, a_zero, group);
+    const QgemmWindow& w = *p.window;
+    int64_t x = first % w.out_w, y = first / w.out_w % w.out_h, n = first / (w.out_w * w.out_h);
     for (int64_t r = 0; r < count; ++r) {
-      windows.fill(first + r, to + r * bytes);
-      std::memset(to + r * bytes + used, 0, static_cast<size_t>(bytes - used));
+      windows.fill(n, y, x, to + r * bytes);
+      if (bytes > used) std::memset(to + r * bytes + used, 0, static_cast<size_t>(bytes - used));
+      if (++x < w.out_w) continue;
+      x = 0;
+      if (++y == w.out_h) y = 0, ++n;
     }
     return;
   }

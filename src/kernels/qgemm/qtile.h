@@ -130,6 +130,11 @@ struct QtileKernels {
   // The least and the largest of x and 0; NaN is passed over.
   void (*range)(const float* x, int64_t count, float& low, float& high);
   void (*max_pool)(const QmaxRow&);
+  // sums[j] = the sum of column j of a packed panel; the bytes form's.
+  void (*column_sums)(const char* panel, int64_t steps, int64_t columns, int32_t* sums);
+  // c[r][j] -= zeros[j] * row_sums[r]
+  void (*correct)(int32_t* c, int64_t c_stride, int64_t rows, int64_t columns, const int32_t* zeros,
+                  const int32_t* row_sums);
   void (*interleave)(const QinterleaveRow&);
   void (*depthwise)(const QdepthwiseRow&);
 };

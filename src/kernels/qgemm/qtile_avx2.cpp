@@ -19,6 +19,8 @@ const QtileKernels qtile_kernels_avx2 = {
     binary_row,
     range,
     max_pool,
+    column_sums,
+    correct,
     interleave,
     depthwise_row,
 };

@@ -104,6 +104,8 @@ const QtileKernels qtile_kernels_avx512amx = {
     binary_row,
     range,
     max_pool,
+    column_sums,
+    correct,
     interleave,
     depthwise_row,
 };

@@ -20,6 +20,7 @@ CYCLOID_INLINE Ivec iset1(int32_t x) { return {_mm512_set1_epi32(x)}; }
 CYCLOID_INLINE Ivec ixor(Ivec a, Ivec b) { return {_mm512_xor_si512(a.v, b.v)}; }
 CYCLOID_INLINE Ivec iadd(Ivec a, Ivec b) { return {_mm512_add_epi32(a.v, b.v)}; }
 CYCLOID_INLINE Ivec isub(Ivec a, Ivec b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+CYCLOID_INLINE Ivec imul(Ivec a, Ivec b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
 CYCLOID_INLINE Vec as_floats(Ivec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 CYCLOID_INLINE Ivec rounded(Vec a) { return {_mm512_cvtps_epi32(a.v)}; }
 CYCLOID_INLINE Ivec load_bytes(const uint8_t* p, bool is_signed) {
@@ -49,6 +50,7 @@ CYCLOID_INLINE Ivec iset1(int32_t x) { return {_mm256_set1_epi32(x)}; }
 CYCLOID_INLINE Ivec ixor(Ivec a, Ivec b) { return {_mm256_xor_si256(a.v, b.v)}; }
 CYCLOID_INLINE Ivec iadd(Ivec a, Ivec b) { return {_mm256_add_epi32(a.v, b.v)}; }
 CYCLOID_INLINE Ivec isub(Ivec a, Ivec b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+CYCLOID_INLINE Ivec imul(Ivec a, Ivec b) { return {_mm256_mullo_epi32(a.v, b.v)}; }
 CYCLOID_INLINE Vec as_floats(Ivec a) { return {_mm256_cvtepi32_ps(a.v)}; }
 CYCLOID_INLINE Ivec rounded(Vec a) { return {_mm256_cvtps_epi32(a.v)}; }
 CYCLOID_INLINE Ivec load_bytes(const uint8_t* p, bool is_signed) {
@@ -84,6 +86,7 @@ CYCLOID_INLINE Ivec iset1(int32_t x) { return {Int4{x, x, x, x}}; }
 CYCLOID_INLINE Ivec ixor(Ivec a, Ivec b) { return {a.v ^ b.v}; }
 CYCLOID_INLINE Ivec iadd(Ivec a, Ivec b) { return {a.v + b.v}; }
 CYCLOID_INLINE Ivec isub(Ivec a, Ivec b) { return {a.v - b.v}; }
+CYCLOID_INLINE Ivec imul(Ivec a, Ivec b) { return {a.v * b.v}; }
 CYCLOID_INLINE Vec as_floats(Ivec a) { return {__builtin_convertvector(a.v, Float4)}; }
 CYCLOID_INLINE Ivec rounded(Vec a) { return {__builtin_convertvector(round_even(a).v, Int4)}; }
 CYCLOID_INLINE Ivec load_bytes(const uint8_t* p, bool is_signed) {
@@ -312,15 +315,30 @@ void range(const float* x, int64_t count, float& low, float& high) {
   high = reduce_max(max(hi[0], hi[1]));
 }
 
+// 16 bytes at a time, as the compiler has them for any instruction set.
 template <class T>
 CYCLOID_INLINE void max_pool_row(const QmaxRow& t) {
+  typedef T Bytes __attribute__((vector_size(16)));
+  constexpr int64_t kBytes = 16;
   for (int64_t p = 0; p < t.pixels; ++p) {
-    T* y = reinterpret_cast<T*>(t.y) + p * t.y_stride;
-    const T* x = reinterpret_cast<const T*>(t.taps[0]) + p * t.step;
-    for (int64_t j = 0; j < t.channels; ++j) y[j] = x[j];
-    for (int64_t i = 1; i < t.tap_count; ++i) {
-      x = reinterpret_cast<const T*>(t.taps[i]) + p * t.step;
-      for (int64_t j = 0; j < t.channels; ++j) y[j] = x[j] > y[j] ? x[j] : y[j];
+    uint8_t* y = t.y + p * t.y_stride;
+    int64_t j = 0;
+    for (; j + kBytes <= t.channels; j += kBytes) {
+      Bytes top, x;
+      __builtin_memcpy(&top, t.taps[0] + p * t.step + j, kBytes);
+      for (int64_t i = 1; i < t.tap_count; ++i) {
+        __builtin_memcpy(&x, t.taps[i] + p * t.step + j, kBytes);
+        top = x > top ? x : top;
+      }
+      __builtin_memcpy(y + j, &top, kBytes);
+    }
+    for (; j < t.channels; ++j) {
+      T top = static_cast<T>(t.taps[0][p * t.step + j]);
+      for (int64_t i = 1; i < t.tap_count; ++i) {
+        const T x = static_cast<T>(t.taps[i][p * t.step + j]);
+        top = x > top ? x : top;
+      }
+      y[j] = static_cast<uint8_t>(top);
     }
   }
 }
@@ -330,6 +348,27 @@ void max_pool(const QmaxRow& t) {
     max_pool_row<int8_t>(t);
   } else {
     max_pool_row<uint8_t>(t);
+  }
+}
+
+void column_sums([[maybe_unused]] const char* panel, [[maybe_unused]] int64_t steps, int64_t columns, int32_t* sums) {
+  for (int64_t j = 0; j < columns; j += kLanes) {
+    Ivec sum = iset1(0);
+#if defined(__AVX512VNNI__)
+    for (int64_t s = 0; s < steps; ++s) sum = dot(sum, iset1(0x01010101), iload(panel + 4 * (s * columns + j)));
+#endif
+    istore(sums + j, sum);
+  }
+}
+
+void correct(int32_t* c, int64_t c_stride, int64_t rows, int64_t columns, const int32_t* zeros,
+             const int32_t* row_sums) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const Ivec sum = iset1(row_sums[r]);
+    int32_t* to = c + r * c_stride;
+    int64_t j = 0;
+    for (; j + kLanes <= columns; j += kLanes) istore(to + j, isub(iload(to + j), imul(iload(zeros + j), sum)));
+    for (; j < columns; ++j) to[j] -= zeros[j] * row_sums[r];
   }
 }
 

@@ -5,7 +5,7 @@
 
 namespace cycloid::kernels {
 
-// y = exp(x - max) / sum over each row; its logarithm where `log`.
+// y = exp(x - max) / sum over each row, or over each column; its logarithm where `log`.
 struct SoftmaxArgs {
   const float* x;
   int64_t x_stride;
@@ -64,6 +64,7 @@ using ReduceFn = void (*)(const ReduceArgs&);
 
 struct RowwiseBodies {
   SoftmaxFn softmax;
+  SoftmaxFn softmax_columns;
   NormalizeFn normalize;
   LrnFn lrn;
   const ReduceFn* reduce_columns;  // by ReduceKind

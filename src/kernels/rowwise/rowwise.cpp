@@ -13,6 +13,7 @@ const RowwiseBodies& bodies(Isa isa) { return CYCLOID_ISA_TABLE(isa, rowwise_bod
 }  // namespace
 
 SoftmaxFn softmax_kernel(Isa isa) { return bodies(isa).softmax; }
+SoftmaxFn softmax_columns_kernel(Isa isa) { return bodies(isa).softmax_columns; }
 NormalizeFn normalize_kernel(Isa isa) { return bodies(isa).normalize; }
 LrnFn lrn_kernel(Isa isa) { return bodies(isa).lrn; }
 ReduceFn reduce_rows_kernel(ReduceKind kind, Isa isa) { return bodies(isa).reduce_rows[static_cast<int>(kind)]; }

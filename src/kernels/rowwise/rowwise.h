@@ -14,6 +14,7 @@
 namespace cycloid::kernels {
 
 SoftmaxFn softmax_kernel(Isa isa);
+SoftmaxFn softmax_columns_kernel(Isa isa);
 NormalizeFn normalize_kernel(Isa isa);
 LrnFn lrn_kernel(Isa isa);
 ReduceFn reduce_rows_kernel(ReduceKind kind, Isa isa);

@@ -120,6 +120,26 @@ void softmax_rows(const SoftmaxArgs& t) {
   }
 }
 
+// A lane is a column. NaN and infinities go the way of softmax_rows().
+void softmax_columns(const SoftmaxArgs& t) {
+  for_each_vector(t.columns, [&]<bool kFull>(int64_t j, Mask m) {
+    const float* x = t.x + j;
+    float* y = t.y + j;
+    Vec top = load_part<kFull>(x, m), sum = zero();
+    for (int64_t r = 1; r < t.rows; ++r) top = ReduceMax::join(top, load_part<kFull>(x + r * t.x_stride, m));
+    for (int64_t r = 0; r < t.rows; ++r) {
+      const Vec shifted = load_part<kFull>(x + r * t.x_stride, m) - top, e = exp(shifted);
+      store_part<kFull>(y + r * t.y_stride, t.log ? shifted : e, m);
+      sum = sum + e;
+    }
+    const Vec last = t.log ? log(sum) : set1(1.0f) / sum;
+    for (int64_t r = 0; r < t.rows; ++r) {
+      const Vec v = load_part<kFull>(y + r * t.y_stride, m);
+      store_part<kFull>(y + r * t.y_stride, t.log ? v - last : v * last, m);
+    }
+  });
+}
+
 void normalize_rows(const NormalizeArgs& t) {
   const float count = 1.0f / static_cast<float>(t.columns);
   for (int64_t r = 0; r < t.rows; ++r) {

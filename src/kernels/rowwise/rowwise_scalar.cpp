@@ -2,6 +2,7 @@
 
 namespace cycloid::kernels {
 
-const RowwiseBodies rowwise_bodies_scalar = {softmax_rows, normalize_rows, lrn_rows, kReduceColumns, kReduceRows};
+const RowwiseBodies rowwise_bodies_scalar = {softmax_rows, softmax_columns, normalize_rows,
+                                             lrn_rows,     kReduceColumns,  kReduceRows};
 
 }  // namespace cycloid::kernels

@@ -40,6 +40,27 @@ class Rowwise : public ::testing::TestWithParam<Isa> {
 INSTANTIATE_TEST_SUITE_P(All, Rowwise, ::testing::ValuesIn(kAllIsas),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
+TEST_P(Rowwise, SoftmaxOfColumns) {
+  for (int round = 0; round < 60; ++round) {
+    make(150, -20, 20);
+    const bool log = round % 2 == 1;
+    softmax_columns_kernel(GetParam())({x->data(), x_stride, y->data(), y_stride, rows, columns, log});
+    for (int64_t j = 0; j < columns; ++j) {
+      double top = -INFINITY, sum = 0;
+      for (int64_t r = 0; r < rows; ++r) top = std::max(top, in(r, j));
+      for (int64_t r = 0; r < rows; ++r) sum += std::exp(in(r, j) - top);
+      for (int64_t r = 0; r < rows; ++r) {
+        const double want = log ? in(r, j) - top - std::log(sum) : std::exp(in(r, j) - top) / sum;
+        // As for rows.
+        const double relative = 0x1p-24 * (40 + 14 + static_cast<double>(rows));
+        ASSERT_NEAR(out(r, j), want,
+                    log ? relative + 0x1p-23 * std::fabs(want) + 0x1p-24 * 40 : relative * want + 1e-30);
+      }
+    }
+    ASSERT_TRUE(x->intact() && y->intact());
+  }
+}
+
 TEST_P(Rowwise, Softmax) {
   for (int round = 0; round < 60; ++round) {
     make(150, -20, 20);

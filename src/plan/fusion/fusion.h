@@ -16,6 +16,9 @@ void fuse_quantized(Graph& graph);
 // x  =>  x for Identity, and for Dropout outside training whose mask nobody reads.
 void remove_identities(Graph& graph);
 
+// The Gelu that exporters write as x * (erf(x / sqrt(2)) + 1) * 0.5 or with a tanh, in any order of the factors.
+void raise_gelu(Graph& graph);
+
 // Nodes that compute with float16 or bfloat16 compute with float32 instead: their constants are widened here, values between
 // them stay float32, and a Cast stands only where a float16 value comes from or goes to something else. Each node then rounds
 // less than it might (a sum in float16 is defined by no particular order of rounding), never more. Nodes that turn a last

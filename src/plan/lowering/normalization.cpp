@@ -103,6 +103,50 @@ Declined lower_batch_normalization(Lowering& lowering, NodeId id) {
   return {};
 }
 
+namespace {
+
+// Along an axis that others follow: `columns` of them to a row. A unit is a block of the columns of one outer index.
+class ColumnSoftmaxStep final : public Step {
+ public:
+  static constexpr std::int64_t kBlock = 64;
+  ColumnSoftmaxStep(kernels::SoftmaxFn fn, Place in, Place out, std::int64_t rows, std::int64_t columns, bool log)
+      : fn_(fn), in_(std::move(in)), out_(std::move(out)), rows_(rows), columns_(columns), log_(log) {}
+  std::int64_t blocks() const { return (columns_ + kBlock - 1) / kBlock; }
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    for (std::int64_t unit = begin; unit < end; ++unit) {
+      const std::int64_t column = unit % blocks() * kBlock, at = unit / blocks() * rows_ * columns_ + column;
+      fn_({.x = context.at<const float>(in_) + at,
+           .x_stride = columns_,
+           .y = context.at<float>(out_) + at,
+           .y_stride = columns_,
+           .rows = rows_,
+           .columns = std::min(kBlock, columns_ - column),
+           .log = log_});
+    }
+  }
+
+ private:
+  kernels::SoftmaxFn fn_;
+  Place in_, out_;
+  std::int64_t rows_, columns_;
+  bool log_;
+};
+
+void add_column_softmax(Lowering& lowering, NodeId id, std::int64_t rows, std::int64_t columns) {
+  const Node& node = lowering.graph().node(id);
+  const Place from = lowering.read(node.inputs[0], Layout::kRowMajor),
+              to = lowering.define(node.outputs[0], Layout::kRowMajor);
+  auto step = std::make_unique<ColumnSoftmaxStep>(kernels::softmax_columns_kernel(lowering.options().isa), from, to,
+                                                  rows, columns, node.op_type == "LogSoftmax");
+  Lowering::Draft draft{.nodes = {id}, .kernel = "rowwise.softmax_columns", .reads = {from}, .writes = {to}};
+  draft.units = from.count() / (rows * columns) * step->blocks();
+  draft.flops = 10 * static_cast<double>(to.count());
+  draft.speed = 0.1;
+  lowering.add(std::move(step), std::move(draft));
+}
+
+}  // namespace
+
 Declined lower_softmax(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
@@ -114,8 +158,11 @@ Declined lower_softmax(Lowering& lowering, NodeId id) {
   if (at >= dims.size()) return "an axis beyond the rank";
   std::int64_t inner = 1;
   for (std::size_t i = at + 1; i < dims.size(); ++i) inner *= dims[i];
-  const bool channels = inner != 1 && at == 1 && dims.size() >= 3;
-  if (inner != 1 && !channels) return "an axis that is neither the last one nor the channels";
+  const bool channels = inner != 1 && at == 1 && dims.size() >= 3 && lowering.layout_of(x) == Layout::kChannelsLast;
+  if (inner != 1 && !channels) {
+    add_column_softmax(lowering, id, dims[at], inner);
+    return {};
+  }
   const Layout layout = channels ? Layout::kChannelsLast : Layout::kRowMajor;
   const Place from = lowering.read(x, layout), to = lowering.define(node.outputs[0], layout);
   const std::int64_t columns = dims[at], rows = from.count() / columns;
