@@ -226,6 +226,38 @@ constexpr Case kCases[] = {
      "<strides=[2,2], auto_pad=\"SAME_UPPER\"> (x, w) z = ConvTranspose <strides=[2,2], group=2, output_shape=[9,10]> "
      "(x, w) }",
      36, 1},
+    {"rms_normalization", "g (float[5,40] x, float[40] s) => (float[?,?] y) { y = RMSNormalization (x, s) }", 40},
+    {"gelus_of_microsoft",
+     "g (float[3,40] x, float[40] b) => (float[?,?] y, float[?,?] z, float[?,?] v) { p = com.microsoft.BiasGelu (x, b) "
+     "y "
+     "= com.microsoft.Gelu (p) z = com.microsoft.FastGelu (x, b) v = com.microsoft.QuickGelu <alpha=1.5> (x) }",
+     1},
+    {"skip_layer_normalization",
+     "g (float[2,5,16] x, float[2,5,16] k, float[16] g, float[16] h, float[16] b) => (float[?,?,?] y, float[?,?,?] s, "
+     "float[?,?,?] z, float[?,?,?] v) { y, , , s = com.microsoft.SkipLayerNormalization <epsilon=0.00001> (x, k, g, h, "
+     "b) z "
+     "= com.microsoft.SkipSimplifiedLayerNormalization <epsilon=0.00001> (s, k, g) v = SimplifiedLayerNormalization "
+     "(x, g) "
+     "}",
+     16},
+    {"fused_matmul",
+     "g (float[2,5,16] x, float[2,7,16] k) => (float[?,?,?] y) { y = com.microsoft.FusedMatMul <transB=1, alpha=0.3> "
+     "(x, "
+     "k) }",
+     16},
+    {"attention",
+     "g (float[2,5,24] x, float[2,7,24] k, float[2,7,12] v, float[5,7] m) => (float[?,?,?] y) { y = Attention "
+     "<q_num_heads=3, kv_num_heads=3> (x, k, v, m) }",
+     24},
+    {"attention_by_heads",
+     "g (float[2,3,5,8] x, float[2,3,7,8] k, float[2,3,7,4] v) => (float[?,?,?,?] y) { y = Attention <scale=0.2> (x, "
+     "k, v) "
+     "}",
+     24},
+    {"multi_head_attention",
+     "g (float[2,5,24] x, float[2,7,24] k, float[2,7,12] v, float[60] b, float[2,3,5,7] m) => (float[?,?,?] y) { y = "
+     "com.microsoft.MultiHeadAttention <num_heads=3> (x, k, v, b, , m) }",
+     24},
     {"softmax_inner_axis",
      "g (float[2,3,9,70] x) => (float[?,?,?,?] y, float[?,?,?,?] z) { y = Softmax <axis=2> (x) z = LogSoftmax <axis=1> "
      "(x) }",

@@ -16,6 +16,10 @@ void fuse_quantized(Graph& graph);
 // x  =>  x for Identity, and for Dropout outside training whose mask nobody reads.
 void remove_identities(Graph& graph);
 
+// Operators that are several others in one (attention, normalisation with a sum before it, and the like), taken apart into
+// those that have kernels. Sizes must be known.
+void expand_composites(Graph& graph);
+
 // The Gelu that exporters write as x * (erf(x / sqrt(2)) + 1) * 0.5 or with a tanh, in any order of the factors.
 void raise_gelu(Graph& graph);
 

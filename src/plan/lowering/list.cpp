@@ -92,6 +92,7 @@ constexpr Line kLines[] = {
     {"QLinearConv", lower_qlinear_conv},
     {"QLinearMatMul", lower_qlinear_matmul},
     {"QuantizeLinear", lower_quantize},
+    {"RMSNormalization", lower_layer_normalization},
     {"RNN", lower_recurrent},
     {"Reciprocal", lower_unary},
     {"ReduceL1", lower_reduce},
@@ -159,12 +160,9 @@ Lower find(std::span<const Line> lines, std::string_view op_type) {
 }  // namespace
 
 Lower find_lowering(std::string_view domain, std::string_view op_type) {
+  if (domain.empty()) return find(kLines, op_type);
   if (domain == "ai.onnx.ml") return find(kMlLines, op_type);
-  return domain.empty() ? find(kLines, op_type) : nullptr;
-};
-
-if (domain.empty()) return find(kLines, op_type);
-return domain == "com.microsoft" ? find(kMicrosoftLines, op_type) : nullptr;
+  return domain == "com.microsoft" ? find(kMicrosoftLines, op_type) : nullptr;
 }
 
 bool waits_for_user(const Lowering& lowering, NodeId id) {

@@ -244,6 +244,7 @@ Declined lower_layer_normalization(Lowering& lowering, NodeId id) {
   if (at >= dims.size()) return "an axis beyond the rank";
   std::int64_t columns = 1;
   for (std::size_t i = at; i < dims.size(); ++i) columns *= dims[i];
+  const bool centre = node.op_type == "LayerNormalization";  // else RMSNormalization
   const bool has_shift = node.inputs.size() > 2 && node.inputs[2].valid();
   for (std::size_t i = 1; i < (has_shift ? 3U : 2U); ++i) {
     if (!lowering.is_float(node.inputs[i]) || element_count(*lowering.dims(node.inputs[i])) != columns)
@@ -261,7 +262,7 @@ Declined lower_layer_normalization(Lowering& lowering, NodeId id) {
   if (shift) draft.reads.push_back(*shift);
   draft.writes = {to};
   add_rows(lowering, std::move(draft), units, 8,
-           [fn = kernels::normalize_kernel(lowering.options().isa), scale, shift, columns, eps = *epsilon](
+           [fn = kernels::normalize_kernel(lowering.options().isa), scale, shift, columns, eps = *epsilon, centre](
                const StepContext& context, const float* in, float* out, const RowRange& range) {
              fn({.x = in,
                  .x_stride = columns,
@@ -272,7 +273,7 @@ Declined lower_layer_normalization(Lowering& lowering, NodeId id) {
                  .scale = context.at<const float>(scale),
                  .shift = shift ? context.at<const float>(*shift) : nullptr,
                  .epsilon = eps,
-                 .center = true});
+                 .center = centre});
            });
   return {};
 }
