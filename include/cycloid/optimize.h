@@ -47,6 +47,11 @@ struct OptimizationOptions {
   // Inputs to compare on beside the random ones, each in the order of Model::inputs().
   std::vector<std::vector<AnyValue>> samples;
   bool verify = true;
+  // Floats are finite, in the inputs and on the way: rules that would lose a NaN (0 * infinity) or an infinity are tried
+  // too, and no such inputs are drawn to compare on. Wrong where a model computes with them, as masks of -infinity do.
+  bool assume_finite = false;
+  // Bytes by which folding one node may make the file larger. What needs no more room than it frees is always folded.
+  std::size_t fold_limit = std::size_t{1} << 24;
   std::uint64_t seed = 0;      // of the random inputs
   double verify_seconds = 30;  // about how long comparing may take; what did not fit is said in Optimization::notes
   // Another runtime to compare in: makes a model ready to run. Called with the original and with candidates; where it

@@ -39,6 +39,8 @@ struct OptimizeArguments {
   std::vector<std::string> only;
   std::int64_t opset = 0;
   bool no_verify = false;
+  bool assume_finite = false;
+  std::size_t fold_limit = 16;  // MiB
   std::vector<std::string> measure;
   int threads = 1;
   double measure_seconds = 10;
@@ -71,6 +73,8 @@ Result<OptimizationOptions> read_options(const OptimizeArguments& arguments, con
   options.disable = arguments.disable;
   options.only = arguments.only;
   options.verify = !arguments.no_verify;
+  options.assume_finite = arguments.assume_finite;
+  options.fold_limit = arguments.fold_limit << 20U;
   options.seed = arguments.seed;
   options.verify_seconds = arguments.verify_seconds;
   for (const std::string& text : arguments.shapes) {
@@ -227,6 +231,13 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->add_option("--measure-seconds", arguments->measure_seconds, "About how long to time each model")
       ->check(CLI::Range(0.01, 1e5))
+      ->capture_default_str();
+  command->add_flag("--assume-finite", arguments->assume_finite,
+                    "No value is infinite or NaN: allows changes that would lose one, such as (a b) c => a (b c)");
+  command
+      ->add_option("--fold-limit", arguments->fold_limit,
+                   "MiB by which folding one node may make the file larger; runs compute it otherwise")
+      ->check(CLI::Range(0, 2048))
       ->capture_default_str();
   command->add_flag("--no-verify", arguments->no_verify, "Do not compare the result with the original");
   command->add_option("--seed", arguments->seed, "Of the random inputs to compare on")->capture_default_str();

@@ -188,7 +188,7 @@ class VerifiedOptimizer {
     const auto more = [&](SampleKind kind, std::string_view what, std::int64_t size, std::int64_t inner_size) {
       if (in_time(0.25)) (void)draw(kind, what, size, inner_size);
     };
-    more(SampleKind::kSpecial, "special", dynamic ? 3 : 1, inner);
+    if (!options_.driver.assume_finite) more(SampleKind::kSpecial, "special", dynamic ? 3 : 1, inner);
     more(SampleKind::kUniform, "uniform", 1, inner);
     if (dynamic) {
       more(SampleKind::kNormal, "normal", 3, inner + 1);

@@ -127,6 +127,8 @@ Result<Optimization> optimize(const Model& model, const OptimizationOptions& opt
   VerifyOptions verified;
   verified.driver.disabled.insert(options.disable.begin(), options.disable.end());
   verified.driver.only.insert(options.only.begin(), options.only.end());
+  verified.driver.assume_finite = options.assume_finite;
+  verified.driver.fold_limit = options.fold_limit;
   verified.verify = options.verify;
   verified.seed = options.seed;
   verified.seconds = options.verify_seconds;

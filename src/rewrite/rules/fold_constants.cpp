@@ -1,5 +1,6 @@
 // f(constants) => constant
 #include <algorithm>
+#include <set>
 
 #include "ops/op.h"
 #include "rewrite/rules/rules.h"
@@ -16,27 +17,35 @@ bool captures_are_constant(const RuleContext& context, const Node& node) {
   return constant;
 }
 
-// Folding may make a file larger (Expand, Tile, ConstantOfShape): it must pay for what it adds.
-bool fits(const RuleContext& context, const Node& node, const std::vector<Datum>& outputs) {
-  std::size_t added = 0;
-  for (const Datum& output : outputs) added += output.tensor()->byte_count();
+// The bytes that the outputs may take. Folding may make a file larger (Expand, Tile, ConstantOfShape) by so much, and may
+// take what the inputs give back that nothing else needs.
+std::size_t most_bytes(const RuleContext& context, NodeId id) {
   std::size_t freed = 0;
-  for (const ValueId input : node.inputs) {
-    if (input.valid() && context.graph.value(input).uses.size() == 1) freed += context.constant(input)->byte_count();
+  std::set<ValueId> seen;
+  for (const ValueId input : context.graph.node(id).inputs) {
+    if (!input.valid() || !seen.insert(input).second || !context.only_used_by(input, id)) continue;
+    const Tensor* stored = context.graph.constant(input);  // what an outer graph stores stays there
+    if (stored != nullptr) freed += stored->byte_count();
   }
-  return added <= freed || added - freed <= context.fold_limit;
+  return context.fold_limit + freed;
 }
 
-// An upper bound of the bytes the outputs take, so that a hostile node is not evaluated just to learn its size.
-bool small_enough_to_try(const RuleContext& context, const Node& node) {
+bool fits(const std::vector<Datum>& outputs, std::size_t most) {
+  std::size_t added = 0;
+  for (const Datum& output : outputs) added += output.tensor()->byte_count();
+  return added <= most;
+}
+
+// From the shapes, so that a hostile node is not evaluated just to learn its size.
+bool may_fit(const RuleContext& context, const Node& node, std::size_t most) {
   for (const ValueId output : node.outputs) {
     if (!output.valid()) continue;
     const Shape* shape = context.shape(output);
-    if (shape == nullptr) continue;
-    const auto dims = known_dims(*shape);
+    const auto dims = shape != nullptr ? known_dims(*shape) : std::nullopt;
     if (!dims) continue;
     const auto count = element_count(*dims);
-    if (!count || static_cast<std::uint64_t>(*count) > context.fold_limit) return false;
+    const std::size_t size = std::max<std::size_t>(size_of(context.dtype(output)), 1);
+    if (!count || static_cast<std::uint64_t>(*count) > most / size) return false;
   }
   return true;
 }
@@ -87,20 +96,22 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
     if (input.valid()) values.emplace_back(*constant);
     inputs.push_back(input.valid() ? &values.back() : nullptr);
   }
-  if (!captures_are_constant(context, node) || !small_enough_to_try(context, node)) return std::nullopt;
+  if (!captures_are_constant(context, node)) return std::nullopt;
+  const std::size_t most = most_bytes(context, root);
+  if (!may_fit(context, node, most)) return std::nullopt;
 
   std::map<ValueId, Datum> captured;
   const auto find_capture = [&](ValueId id) -> const Datum* {
     const Tensor* constant = context.constant(id);
     return constant == nullptr ? nullptr : &captured.try_emplace(id, *constant).first->second;
   };
-  const EvaluateLimits limits = {.max_bytes = 4 * context.fold_limit, .max_node_runs = 1'000'000};
+  const EvaluateLimits limits = {.max_bytes = 4 * most, .max_node_runs = 1'000'000};
   auto outputs = evaluate_node(context.model, graph, node, inputs, find_capture, limits);
   // A node that fails on these constants (a division by zero, say) stays, and fails when the model runs.
   if (!outputs) return std::nullopt;
   if (!std::ranges::all_of(*outputs, [](const Datum& output) { return output.tensor() != nullptr; }))
     return std::nullopt;
-  if (!fits(context, node, *outputs)) return std::nullopt;
+  if (!fits(*outputs, most)) return std::nullopt;
 
   Patch patch;
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {

@@ -77,5 +77,25 @@ TEST(FoldConstants, LeavesWhatWouldGrowTheFile) {
                   "Mul(b, x) }");
 }
 
+// However large it is.
+TEST(FoldConstants, FoldsWhatTakesThePlaceOfItsInputs) {
+  const OptimizeOptions no_growth = {.fold_limit = 0};
+  expect_becomes(kFoldConstants,
+                 "g (float[N, 3] x) => (y) <float[2, 3] w = {1, 2, 3, 4, 5, 6}> { t = Transpose(w) y = MatMul(x, t) }",
+                 "MatMul", no_growth);
+}
+
+TEST(FoldConstants, TheLimitIsOfWhatIsAdded) {
+  constexpr const char* kText =
+      "g (float[N, 300] x) => (y) <float[1, 300] w = {0}, int64[2] shape = {300, 300}> { t = Expand(w, shape) y = "
+      "MatMul(x, t) }";
+  std::string text = kText;
+  std::string values = "1";
+  for (int i = 1; i < 300; ++i) values += ", " + std::to_string(i % 7);
+  text.replace(text.find("{0}"), 3, "{" + values + "}");
+  expect_becomes(kFoldConstants, text, "Expand MatMul", {.fold_limit = 300 * 300 * 4 - 300 * 4 - 16 - 1});
+  expect_becomes(kFoldConstants, text, "MatMul", {.fold_limit = 300 * 300 * 4 - 300 * 4 - 16});
+}
+
 }  // namespace
 }  // namespace cycloid::testing
