@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <optional>
@@ -22,7 +23,9 @@
 #include "ops/op.h"
 #include "ops/sample_inputs.h"
 #include "rewrite/comparison.h"
+#include "rewrite/conditioning.h"
 #include "rewrite/driver.h"
+#include "rewrite/shadow.h"
 
 namespace cycloid {
 namespace {
@@ -164,6 +167,47 @@ constexpr const char* kPatterns[] = {
     "0>(w) }>(n, ) }",
     "g (float[] a) => (float[] y) <int64 n = {3}> { i = Cast<to = 7>(a) y = Loop<body = body (int64 k, bool c) => "
     "(bool c2, float s) { c2 = Identity(c) m = Equal(i, k) w = Compress(a, m) s = ReduceSum<keepdims = 0>(w) }>(n, ) }",
+    // Attention, rotary embeddings, products that are convolutions and the other way round.
+    "g (float[] a, float[] b) => (float[] y) <float c = {0.5}> { t = Transpose<perm = [0, 1, 3, 2]>(b) s = MatMul(a, "
+    "t) "
+    "m = Mul(s, c) p = Softmax<axis = -1>(m) y = MatMul(p, b) }",
+    "g (float[] a, float[] b) => (float[] y) <float c = {0.5}, float z = {0}, float l = {-1000}> { q = Transpose<perm "
+    "= "
+    "[0, 2, 1, 3]>(a) k = Transpose<perm = [0, 2, 1, 3]>(b) t = Transpose<perm = [0, 1, 3, 2]>(k) s = MatMul(q, t) d = "
+    "Mul(s, c) g2 = Greater(d, z) w = Where(g2, z, l) m = Add(d, w) p = Softmax<axis = -1>(m) o = MatMul(p, k) y = "
+    "Transpose<perm = [0, 2, 1, 3]>(o) }",
+    "g (float[] a) => (float[] y) <int64[1] x = {1}> { u, v = Split<axis = -1, num_outputs = 2>(a) f = "
+    "ReduceSum<keepdims = 1>(u, x) d = Concat<axis = -1>(f, f) c = Cos(d) s = Sin(d) n = Neg(v) r = Concat<axis = "
+    "-1>(n, "
+    "u) p = Mul(a, c) q = Mul(r, s) y = Add(p, q) }",
+    "g (float[] a) => (float[] y) <int64[3] s = {-1, 1, 1}, float[1, 2] w = {2, -1}, float[2] b = {0.5, 1}> { f = "
+    "Reshape(a, s) t = Transpose<perm = [0, 2, 1]>(f) m = MatMul(t, w) n = Add(m, b) y = Transpose<perm = [0, 2, "
+    "1]>(n) }",
+    "g (float[] a) => (float[] y) <int64[3] s = {-1, 1, 1}, float[2, 1, 1] w = {2, -1}, float[2] b = {0.5, 1}> { f = "
+    "Reshape(a, s) t = Transpose<perm = [0, 2, 1]>(f) m = Conv(t, w, b) y = Transpose<perm = [0, 2, 1]>(m) }",
+    "g (float[] a) => (float[] y) <int64[3] s = {-1, 4, 3}, int64[4] u = {-1, 2, 2, 3}, int64[4] v = {-1, 3, 2, 2}> { "
+    "f = "
+    "Reshape(a, u) g2 = Reshape(f, s) t = Transpose<perm = [0, 2, 1]>(g2) y = Reshape(t, v) }",
+    // Constant masks, parts, one-hot rows, choices by arithmetic.
+    "g (float[] a) => (float[] y) <int64[1] o = {1}, bool[3] m = {1, 0, 1}> { s = ReduceSum<keepdims = 0>(a) t = "
+    "ReduceMean<keepdims = 0>(a) u = Reshape(s, o) v = Reshape(t, o) c = Concat<axis = 0>(u, v, u) y = Compress(c, m) "
+    "}",
+    "g (float[] a) => (float[] y) <int64[1] o = {1}, bool[3] m = {1, 0, 1}, float z = {0}> { s = ReduceSum<keepdims = "
+    "0>(a) t = ReduceMean<keepdims = 0>(a) u = Reshape(s, o) v = Reshape(t, o) c = Concat<axis = 0>(u, v, u) w = "
+    "Where(m, "
+    "c, z) y = ReduceSum<keepdims = 0>(w) }",
+    "g (float[] a) => (float[] y) <int64[2] s = {-1, 2}, int64[1] z = {0}, int64[1] o = {1}, int64[1] e = {9}> { f = "
+    "Reshape(a, s) p = Slice(f, z, o, o) q = Slice(f, o, e, o) y = Sub(p, q) }",
+    "g (float[] a) => (float[] y) <int64 d = {64}, float[2] v = {0, 1}, float z = {0}, float n = {128}, float o = {1}, "
+    "int64[2] s = {64, 2}> { i = Cast<to = 7>(a) h = OneHot(i, d, v) r = Range(z, n, o) w = Reshape(r, s) y = "
+    "MatMul(h, w) "
+    "}",
+    "g (float[] a, float[] b) => (float[] y) <float z = {0}, float o = {1}> { c = Greater(a, z) m = Cast<to = 1>(c) n "
+    "= "
+    "Sub(o, m) p = Mul(a, m) q = Mul(n, b) y = Add(p, q) }",
+    "g (float[] a) => (float[] y) <int64[2] s = {-1, 1}, float[1, 3] u = {1, 2, 4}, float[3] b = {1, 0, -1}, float[3, "
+    "2] "
+    "w = {1, 0, 2, 1, 1, 1}> { f = Reshape(a, s) m = MatMul(f, u) n = Add(m, b) y = MatMul(n, w) }",
     // Slices, gathers, pads, splits.
     "g (float[] a) => (float[] y) <int64[1] s = {0}, int64[1] e = {1000}, int64[1] x = {0}> { t = Slice(a, s, e, x) y "
     "= Slice(t, s, e, x) }",
@@ -417,7 +461,24 @@ struct Sample {
   std::string what;
 };
 
-std::vector<Sample> samples_of(const ModelIr& model, std::uint64_t seed) {
+// Whether every value on the way is finite: what `assume_finite` says.
+bool all_finite(const ModelIr& model, const std::vector<Datum>& inputs) {
+  auto shadow = Shadow::compute(model, inputs, std::size_t{256} << 20);
+  if (!shadow) return false;
+  bool finite = true;
+  for (const NodeId id : model.graph.nodes()) {
+    for (const ValueId output : model.graph.node(id).outputs) {
+      const Datum* datum = output.valid() ? shadow->find(model.graph, output) : nullptr;
+      const Tensor* tensor = datum != nullptr ? datum->tensor() : nullptr;
+      if (tensor == nullptr || tensor->dtype() != DType::kFloat32) continue;
+      finite = finite && std::ranges::all_of(tensor->data<float>(), [](float x) { return std::abs(x) < 1e18F; });
+    }
+  }
+  return finite;
+}
+
+// For `finite`, those without infinities and NaN on the way, and far from them.
+std::vector<Sample> samples_of(const ModelIr& model, std::uint64_t seed, bool finite) {
   struct Draw {
     SampleKind kind;
     std::int64_t size, inner;
@@ -434,13 +495,15 @@ std::vector<Sample> samples_of(const ModelIr& model, std::uint64_t seed) {
     // check_types: what has no one meaning (-1 beside a size of 0 in Reshape, the sizes of what no iteration made) is
     // left out, as runtimes refuse it.
     auto expected = evaluate(model, *inputs, {.max_bytes = std::size_t{256} << 20, .check_types = true});
-    if (expected) samples.push_back({*std::move(inputs), *std::move(expected), draw.what});
+    if (!expected || (finite && !all_finite(model, *inputs))) continue;
+    samples.push_back({*std::move(inputs), *std::move(expected), draw.what});
   }
   return samples;
 }
 
-// What is wrong with the optimised model; "" where nothing is.
-std::string difference(const Optimized& optimized, const std::vector<Sample>& samples) {
+// What is wrong with the optimised model; "" where nothing is. Some graphs amplify a rounding without bound: what
+// differs there is held to how far the original's own outputs move when its values are rounded otherwise.
+std::string difference(const ModelIr& original, const Optimized& optimized, const std::vector<Sample>& samples) {
   if (const Status status = verify(optimized.model.graph); !status) return "broken: " + status.error().message();
   ModelIr again = optimized.model;
   if (const Status status = infer_types(again); !status) return "types: " + status.error().message();
@@ -452,9 +515,10 @@ std::string difference(const Optimized& optimized, const std::vector<Sample>& sa
     for (std::size_t i = 0; i < sample.expected.size(); ++i) {
       // Sums that cancel (x - mean of equal elements, the tail of a GELU) leave the rounding of values about 1.
       const Difference found = compare(sample.expected[i], (*actual)[i], exact, 1024, exact ? 0 : 64);
-      if (!found.same)
-        return fmt::format("{}: output {} differs by {:.3g} ({:.3g} of the largest value)", sample.what, i,
-                           found.max_abs, found.max_rel);
+      if (found.same) continue;
+      if (!exact && explained_by_rounding(original, sample.inputs, sample.expected, *actual)) break;
+      return fmt::format("{}: output {} differs by {:.3g} ({:.3g} of the largest value)", sample.what, i, found.max_abs,
+                         found.max_rel);
     }
   }
   return "";
@@ -469,25 +533,28 @@ struct Counts {
 bool check(std::uint64_t seed, bool verbose, Counts& counts) {
   const std::optional<ModelIr> model = Grower(seed).grow();
   if (!model) return true;
-  const std::vector<Sample> samples = samples_of(*model, seed);
+  const bool finite = seed % 4 == 0;  // some with the rules that need it
+  const std::vector<Sample> samples = samples_of(*model, seed, finite);
   if (samples.empty()) return true;
   ++counts.graphs;
   counts.samples += samples.size();
   OptimizeOptions options;
+  options.assume_finite = finite;
+  options.max_applications = 2000;  // rules that undo each other are found soon
   const auto optimized = optimize(*model, options);
   if (!optimized) {
     fmt::print("graph seed {}: the optimiser fails: {}\n{}\n", seed, optimized.error().message(), print(*model));
     return false;
   }
   for (const RuleApplication& application : optimized->ledger.applications) ++counts.uses[application.rule->name];
-  const std::string wrong = difference(*optimized, samples);
+  const std::string wrong = difference(*model, *optimized, samples);
   if (wrong.empty()) return true;
   // The first application with which it is wrong.
   std::string blame = "?";
   for (std::size_t n = 1; n <= optimized->ledger.applications.size(); ++n) {
     options.stop_after = n;
     const auto part = optimize(*model, options);
-    if (!part || difference(*part, samples).empty()) continue;
+    if (!part || difference(*model, *part, samples).empty()) continue;
     const RuleApplication& last = part->ledger.applications.back();
     blame = fmt::format("{} at {}{}", last.rule->name, last.node, last.where.empty() ? "" : " in " + last.where);
     break;

@@ -1,0 +1,236 @@
+#include "rewrite/conditioning.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+#include <string_view>
+
+#include "ops/op.h"
+#include "rewrite/comparison.h"
+
+namespace cycloid {
+namespace {
+
+constexpr double kUnits = 64;  // that one change may cost, see comparison.h
+constexpr double kMostTimes = 4;
+
+// Sorted. Operators whose outputs are elements of their inputs, or integers: nothing is rounded to a float.
+constexpr std::string_view kExact[] = {"Abs",
+                                       "ArgMax",
+                                       "ArgMin",
+                                       "Cast",
+                                       "Ceil",
+                                       "Clip",
+                                       "Compress",
+                                       "Concat",
+                                       "ConstantOfShape",
+                                       "DepthToSpace",
+                                       "Dropout",
+                                       "Expand",
+                                       "EyeLike",
+                                       "Flatten",
+                                       "Floor",
+                                       "Gather",
+                                       "GatherElements",
+                                       "GatherND",
+                                       "Identity",
+                                       "Max",
+                                       "MaxPool",
+                                       "Min",
+                                       "Neg",
+                                       "NonZero",
+                                       "OneHot",
+                                       "Pad",
+                                       "Range",
+                                       "ReduceMax",
+                                       "ReduceMin",
+                                       "Relu",
+                                       "Reshape",
+                                       "Round",
+                                       "ScatterElements",
+                                       "ScatterND",
+                                       "Shape",
+                                       "Sign",
+                                       "Size",
+                                       "Slice",
+                                       "SpaceToDepth",
+                                       "Split",
+                                       "Squeeze",
+                                       "Tile",
+                                       "TopK",
+                                       "Transpose",
+                                       "Unsqueeze",
+                                       "Where"};
+
+bool is_exact(const Node& node) {
+  return node.domain.empty() && std::ranges::find(kExact, node.op_type) != std::end(kExact);
+}
+
+// What the inputs of a node say of its outputs: from finite numbers comes infinity by overflow, from tiny ones zero by
+// underflow, where another order of operations may give a number.
+struct Range {
+  bool finite = true;
+  bool tiny = false;
+};
+
+class Perturbed {
+ public:
+  Perturbed(const ModelIr& model, std::uint64_t seed) : model_(model), random_(seed) {}
+
+  Result<std::vector<Datum>> run(std::span<const Datum> inputs) {
+    const Graph& graph = model_.graph;
+    for (std::size_t i = 0; i < inputs.size(); ++i) values_.emplace(graph.inputs()[i], perturbed(inputs[i], true));
+    for (const NodeId id : graph.nodes()) CYCLOID_TRY(compute(graph.node(id)));
+    std::vector<Datum> outputs;
+    for (const ValueId id : graph.outputs()) outputs.push_back(*find(id));
+    return outputs;
+  }
+
+ private:
+  Status compute(const Node& node) {
+    std::vector<const Datum*> inputs;
+    for (const ValueId input : node.inputs) inputs.push_back(input.valid() ? find(input) : nullptr);
+    CYCLOID_ASSIGN(auto outputs,
+                   evaluate_node(model_, model_.graph, node, inputs, [&](ValueId value) { return find(value); }));
+    const bool exact = is_exact(node);
+    const Range range = range_of(inputs);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (!node.outputs[i].valid()) continue;
+      values_.insert_or_assign(node.outputs[i], exact ? std::move(outputs[i]) : perturbed(outputs[i], false, range));
+    }
+    return {};
+  }
+
+  static Range range_of(const std::vector<const Datum*>& inputs) {
+    Range range;
+    for (const Datum* input : inputs) {
+      const Tensor* tensor = input != nullptr ? input->tensor() : nullptr;
+      if (tensor == nullptr) continue;
+      dispatch<float, double>(tensor->dtype(), [&]<class T>(T) {
+        for (const T x : tensor->data<T>()) {
+          range.finite = range.finite && std::isfinite(x);
+          range.tiny = range.tiny || (x != 0 && std::abs(x) < T{1e-30F});
+        }
+      });
+    }
+    return range;
+  }
+
+  // Scalars are exponents, bounds, factors: exact, and what a small change of them does is no rounding.
+  const Datum* find(ValueId id) {
+    if (const auto at = values_.find(id); at != values_.end()) return &at->second;
+    const Tensor* constant = model_.graph.constant(id);
+    CYCLOID_CHECK(constant != nullptr);
+    const Datum datum = constant->element_count() > 1 ? perturbed(Datum(*constant), true) : Datum(*constant);
+    return &values_.emplace(id, datum).first->second;
+  }
+
+  // Whole numbers among what is given are indices or counts as often as not, and exact.
+  Datum perturbed(const Datum& datum, bool given, Range range = {}) {
+    if (datum.tensor() == nullptr) return datum;
+    Tensor tensor = *datum.tensor();
+    const auto change = [&]<class T>(T) {
+      Tensor copy = Tensor::zeros(tensor.dtype(), tensor.dims()).value();
+      const auto from = tensor.data<T>();
+      const auto to = copy.mutable_data<T>();
+      for (std::size_t i = 0; i < from.size(); ++i)
+        to[i] = given && from[i] == std::round(from[i]) ? from[i] : perturbed(from[i], range);
+      tensor = std::move(copy);
+    };
+    dispatch<float, double>(tensor.dtype(), change);
+    return tensor;
+  }
+
+  template <class T>
+  T perturbed(T x, Range range) {
+    using Limits = std::numeric_limits<T>;
+    std::uniform_real_distribution<double> share(-1, 1);
+    const double by = share(random_);
+    if (std::isinf(x) && range.finite) return by < 0 ? x : std::copysign(Limits::max(), x);
+    if (range.tiny && std::abs(x) < T{1e-30F}) return x + static_cast<T>(by * kUnits) * Limits::denorm_min();
+    return static_cast<T>(static_cast<double>(x) * (1 + by * kUnits * static_cast<double>(Limits::epsilon())));
+  }
+
+  const ModelIr& model_;
+  std::mt19937_64 random_;
+  std::map<ValueId, Datum> values_;
+};
+
+enum class Class { kFinite, kNaN, kPositive, kNegative };
+Class class_of(double x) {
+  if (std::isnan(x)) return Class::kNaN;
+  return std::isfinite(x) ? Class::kFinite : x > 0 ? Class::kPositive : Class::kNegative;
+}
+
+// Element by element, whether `actual` is as near to `expected` as the perturbed outputs say it can be.
+template <class T>
+bool within(const Tensor& expected, const Tensor& actual, const std::vector<const Tensor*>& moved,
+            const RoundingOptions& options) {
+  const auto e = expected.data<T>();
+  const auto a = actual.data<T>();
+  double scale = 0;
+  for (const T x : e) scale = std::isfinite(x) ? std::max(scale, std::abs(static_cast<double>(x))) : scale;
+  const double allowed =
+      static_cast<double>(std::numeric_limits<T>::epsilon()) * (options.units * scale + options.of_one) +
+      static_cast<double>(std::numeric_limits<T>::denorm_min()) * options.units;
+  for (std::size_t i = 0; i < e.size(); ++i) {
+    const auto x = static_cast<double>(e[i]);
+    const auto y = static_cast<double>(a[i]);
+    double farthest = 0;
+    bool same_class = true;
+    for (const Tensor* tensor : moved) {
+      const auto m = static_cast<double>(tensor->data<T>()[i]);
+      same_class = same_class && class_of(m) == class_of(x);
+      if (std::isfinite(m) && std::isfinite(x)) farthest = std::max(farthest, std::abs(m - x));
+    }
+    if (!same_class) continue;
+    if (class_of(x) != class_of(y)) return false;
+    if (class_of(x) == Class::kFinite && std::abs(x - y) > allowed + kMostTimes * farthest) return false;
+  }
+  return true;
+}
+
+// Integers and bools: equal, or at a place that moved.
+bool within_integers(const Tensor& expected, const Tensor& actual, const std::vector<const Tensor*>& moved) {
+  if (identical(expected, actual)) return true;
+  return std::ranges::any_of(moved, [&](const Tensor* tensor) { return !identical(expected, *tensor); });
+}
+
+}  // namespace
+
+Result<std::vector<Datum>> evaluate_perturbed(const ModelIr& model, std::span<const Datum> inputs, std::uint64_t seed) {
+  return Perturbed(model, seed).run(inputs);
+}
+
+bool explained_by_rounding(const ModelIr& model, std::span<const Datum> inputs, std::span<const Datum> expected,
+                           std::span<const Datum> actual, const RoundingOptions& options) {
+  if (expected.size() != actual.size()) return false;
+  std::vector<std::vector<Datum>> runs;
+  for (int run = 0; run < options.runs; ++run) {
+    auto outputs = evaluate_perturbed(model, inputs, options.seed * 1000 + static_cast<std::uint64_t>(run));
+    if (!outputs) return true;
+    runs.push_back(*std::move(outputs));
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (compare(expected[i], actual[i], false, options.units, options.of_one).same) continue;
+    const Tensor* e = expected[i].tensor();
+    const Tensor* a = actual[i].tensor();
+    if (e == nullptr || a == nullptr || e->dtype() != a->dtype()) return false;
+    std::vector<const Tensor*> moved;
+    bool reshaped = false;
+    for (const auto& run : runs) {
+      moved.push_back(run[i].tensor());
+      reshaped = reshaped || moved.back() == nullptr || moved.back()->dims() != e->dims();
+    }
+    if (reshaped) continue;
+    if (e->dims() != a->dims()) return false;
+    bool same = false;
+    const bool floats =
+        dispatch<float, double>(e->dtype(), [&]<class T>(T) { same = within<T>(*e, *a, moved, options); });
+    if (!(floats ? same : within_integers(*e, *a, moved))) return false;
+  }
+  return true;
+}
+
+}  // namespace cycloid

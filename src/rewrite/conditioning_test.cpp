@@ -1,0 +1,77 @@
+#include "rewrite/conditioning.h"
+
+#include "rewrite/rule_testing.h"
+
+namespace cycloid::testing {
+namespace {
+
+std::vector<Datum> with(const std::vector<Datum>& inputs, const ModelIr& model) {
+  auto outputs = evaluate(model, inputs);
+  EXPECT_TRUE(outputs.ok());
+  return outputs.ok() ? *std::move(outputs) : std::vector<Datum>{};
+}
+
+// x - mean(x) of equal x is 0 or a rounding, and its quotient anything.
+constexpr const char* kAmplifies =
+    "g (float[3] x) => (y) { m = ReduceMean<keepdims = 1>(x) d = Sub(x, m) s = Abs(d) r = Sqrt(s) y = Div(r, s) }";
+
+TEST(Conditioning, ExplainsWhatTheModelAmplifies) {
+  const ModelIr model = parse_typed(kAmplifies);
+  const std::vector<Datum> inputs = {Tensor::of<float>({3}, {0.1F, 0.1F, 0.1F})};
+  const auto expected = with(inputs, model);
+  const std::vector<Datum> actual = {Tensor::of<float>({3}, {8e3F, 8e3F, 8e3F})};
+  EXPECT_FALSE(compare(expected[0], actual[0], false, 1024, 64).same);
+  EXPECT_TRUE(explained_by_rounding(model, inputs, expected, actual));
+}
+
+TEST(Conditioning, LeavesADifferenceThatRoundingDoesNotMake) {
+  const ModelIr model = parse_typed("g (float[3] x) => (y) { e = Exp(x) y = Sqrt(e) }");
+  const std::vector<Datum> inputs = {Tensor::of<float>({3}, {0.1F, 1, 2})};
+  const auto expected = with(inputs, model);
+  const auto y = expected[0].tensor()->data<float>();
+  EXPECT_TRUE(explained_by_rounding(model, inputs, expected, expected));
+  EXPECT_FALSE(explained_by_rounding(model, inputs, expected,
+                                     std::vector<Datum>{Tensor::of<float>({3}, {y[0] * 1.01F, y[1], y[2]})}));
+  EXPECT_FALSE(
+      explained_by_rounding(model, inputs, expected, std::vector<Datum>{Tensor::of<float>({3}, {NAN, y[1], y[2]})}));
+  EXPECT_FALSE(explained_by_rounding(model, inputs, expected,
+                                     std::vector<Datum>{Tensor::of<float>({1, 3}, {y[0], y[1], y[2]})}));
+}
+
+// Only the elements that are ill-conditioned are forgiven.
+TEST(Conditioning, JudgesElementByElement) {
+  const ModelIr model = parse_typed(
+      "g (float[2] x, float[2] z) => (y) { p = Mul(x, z) q = Add(p, z) d = Sub(q, p) e = Sub(d, z) f = Abs(e) r = "
+      "Sqrt(f) y = Add(r, x) }");
+  const std::vector<Datum> inputs = {Tensor::of<float>({2}, {1e4F, 0.3F}), Tensor::of<float>({2}, {0.7F, 0})};
+  const auto expected = with(inputs, model);
+  const auto y = expected[0].tensor()->data<float>();
+  // The first element adds and takes away 7000: what is left of 0.7 is rounding. The second one is 0.3, exactly.
+  EXPECT_TRUE(
+      explained_by_rounding(model, inputs, expected, std::vector<Datum>{Tensor::of<float>({2}, {y[0] + 0.02F, y[1]})}));
+  EXPECT_FALSE(
+      explained_by_rounding(model, inputs, expected, std::vector<Datum>{Tensor::of<float>({2}, {y[0], 20.3F})}));
+}
+
+// x * x overflows, and x / sqrt(x * x) is 0 where another way to compute it gives 1; and products that vanish alike.
+TEST(Conditioning, ExplainsOverflowAndUnderflow) {
+  const ModelIr model = parse_typed("g (float[1] x) => (y) { s = Mul(x, x) r = Sqrt(s) y = Div(x, r) }");
+  for (const float x : {1e30F, 1e-40F}) {
+    const std::vector<Datum> inputs = {Tensor::of<float>({1}, {x})};
+    const auto expected = with(inputs, model);
+    const std::vector<Datum> actual = {Tensor::of<float>({1}, {1})};
+    EXPECT_FALSE(compare(expected[0], actual[0], false, 1024, 64).same);
+    EXPECT_TRUE(explained_by_rounding(model, inputs, expected, actual)) << x;
+  }
+}
+
+TEST(Conditioning, WholeNumbersStayExact) {
+  const ModelIr model = parse_typed("g (float[2] x) => (y) { y = Cast<to = 7>(x) }");
+  const std::vector<Datum> inputs = {Tensor::of<float>({2}, {2, 3})};
+  const auto expected = with(inputs, model);
+  EXPECT_FALSE(
+      explained_by_rounding(model, inputs, expected, std::vector<Datum>{Tensor::of<std::int64_t>({2}, {2, 2})}));
+}
+
+}  // namespace
+}  // namespace cycloid::testing
