@@ -15,8 +15,14 @@ constexpr std::int64_t kMostTrips = 1'000'000;  // of loops that end by their co
 constexpr std::int64_t kLargeSymbol = 1024;
 
 double typical(const Dim& dim) {
-  const Dim substituted = dim.substitute([](const std::string&) { return Dim(kTypicalSymbol); });
-  return static_cast<double>(substituted.known().value_or(0));
+  const auto typical_symbol = [](const std::string&) { return Dim(kTypicalSymbol); };
+  const Dim substituted = dim.substitute(typical_symbol);
+  if (const auto known = substituted.known()) return static_cast<double>(*known);
+  // A size that nothing is known of counts as a symbol does: at 0, whatever loses a size would seem to cost less.
+  std::string text = substituted.to_string();
+  for (std::size_t at = text.find('?'); at != std::string::npos; at = text.find('?')) text.replace(at, 1, "unknown_");
+  const auto named = Dim::parse(text);
+  return named ? static_cast<double>(named->substitute(typical_symbol).known().value_or(0)) : 0;
 }
 
 // How often the body of a Loop or Scan runs; 1 for other nodes.

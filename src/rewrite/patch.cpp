@@ -135,7 +135,9 @@ class Patch::Application {
       const Value& old_value = graph_.value(from);
       auto merged = merge(old_value.type, graph_.value(to).type);  // facts already found are kept
       if (!merged) return merged.error().in(fmt::format("the replacement of '{}'", old_value.name));
-      merged_.push_back(*std::move(merged));
+      // Now, so that what is decided by types sees those that will be.
+      former_.emplace_back(to, graph_.value(to).type);
+      graph_.set_type(to, *std::move(merged));
       if (graph_.is_output(from) && !can_be_output(to) && old_value.uses.empty()) {
         return unsupported("the graph output '{}' cannot become '{}'", old_value.name, graph_.value(to).name);
       }
@@ -144,6 +146,7 @@ class Patch::Application {
   }
 
   void undo() {
+    for (auto at = former_.rbegin(); at != former_.rend(); ++at) graph_.set_type(at->first, at->second);
     for (auto at = added_.rbegin(); at != added_.rend(); ++at) graph_.erase_node(*at);
     for (const ValueId id : constants_) {
       if (id.valid()) graph_.erase_value(id);
@@ -152,9 +155,7 @@ class Patch::Application {
 
   Applied replace() {
     dying_ = nodes_that_die();
-    for (std::size_t i = 0; i < replacements_.size(); ++i) {
-      const auto [from, to] = replacements_[i];
-      graph_.set_type(to, merged_[i]);
+    for (const auto& [from, to] : replacements_) {
       if (!graph_.is_output(from)) {
         graph_.replace_uses(from, to);
       } else if (can_be_output(to)) {
@@ -398,7 +399,7 @@ class Patch::Application {
   std::vector<NodeId> made_;            // by index in the patch; invalid where not needed
   std::vector<NodeId> added_;
   std::vector<std::pair<ValueId, ValueId>> replacements_;
-  std::vector<ValueType> merged_;
+  std::vector<std::pair<ValueId, ValueType>> former_;  // types of replacements before they got those of what they replace
 };
 
 Result<Patch::Applied> Patch::apply(Graph& graph, const InferNode& infer, const Approve& approve) const {
