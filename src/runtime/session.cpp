@@ -1,9 +1,12 @@
 #include "cycloid/session.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/cgroup.h"
 #include "base/error.h"
+#include "onnx/export/export.h"
+#include "plan/lowering/lowering.h"
 #include "runtime/session_state.h"
 
 namespace cycloid {
@@ -39,6 +42,28 @@ std::optional<std::size_t> find_name(std::span<const ValueInfo> infos, std::stri
   return {};
 }
 
+// Operators that are composed of others: without a kernel of its own, such a node runs as those, which have kernels.
+bool runs_composed(const Node& node) {
+  constexpr std::string_view kComposed[] = {"Attention", "RMSNormalization", "RotaryEmbedding"};
+  return std::ranges::find(kComposed, node.op_type) != std::end(kComposed) &&
+         find_lowering(node.domain, node.op_type) == nullptr;
+}
+
+bool any_runs_composed(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes(), [&](NodeId id) {
+    bool inside = false;
+    for_each_subgraph(graph.node(id),
+                      [&](const std::string&, const Graph& body) { inside = inside || any_runs_composed(body); });
+    return inside || runs_composed(graph.node(id));
+  });
+}
+
+Result<Model> as_it_runs(const Model& model, const SessionOptions& options) {
+  if (options.reference || !any_runs_composed(model.ir()->graph)) return model;
+  CYCLOID_ASSIGN(ModelIr ir, onnx::expanded(*model.ir(), runs_composed));
+  return Model(std::make_shared<const ModelIr>(std::move(ir)), model.source_opset());
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -69,7 +94,8 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
                                  .strict = options.strict,
                                  .reference = options.reference,
                                  .max_memory = options.max_memory};
-  Session session(std::make_unique<State>(model, std::move(in_force), plan_options, std::move(team)));
+  CYCLOID_ASSIGN(const Model running, as_it_runs(model, options));
+  Session session(std::make_unique<State>(running, std::move(in_force), plan_options, std::move(team)));
 
   bool fixed = true;
   for (const ValueInfo& info : model.inputs()) {

@@ -1,12 +1,12 @@
 // Expansions: operators that an older operator set lacks, in operators of the normal form. The bodies follow the definitions in
 // ONNX's operator reference.
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "base/error.h"
 #include "graph/splice.h"
 #include "onnx/export/down_converter.h"
+#include "onnx/export/expand_attention.h"
 
 namespace cycloid::onnx {
 namespace {
@@ -184,50 +184,6 @@ Status mean_variance_normalization(NodeEditor& edit) {
   return {};
 }
 
-// softmax(Q K' scale + mask) V of four-axis inputs with as many heads on each side.
-Status attention(NodeEditor& edit) {
-  CYCLOID_TRY(only_output_0(edit));
-  for (std::size_t i = 0; i < 3; ++i) {
-    if (edit.rank(i) != 4) return unsupported("only inputs of four axes can be expanded");
-  }
-  for (const char* name : {"is_causal", "qk_matmul_output_mode"}) {
-    CYCLOID_ASSIGN(const std::int64_t value, get_int(edit.node(), name, 0));
-    if (value != 0) return unsupported("its {} cannot be expanded", name);
-  }
-  for (const char* name : {"left_window_size", "right_window_size"}) {
-    CYCLOID_ASSIGN(const std::int64_t value, get_int(edit.node(), name, -1));
-    if (value != -1) return unsupported("its {} cannot be expanded", name);
-  }
-  CYCLOID_ASSIGN(const float softcap, get_float(edit.node(), "softcap", 0));
-  if (softcap != 0 || edit.has("softmax_precision") || edit.has_input(4) || edit.has_input(5) || edit.has_input(6)) {
-    return unsupported("a soft cap, another precision of the softmax and past keys cannot be expanded");
-  }
-  const Shape& q = *edit.types().of(edit.input(0)).shape;
-  const Shape& k = *edit.types().of(edit.input(1)).shape;
-  if (q[1] != k[1]) return unsupported("only as many heads of keys as of queries can be expanded");
-  CYCLOID_ASSIGN(float scale, get_float(edit.node(), "scale", 0));
-  if (scale == 0) {
-    if (!q[3].is_known()) return unsupported("the size of its heads is not known");
-    scale = 1 / std::sqrt(static_cast<float>(q[3].value()));
-  }
-  const ValueId turned = edit.add("Transpose", {edit.input(1)}, {{"perm", std::vector<std::int64_t>{0, 1, 3, 2}}});
-  ValueId scores = edit.add("Mul", {edit.add("MatMul", {edit.input(0), turned}), edit.scalar_like("scale", scale, 0)});
-  const bool chooses = edit.has_input(3) && edit.dtype(3) == DType::kBool;
-  if (edit.has_input(3)) {
-    ValueId mask = edit.input(3);
-    if (chooses) {
-      mask = edit.add("Where", {mask, edit.scalar_like("zero", 0, 0),
-                                edit.scalar_like("minus_infinity", -std::numeric_limits<double>::infinity(), 0)});
-    }
-    scores = edit.add("Add", {scores, mask});
-  }
-  ValueId shares = edit.add("Softmax", {scores}, {{"axis", std::int64_t{3}}});
-  // A row whose keys are all masked gives zeros, not the NaNs of 0/0.
-  if (chooses) shares = edit.add("Where", {edit.input(3), shares, edit.scalar_like("zero", 0, 0)});
-  edit.replace_by(edit.add("MatMul", {shares, edit.input(2)}));
-  return {};
-}
-
 constexpr DownConverter kExpansions[] = {
     {"Gelu", 20, gelu},
     {"Swish", 24, swish},
@@ -240,7 +196,8 @@ constexpr DownConverter kExpansions[] = {
     {"RMSNormalization", 23, rms_normalization},
     {"GroupNormalization", 21, group_normalization},
     {"MeanVarianceNormalization", 9, mean_variance_normalization},
-    {"Attention", 23, attention},
+    {"Attention", 23, expand_attention},
+    {"RotaryEmbedding", 23, expand_rotary_embedding},
 };
 
 }  // namespace

@@ -195,6 +195,44 @@ Result<ModelIr> to_opset(const ModelIr& model, std::int64_t opset) {
   return result;
 }
 
+namespace {
+
+// Whether a node was taken apart.
+bool expand_nodes(Graph& graph, const std::function<bool(const Node&)>& choose, const KnownTypes* outer) {
+  bool any = false;
+  KnownTypes types(graph, outer, kNewestOpset);
+  for (const NodeId id : std::vector<NodeId>(graph.nodes().begin(), graph.nodes().end())) {
+    types.learn(id);
+    const Attributes attributes = graph.node(id).attributes;
+    for (const auto& [name, attribute] : attributes) {
+      const auto* body = std::get_if<GraphPtr>(&attribute);
+      if (body == nullptr) continue;
+      auto copy = std::make_shared<Graph>(**body);
+      if (!expand_nodes(*copy, choose, &types)) continue;
+      graph.set_attribute(id, name, GraphPtr(std::move(copy)));
+      any = true;
+    }
+    if (!is_default_domain(graph.node(id)) || !choose(graph.node(id))) continue;
+    for (const DownConverter& expansion : expansions()) {
+      if (graph.node(id).op_type != expansion.op) continue;
+      NodeEditor edit(graph, id, types, kNewestOpset);
+      any = expansion.convert(edit).ok() || any;
+      break;
+    }
+  }
+  graph.remove_dead();
+  return any;
+}
+
+}  // namespace
+
+Result<ModelIr> expanded(const ModelIr& model, const std::function<bool(const Node&)>& choose) {
+  ModelIr result = model;
+  if (!expand_nodes(result.graph, choose, nullptr)) return model;
+  CYCLOID_TRY(infer_types(result));
+  return result;
+}
+
 Result<ModelIr> to_best_opset(const ModelIr& model, std::int64_t source) {
   const std::size_t nodes = count_nodes(model.graph);
   std::optional<ModelIr> longer;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "cycloid/result.h"
@@ -22,6 +23,10 @@ Result<ModelIr> to_opset(const ModelIr& model, std::int64_t opset);
 // The opset that is best where nobody asks for one: `source`, that of the file the model came from (0: unknown), or a
 // newer one, the oldest at which no node has to be expanded into several; where there is none, the oldest that works.
 Result<ModelIr> to_best_opset(const ModelIr& model, std::int64_t source);
+
+// The model in the normal form, with each node that `choose` names taken apart into operators of older sets where there is an
+// expansion that can; types are inferred anew. For whoever has these operators and not the newer one.
+Result<ModelIr> expanded(const ModelIr& model, const std::function<bool(const Node&)>& choose);
 
 struct ExportOptions {
   std::int64_t opset = 0;         // 0: to_best_opset()

@@ -193,6 +193,7 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
   const std::int64_t v_size = in.v.dim(3);
   const double scale = a.scale.value_or(1.0 / std::sqrt(static_cast<double>(size)));
   std::vector<double> row(static_cast<std::size_t>(keys));
+  std::vector<bool> hides(static_cast<std::size_t>(keys));
   const auto keep = [&](std::int64_t mode, std::int64_t at) {
     if (a.qk_output == mode) std::ranges::copy(row, qk.begin() + at * keys);
   };
@@ -223,13 +224,18 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
       double& score = row[static_cast<std::size_t>(j)];
       if (in.mask) score += in.mask->at(b, h, i, j);
       if (hidden) score = -std::numeric_limits<double>::infinity();
+      hides[static_cast<std::size_t>(j)] = hidden;
     }
     keep(2, at);
     softmax(row);
+    // The softmax is a step of its own, and what vanishes in the inputs' type is 0: of an infinite value it makes NaN.
+    if (in.q.dtype() != DType::kFloat64) {
+      for (double& share : row) share = static_cast<double>(static_cast<float>(share));
+    }
     keep(3, at);
     for (std::int64_t j = 0; j < keys; ++j) {
       const double p = row[static_cast<std::size_t>(j)];
-      if (p == 0) continue;  // a masked value counts nothing, not even where it is infinite
+      if (hides[static_cast<std::size_t>(j)]) continue;  // counts nothing, not even where it is infinite
       for (std::int64_t d = 0; d < v_size; ++d) {
         y[static_cast<std::size_t>(at * v_size + d)] += p * v[static_cast<std::size_t>((kv * keys + j) * v_size + d)];
       }
