@@ -231,6 +231,67 @@ TEST(ReduceLoop, OverAScan) {
                  "Exp ReduceSum Add");
 }
 
+// The trace by a Scan over rows, with a counter that is carried along.
+TEST(ReduceLoop, TraceByAScanWithACounter) {
+  const ModelIr model = parse_typed(
+      "g (float[4, 4] x) => (t) <int64 first = {0}, float zero = {0}> { n, t = Scan<num_scan_inputs = 1, body = b "
+      "(int64 i, "
+      "float s, float[4] row) => (j, u) <int64 one = {1}> { j = Add(i, one) e = Gather(row, i) u = Add(s, e) }>(first, "
+      "zero, "
+      "x) }");
+  const auto optimized = optimize(model, {.samples = {random_inputs(model, 1, 1)}, .verify_graph = true});
+  ASSERT_TRUE(optimized.ok()) << optimized.error().message();
+  EXPECT_EQ(operators(optimized->model), "Reshape Slice ReduceSum") << print(optimized->model);
+  expect_same(model, optimized->model, random_inputs(model, 1, 2), false);
+}
+
+// The same by a Scan over the rows and over their numbers.
+TEST(ReduceLoop, TraceByAScanOverNumbers) {
+  const ModelIr model = parse_typed(
+      "g (float[4, 4] x) => (t) <float zero = {0}, int64[4] all = {0, 1, 2, 3}> { t = Scan<num_scan_inputs = 2, body = "
+      "b "
+      "(float s, float[4] row, int64 i) => (u) { e = Gather(row, i) u = Add(s, e) }>(zero, x, all) }");
+  const auto optimized = optimize(model, {.samples = {random_inputs(model, 1, 1)}, .verify_graph = true});
+  ASSERT_TRUE(optimized.ok()) << optimized.error().message();
+  EXPECT_EQ(operators(optimized->model), "Reshape Slice ReduceSum") << print(optimized->model);
+  expect_same(model, optimized->model, random_inputs(model, 1, 2), false);
+}
+
+// A condition that is carried along and stays what it was.
+TEST(BatchLoop, ConditionsThatAreAlwaysTrue) {
+  for (const char* condition :
+       {"d = Identity(c)", "d = And(c, yes)", "e = Not(no) d = Or(e, c)", "d = Identity(yes)"}) {
+    SCOPED_TRACE(condition);
+    const ModelIr model =
+        parse_typed(std::string("g (float[5, 4] x) => (y) <bool yes = {1}, bool no = {0}, int64 n = {5}> "
+                                "{ y = Loop(n, yes) <body = b (int64 i, bool c) => (d, r) { ") +
+                    condition + " a = Gather(x, i) r = Exp(a) }> }");
+    const auto optimized = optimize(model, {.samples = {random_inputs(model, 1, 1)}, .verify_graph = true});
+    ASSERT_TRUE(optimized.ok()) << optimized.error().message();
+    EXPECT_EQ(operators(optimized->model), "Exp") << print(optimized->model);
+  }
+}
+
+// Segments 0 to the largest id, which is known when the model runs: as many iterations as it says.
+TEST(SegmentLoop, OverTheLargestIdAndOne) {
+  for (const char* reduce : {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin"}) {
+    SCOPED_TRACE(reduce);
+    const ModelIr model = parse_typed(
+        std::string(
+            "g (float[N] x, int64[N] ids) => (y) <int64 one = {1}, bool yes = {1}> { m = ReduceMax<keepdims = 0>(ids) "
+            "n = Add(m, "
+            "one) y = Loop(n, yes) <body = b (int64 i, bool c) => (d, s) { d = Identity(c) e = Equal(ids, i) w = "
+            "Compress(x, e) s = ") +
+        reduce + "<keepdims = 0>(w) }> }");
+    const auto optimized = optimize(model, {.samples = {random_inputs(model, 3, 1)}, .verify_graph = true});
+    ASSERT_TRUE(optimized.ok()) << optimized.error().message();
+    EXPECT_EQ(operators(optimized->model).find("Loop"), std::string::npos) << print(optimized->model);
+    expect_same(model, optimized->model,
+                {Tensor::of<float>({6}, {1, 2, 4, 8, 16, 32}), Tensor::of<std::int64_t>({6}, {2, 0, -1, 4, 2, 0})},
+                false);
+  }
+}
+
 TEST(ReduceLoop, SubtractsAndAddsSeveralTerms) {
   expect_fires(kReduceLoop,
                fold("float[5, 4] x, float[4] first", ", int64 n = {5}",

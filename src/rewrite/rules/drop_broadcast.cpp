@@ -1,4 +1,4 @@
-// f(expand(x, s), y) => f(x, y) where f broadcasts x as far anyway; also matmul's batch axes
+// f(expand(x, s), y) => f(x, y) where f broadcasts x as far anyway; also tile, and matmul's batch axes
 #include <algorithm>
 
 #include "ops/infer.h"
@@ -27,13 +27,26 @@ std::optional<Shape> together(const std::vector<Shape>& shapes) {
   return all;
 }
 
+// An Expand, or a Tile that repeats axes of size 1 only.
+const Node* expanding(const RuleContext& context, ValueId id) {
+  if (const Node* expand = context.producer(id, "Expand")) return expand;
+  const Node* tile = context.producer(id, "Tile");
+  const Shape* from = tile != nullptr ? context.shape(tile->inputs[0]) : nullptr;
+  const Shape* to = context.shape(id);
+  if (from == nullptr || to == nullptr || from->size() != to->size()) return nullptr;
+  for (std::size_t axis = 0; axis < from->size(); ++axis) {
+    if (!(*from)[axis].is(1) && !((*from)[axis] == (*to)[axis])) return nullptr;
+  }
+  return tile;
+}
+
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Node& node = context.graph.node(root);
   const Shape* result = context.shape(node.outputs[0]);
   const bool product = node.op_type == "MatMul";
   if (result == nullptr) return std::nullopt;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    const Node* expand = node.inputs[i].valid() ? context.producer(node.inputs[i], "Expand") : nullptr;
+    const Node* expand = node.inputs[i].valid() ? expanding(context, node.inputs[i]) : nullptr;
     const Shape* from = expand != nullptr ? context.shape(expand->inputs[0]) : nullptr;
     if (from == nullptr) continue;
     std::vector<Shape> shapes;
@@ -63,7 +76,7 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
 
 const Rule kDropBroadcast = {
     .name = "drop-broadcast",
-    .law = "f(expand(x, s), y) => f(x, y) where f broadcasts x to the same shape",
+    .law = "f(expand(x, s), y) => f(x, y) where f broadcasts x to the same shape; tile of axes of size 1 alike",
     .why = "The operator repeats the elements of the smaller operand itself, without a copy.",
     .kind = RuleKind::kCheaperSubgraph,
     .roots = kRoots,

@@ -37,6 +37,14 @@ TEST(PlainPow, RootOfWhatIsNeverNegative) {
 }
 
 // pow(-inf, 0.5) is inf, sqrt(-inf) is NaN.
+// The maximum of nothing is -infinity, of which pow(x, 0.5) is infinity and the root NaN.
+TEST(PlainPow, LeavesARootOfAMaximumOfNothing) {
+  constexpr const char* kEnd =
+      "<float h = {0.5}, int64[1] axis = {0}> { s = Sigmoid(x) m = ReduceMax(s, axis) y = Pow(m, h) }";
+  expect_declines(kPlainPow, std::string("g (float[N, 4] x) => (y) ") + kEnd);
+  expect_becomes(kPlainPow, std::string("g (float[3, 4] x) => (y) ") + kEnd, "Sigmoid ReduceMax Sqrt");
+}
+
 TEST(PlainPow, LeavesARootOfWhatMayBeNegative) { expect_declines(kPlainPow, power("0.5")); }
 
 TEST(PlainPow, LeavesOtherExponentsAndBroadcasts) {

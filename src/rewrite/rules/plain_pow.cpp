@@ -1,5 +1,7 @@
 // pow(x, 2) => x * x,  pow(x, 3) => x * x * x,  pow(x, -1) => reciprocal(x),  pow(x, 1) => x
 // pow(x, 0.5) => sqrt(x) where x is never negative (pow(-inf, 0.5) is inf, and sqrt(-inf) is NaN)
+#include <algorithm>
+
 #include "rewrite/match.h"
 #include "rewrite/rules/rules.h"
 
@@ -7,6 +9,12 @@ namespace cycloid {
 namespace {
 
 constexpr std::string_view kRoots[] = {"Pow"};
+
+// No axis is empty, over which a maximum would be -infinity.
+bool has_elements(const RuleContext& context, ValueId id) {
+  const Shape* shape = context.shape(id);
+  return shape != nullptr && std::ranges::none_of(*shape, may_be_zero);
+}
 
 // Every element is +0, positive or NaN, for certain. (-0 would have another square root.)
 bool never_negative(const RuleContext& context, ValueId id, int depth = 0) {
@@ -20,10 +28,11 @@ bool never_negative(const RuleContext& context, ValueId id, int depth = 0) {
   const auto operand = [&](std::size_t i) { return never_negative(context, node->inputs[i], depth + 1); };
   static constexpr std::string_view kAlways[] = {"Abs",     "Exp",     "ReduceL1", "ReduceL2", "ReduceSumSquare",
                                                  "Sigmoid", "Softmax", "Softplus"};
-  static constexpr std::string_view kLikeItsInput[] = {"Cast",       "Expand",    "Gather",    "Identity", "ReduceMax",
-                                                       "ReduceMean", "ReduceMin", "ReduceSum", "Reshape",  "Slice",
-                                                       "Sqrt",       "Squeeze",   "Transpose", "Unsqueeze"};
+  static constexpr std::string_view kLikeItsInput[] = {"Cast",      "Expand",    "Gather",   "Identity", "ReduceMean",
+                                                       "ReduceMin", "ReduceSum", "Reshape",  "Slice",    "Sqrt",
+                                                       "Squeeze",   "Transpose", "Unsqueeze"};
   if (is_one_of(*node, kAlways)) return true;
+  if (node->op_type == "ReduceMax") return has_elements(context, node->inputs[0]) && operand(0);
   if (is_one_of(*node, kLikeItsInput)) return operand(0);
   if (node->op_type == "Mul") return node->inputs[0] == node->inputs[1] || (operand(0) && operand(1));
   if (node->op_type == "Add") return operand(0) && operand(1);

@@ -58,5 +58,17 @@ extern const Rule kInlineIf;
 extern const Rule kFoldPad;
 extern const Rule kFoldScaleIntoWeights;
 extern const Rule kMatMulToGemm;
+extern const Rule kTransposeBetweenReshapes;
+extern const Rule kRaiseAttention;
+extern const Rule kAttentionByRows;
+extern const Rule kRaiseRotary;
+extern const Rule kMatMulToConv;
+extern const Rule kConvToMatMul;
+extern const Rule kSelectByMask;
+extern const Rule kSlicesToSplit;
+extern const Rule kOneHotProduct;
+extern const Rule kMaskToWhere;
+extern const Rule kComposeLinear;
+extern const Rule kFactorProduct;
 
 }  // namespace cycloid
