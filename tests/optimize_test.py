@@ -324,6 +324,44 @@ def captured_constant(path):
     return {"x": floats(2), "c": np.array(False)}
 
 
+def captured_by_a_loop_in_an_if(path):
+    """A constant that folding makes, and a value behind an Identity, which only a Loop in an If's branch uses."""
+    nodes = [helper.make_node("Identity", ["cond"], ["cond_out"]), helper.make_node("Mul", ["s", "k"], ["t"])]
+    nodes.append(helper.make_node("Add", ["t", "same"], ["s_out"]))
+    inputs = [info("i", [], TensorProto.INT64), info("cond", [], TensorProto.BOOL), info("s", [2])]
+    body = helper.make_graph(nodes, "body", inputs, [info("cond_out", [], TensorProto.BOOL), info("s_out", [2])])
+    loop = helper.make_node("Loop", ["n", "", "x"], ["t"], body=body)
+    then = helper.make_graph([loop], "then", [], [info("t", [2])])
+    other = helper.make_graph([helper.make_node("Neg", ["same"], ["e"])], "else", [], [info("e", [2])])
+    nodes = [
+        helper.make_node("Add", ["one", "one"], ["k"]),
+        helper.make_node("Identity", ["x"], ["same"]),
+        helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other),
+    ]
+    inputs = [info("x", [2]), info("c", [], TensorProto.BOOL), info("n", [], TensorProto.INT64)]
+    save(path, nodes, inputs, [info("y", [2])], [("one", floats(2))])
+    return {"x": floats(2), "c": np.array(True), "n": np.array(3)}
+
+
+def a_name_of_the_outer_graph_in_a_body(path):
+    """The body's own `t` hides nothing: the outer graph makes its `u` of the same operator on the same input, and the body's
+    capture is not the outer value of another scope."""
+    then = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Add", ["r", "u"], ["t"])],
+        "then",
+        [],
+        [info("t", [2])],
+    )
+    other = helper.make_graph([helper.make_node("Relu", ["u"], ["e"])], "else", [], [info("e", [2])])
+    nodes = [
+        helper.make_node("Relu", ["x"], ["u"]),
+        helper.make_node("If", ["c"], ["v"], then_branch=then, else_branch=other),
+        helper.make_node("Add", ["u", "v"], ["y"]),
+    ]
+    save(path, nodes, [info("x", [2]), info("c", [], TensorProto.BOOL)], [info("y", [2])])
+    return {"x": floats(2), "c": np.array(True)}
+
+
 def output_is_input(path):
     nodes = [helper.make_node("Identity", ["x"], ["y"]), helper.make_node("Identity", ["y"], ["z"])]
     save(path, nodes, [info("x", [2])], [info("y", [2]), info("z", [2])])
@@ -360,6 +398,42 @@ def scatter_adds_to_data(path):
     nodes = [helper.make_node("ScatterElements", ["x", "i", "u"], ["y"], axis=0, reduction="add")]
     save(path, nodes, [info("x", [5]), info("u", [3])], [info("y", [5])], [("i", np.array([0, 0, 4]))], opset=18)
     return {"x": floats(5), "u": floats(3)}
+
+
+def scatter_nd_keeps_the_larger(path):
+    """The data counts too: an update below it changes nothing."""
+    nodes = [
+        helper.make_node("Identity", ["x"], ["t"]),
+        helper.make_node("ScatterND", ["t", "i", "u"], ["y"], reduction="max"),
+    ]
+    save(path, nodes, [info("x", [5]), info("u", [3])], [info("y", [5])], [("i", np.array([[0], [0], [4]]))], opset=18)
+    return {"x": floats(5), "u": floats(3)}
+
+
+def scatter_over_zeros(path):
+    """The data is all zeros, and stays where no index points; a maximum with it is not the updates' own."""
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("ScatterElements", ["zeros", "i", "u"], ["y"], axis=0, reduction="max"),
+    ]
+    constants = [("shape", np.array([4])), ("i", np.array([1, 1, 3]))]
+    save(path, nodes, [info("u", [3])], [info("y", [4])], constants, opset=18)
+    return {"u": np.array([-1, -2, 5], np.float32)}
+
+
+def integer_division(path):
+    """Integers divide towards zero, and a power of two is no shift of negative ones; x / -1 overflows at the smallest."""
+    nodes = [
+        helper.make_node("Div", ["x", "four"], ["a"]),
+        helper.make_node("Mul", ["a", "four"], ["b"]),
+        helper.make_node("Sub", ["x", "b"], ["c"]),
+        helper.make_node("Mul", ["x", "big"], ["d"]),
+        helper.make_node("Div", ["d", "big"], ["e"]),
+        helper.make_node("Concat", ["c", "e"], ["y"], axis=0),
+    ]
+    constants = [("four", np.array(4, np.int64)), ("big", np.array(2**62, np.int64))]
+    save(path, nodes, [info("x", [4], TensorProto.INT64)], [info("y", [8], TensorProto.INT64)], constants)
+    return {"x": np.array([-7, 7, -(2**63) + 1, 3])}
 
 
 def integer_laws(path):
@@ -400,12 +474,17 @@ def half_precision(path):
 
 TRAPS = [
     captured_constant,
+    captured_by_a_loop_in_an_if,
+    a_name_of_the_outer_graph_in_a_body,
     output_is_input,
     outputs_that_are_equal,
     duplicated_initialisers,
     optional_empty_inputs,
     transpose_that_is_none,
     scatter_adds_to_data,
+    scatter_nd_keeps_the_larger,
+    scatter_over_zeros,
+    integer_division,
     integer_laws,
     special_values,
     half_precision,
@@ -426,12 +505,121 @@ def test_traps(cycloid, tmp_path, make, verify):
             np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
+def test_a_model_over_2_gb_has_its_data_beside_it(cycloid, tmp_path):
+    """Three tables of 0.7 GiB each (a file with holes), of which rows are read: what is written has all of them too."""
+    rows, columns = 3 * 2**16, 1024
+    size = rows * columns * 4
+    initializers = []
+    for k in range(3):
+        table = TensorProto(name=f"w{k}", data_type=TensorProto.FLOAT, dims=[rows, columns])
+        table.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", "model.data"), ("offset", str(k * size)), ("length", str(size))):
+            table.external_data.add(key=key, value=value)
+        initializers.append(table)
+    with open(tmp_path / "model.data", "wb") as file:
+        file.truncate(3 * size)
+        for k in range(3):
+            file.seek(k * size + (rows - 1) * columns * 4)
+            file.write(np.full(columns, k + 1, np.float32).tobytes())
+    nodes = [helper.make_node("Gather", [f"w{k}", "i"], [f"r{k}"]) for k in range(3)]
+    nodes += [helper.make_node("Sum", ["r0", "r1", "r2"], ["s"]), helper.make_node("Identity", ["s"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [info("i", [2], TensorProto.INT64)], [info("y", [2, columns])], initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "model.onnx")
+    out = tmp_path / "out.onnx"
+    done = cycloid("optimize", tmp_path / "model.onnx", "-o", out, "--verify-seconds", 1, timeout=300)
+    assert done.returncode == 0, done.stderr
+    onnx.checker.check_model(str(out))
+    assert operators(out) == ["Gather", "Gather", "Gather", "Sum"]
+    assert (tmp_path / "out.onnx.data").stat().st_size >= 3 * size
+    feeds = {"i": np.array([0, rows - 1])}
+    np.testing.assert_array_equal(run_ort(out, feeds)[0], [np.zeros(columns), np.full(columns, 6)])
+    for big in (tmp_path / "model.data", tmp_path / "out.onnx.data"):
+        big.unlink()
+
+
 def test_measuring_says_the_gain(cycloid, transposed, tmp_path):
     stdout = optimize(
         cycloid, transposed, tmp_path / "out.onnx", "--measure", "onnxruntime,cycloid", "--measure-seconds", "0.05"
     )
     assert re.search(r"^onnxruntime: .*1 thread, a=1x64", stdout, re.M)
     assert re.search(r"^cycloid: ", stdout, re.M)
+
+
+def chain(path):
+    """(x a) b, which is cheaper as x (a b): the product of two constants."""
+    rng = np.random.default_rng(5)
+    nodes = [helper.make_node("MatMul", ["x", "a"], ["t"]), helper.make_node("MatMul", ["t", "b"], ["y"])]
+    constants = [(name, rng.standard_normal((8, 8)).astype(np.float32)) for name in "ab"]
+    save(path, nodes, [info("x", ["n", 8])], [info("y", ["n", 8])], constants)
+
+
+def test_what_holds_for_finite_values_is_done_where_they_are(cycloid, tmp_path):
+    model, out = tmp_path / "m.onnx", tmp_path / "out.onnx"
+    chain(model)
+    optimize(cycloid, model, out)
+    assert operators(out) == ["MatMul", "MatMul"]
+    optimize(cycloid, model, out, "--assume-finite")
+    assert operators(out) == ["MatMul"]
+    same(model, out, {"x": floats(3, 8)})
+
+
+def test_the_limit_of_folding_can_be_set(cycloid, tmp_path):
+    nodes = [
+        helper.make_node("ConstantOfShape", ["s"], ["w"], value=numpy_helper.from_array(np.array([0.5], np.float32)))
+    ]
+    nodes.append(helper.make_node("MatMul", ["x", "w"], ["y"]))
+    model, out = tmp_path / "m.onnx", tmp_path / "out.onnx"
+    save(model, nodes, [info("x", ["n", 512])], [info("y", ["n", 512])], [("s", np.array([512, 512]))])
+    optimize(cycloid, model, out, "--fold-limit", "0")
+    assert operators(out) == ["ConstantOfShape", "MatMul"]
+    optimize(cycloid, model, out, "--fold-limit", "1")
+    assert operators(out) == ["MatMul"]
+
+
+def attention(path):
+    """Of 2 heads of 4, with the heads side by side in rows before and after, as exporters write it."""
+    nodes = []
+    for name, perm in (("q", [0, 2, 1, 3]), ("k", [0, 2, 3, 1]), ("v", [0, 2, 1, 3])):
+        nodes.append(helper.make_node("Reshape", [name, "heads"], [f"{name}r"]))
+        nodes.append(helper.make_node("Transpose", [f"{name}r"], [f"{name}t"], perm=perm))
+    nodes += [
+        helper.make_node("MatMul", ["qt", "kt"], ["scores"]),
+        helper.make_node("Mul", ["scores", "scale"], ["scaled"]),
+        helper.make_node("Cast", ["keep"], ["kept"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["one", "kept"], ["hidden"]),
+        helper.make_node("Mul", ["hidden", "low"], ["mask"]),
+        helper.make_node("Add", ["scaled", "mask"], ["masked"]),
+        helper.make_node("Softmax", ["masked"], ["shares"], axis=-1),
+        helper.make_node("MatMul", ["shares", "vt"], ["o"]),
+        helper.make_node("Transpose", ["o"], ["ot"], perm=[0, 2, 1, 3]),
+        helper.make_node("Reshape", ["ot", "rows"], ["y"]),
+    ]
+    constants = [("heads", np.array([0, 0, 2, 4])), ("rows", np.array([0, 0, 8])), ("scale", np.float32(0.5))]
+    constants += [("one", np.float32(1)), ("low", np.float32(-10000))]
+    inputs = [info(name, ["b", "s", 8]) for name in "qkv"] + [info("keep", ["b", 1, "s", "s"], TensorProto.INT64)]
+    save(path, nodes, inputs, [info("y", ["b", "s", 8])], constants)
+
+
+@pytest.mark.parametrize("opset", [None, 23, 17, 13])
+def test_attention_is_raised_and_lowered_again(cycloid, tmp_path, opset):
+    model, out = tmp_path / "m.onnx", tmp_path / "out.onnx"
+    attention(model)
+    optimize(cycloid, model, out, *([] if opset is None else ["--opset", str(opset)]))
+    if opset in (None, 23):
+        assert operators(out) == ["Cast", "Sub", "Mul", "Attention"]
+    else:
+        assert "Attention" not in operators(out) and "Softmax" in operators(out)
+    keep = np.tril(np.ones((5, 5), np.int64))
+    feeds = {name: floats(2, 5, 8) for name in "qkv"} | {"keep": np.broadcast_to(keep, (2, 1, 5, 5)).copy()}
+    same(model, out, feeds)
+    # The native engine, which has no kernel for the whole, runs its parts.
+    for name, array in feeds.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    data = [word for name in feeds for word in ("--input-data", f"{name}={tmp_path / name}.npy")]
+    done = cycloid("run", out, *data, "--output-dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), run_ort(model, feeds)[0], rtol=0, atol=1e-5)
 
 
 def test_rules_are_listed(cycloid):

@@ -1,4 +1,5 @@
-"""bench.html in headless Chromium: no console errors, charts really drawn, fits a phone, dark mode applies, hostile names stay text."""
+"""bench.html in headless Chromium: no console errors, charts really drawn, fits a phone, dark mode applies, hostile names stay text.
+And the page of `cycloid optimize --html` for a graph of 3000 nodes."""
 
 import os
 import pathlib
@@ -211,3 +212,55 @@ def test_is_accessible_in_its_basics(browser, pages):
     assert len(ids) == len(set(ids))
     for target in browser.find_elements(By.CSS_SELECTOR, "nav a"):
         assert target.get_attribute("href").split("#")[1] in ids
+
+
+def large_model(path, nodes):
+    """Four strands of operators, some of which do nothing."""
+    onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
+    made, ends = [], ["x"] * 4
+    for i in range(nodes - 1):
+        strand, name = i % 4, f"v{i}"
+        op = ("Identity", "Relu", "Add", "Tanh", "Identity", "Neg", "Abs")[i % 7]
+        inputs = [ends[strand], ends[(strand + 1) % 4]] if op == "Add" else [ends[strand]]
+        made.append(onnx.helper.make_node(op, inputs, [name], f"{op}_{i}"))
+        ends[strand] = name
+    made.append(onnx.helper.make_node("Sum", ends, ["y"], "all"))
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2]) for name in "xy")
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(
+        onnx.helper.make_model(onnx.helper.make_graph(made, "g", [x], [y]), opset_imports=opset, ir_version=8), path
+    )
+
+
+def test_a_page_of_3000_nodes_stays_usable(browser, cycloid, tmp_path):
+    large_model(tmp_path / "m.onnx", 3000)
+    page = tmp_path / "page.html"
+    done = cycloid(
+        "optimize", tmp_path / "m.onnx", "-o", tmp_path / "o.onnx", "--html", page, "--no-verify", timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert page.stat().st_size < 2_000_000
+    open_page(browser, page)
+    # What grows with the graph is drawn, not built of elements.
+    elements = browser.execute_script("return document.querySelectorAll('*').length")
+    assert elements < 300
+    assert [canvas["inked"] > 1000 for canvas in browser.execute_script(INK)] == [True, True]
+
+    def picture():
+        return browser.execute_script("return document.querySelector('canvas').toDataURL()")
+
+    def click(selector):
+        browser.execute_script("document.querySelector(arguments[0]).click()", selector)
+
+    for step in ("fit", "in"):
+        before = picture()
+        click(f"button[data-do={step}]")
+        WebDriverWait(browser, 30).until(lambda _, before=before: picture() != before)
+    # Hundreds of changes of one rule: a page of them, and each shows where it was.
+    browser.execute_script("document.querySelectorAll('details').forEach((rule) => (rule.open = true))")
+    WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".item"))
+    assert browser.execute_script("return document.querySelectorAll('*').length") < 1500
+    before = picture()
+    click(".item")
+    WebDriverWait(browser, 30).until(lambda _: picture() != before)
+    assert "drop-identity" in browser.find_element(By.ID, "said").text

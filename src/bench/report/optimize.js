@@ -358,4 +358,5 @@
     typing = setTimeout(() => list(event.target.value.trim()), 150);
   });
   list("");
+  document.documentElement.dataset.ready = "true";
 })();
