@@ -244,7 +244,7 @@ def test_a_page_of_3000_nodes_stays_usable(browser, cycloid, tmp_path):
     # What grows with the graph is drawn, not built of elements.
     elements = browser.execute_script("return document.querySelectorAll('*').length")
     assert elements < 300
-    assert [canvas["inked"] > 1000 for canvas in browser.execute_script(INK)] == [True, True]
+    WebDriverWait(browser, 30).until(lambda b: all(canvas["inked"] > 1000 for canvas in b.execute_script(INK)))
 
     def picture():
         return browser.execute_script("return document.querySelector('canvas').toDataURL()")

@@ -83,7 +83,9 @@
       this.fitted = true;
       const whole = Math.min(width / this.graph.width, height / this.graph.height, 1.25);
       this.scale = Math.max(whole, Math.min(width / this.graph.width, 0.75), 0.25);
-      this.x = width / 2 - (this.graph.width / 2) * this.scale;
+      // A graph that leans to a side begins elsewhere than in the middle.
+      const fits = this.graph.width * this.scale <= width;
+      this.x = width / 2 - (fits ? this.graph.width / 2 : this.graph.boxes[0].x) * this.scale;
       this.y = whole >= this.scale ? (height - this.graph.height * this.scale) / 2 : 0;
     }
 

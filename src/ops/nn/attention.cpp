@@ -194,6 +194,10 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
   const double scale = a.scale.value_or(1.0 / std::sqrt(static_cast<double>(size)));
   std::vector<double> row(static_cast<std::size_t>(keys));
   std::vector<bool> hides(static_cast<std::size_t>(keys));
+  // The operator is defined by steps in the inputs' type: beside a mask of -10000 little of a score is left, and a share
+  // that vanishes is 0, of which an infinite value makes NaN.
+  const bool wide = in.q.dtype() == DType::kFloat64;
+  const auto rounded = [&](double x) { return wide ? x : static_cast<double>(static_cast<float>(x)); };
   const auto keep = [&](std::int64_t mode, std::int64_t at) {
     if (a.qk_output == mode) std::ranges::copy(row, qk.begin() + at * keys);
   };
@@ -209,7 +213,7 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
       double sum = 0;
       for (std::int64_t d = 0; d < size; ++d)
         sum += q[static_cast<std::size_t>(at * size + d)] * k[static_cast<std::size_t>((kv * keys + j) * size + d)];
-      row[static_cast<std::size_t>(j)] = sum * scale;
+      row[static_cast<std::size_t>(j)] = rounded(sum * scale);
     }
     keep(0, at);
     if (a.softcap != 0) {
@@ -222,16 +226,13 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
                           (a.left_window >= 0 && j < position - a.left_window) ||
                           (a.right_window >= 0 && j > position + a.right_window);
       double& score = row[static_cast<std::size_t>(j)];
-      if (in.mask) score += in.mask->at(b, h, i, j);
+      if (in.mask) score = rounded(score + in.mask->at(b, h, i, j));
       if (hidden) score = -std::numeric_limits<double>::infinity();
       hides[static_cast<std::size_t>(j)] = hidden;
     }
     keep(2, at);
     softmax(row);
-    // The softmax is a step of its own, and what vanishes in the inputs' type is 0: of an infinite value it makes NaN.
-    if (in.q.dtype() != DType::kFloat64) {
-      for (double& share : row) share = static_cast<double>(static_cast<float>(share));
-    }
+    for (double& share : row) share = rounded(share);
     keep(3, at);
     for (std::int64_t j = 0; j < keys; ++j) {
       const double p = row[static_cast<std::size_t>(j)];

@@ -9,7 +9,7 @@ constexpr const char* kWeights = "<float[3, 2] w = {1, -2, 0.5, 3, 4, -1}, float
 TEST(MatMulToConv, BetweenTransposes) {
   expect_becomes(
       kMatMulToConv,
-      std::string("g (float[N, 3, H, W] x) => (y) ") + kWeights +
+      std::string("g (float[N, 3, 4, 5] x) => (y) ") + kWeights +
           " { t = Transpose<perm = [0, 2, 3, 1]>(x) m = MatMul(t, w) a = Add(b, m) y = Transpose<perm = [0, 3, "
           "1, 2]>(a) }",
       "Conv");
