@@ -290,6 +290,32 @@ TEST(NativeTypes, AnIndexOutsideIsAnError) {
   }
 }
 
+// Sizes that inference does not compare: the kernels must not read beyond them.
+TEST(NativeTypes, StatesOfAnotherSizeAreAnError) {
+  std::string ones = "1";
+  for (int i = 1; i < 64; ++i) ones += ",1";
+  const auto lstm = [&](const char* states) {
+    return "g (float[3,2,4] x, " + std::string(states) + ") => (float[?,?,?,?] y) <float[1,16,4] w = {" + ones +
+           "}> { y = LSTM <hidden_size = 4> (x, w, w, , l, h, c) }";
+  };
+  const auto outputs = [&](const char* states) {
+    const std::string text = lstm(states);
+    const Model model = model_of({.name = "", .text = text.c_str()});
+    const Session session = Session::create(model, {.threads = 1}).value();
+    std::vector<Tensor> inputs;
+    std::mt19937 random(1);
+    for (const ValueInfo& info : model.inputs()) inputs.push_back(random_tensor(info.dtype, info.shape, 4, random));
+    std::vector<TensorView> views;
+    for (const Tensor& tensor : inputs)
+      views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
+    return session.run(views);
+  };
+  EXPECT_TRUE(outputs("int32[2] l, float[1,2,4] h, float[1,2,4] c").ok());
+  for (const char* states : {"int32[1] l, float[1,2,4] h, float[1,2,4] c", "int32[2] l, float[1,1,4] h, float[1,2,4] c",
+                             "int32[2] l, float[1,2,4] h, float[1,2,3] c", "int32[2] l, float[2,4] h, float[1,2,4] c"})
+    EXPECT_FALSE(outputs(states).ok()) << states;
+}
+
 // A float beyond an integer's range, and integers without a quotient.
 TEST(NativeTypes, SpecialValues) {
   const Model model =

@@ -148,6 +148,21 @@ const float* floats_of(const Lowering& lowering, ValueId id) {
   return tensor == nullptr ? nullptr : tensor->data<float>().data();
 }
 
+// Whether each optional input is absent or of the sizes that the kernels read. Inference knows W and R alone.
+bool inputs_fit(const Lowering& lowering, const Node& node, const RecurrentAttributes& a, const RecurrentSizes& s,
+                std::int64_t rows) {
+  const auto fits = [&](std::size_t i, DType dtype, const Dims& dims) {
+    const ValueId id = input_of(node, i);
+    return !id.valid() || (lowering.dims(id) != nullptr && *lowering.dims(id) == dims && lowering.dtype(id) == dtype);
+  };
+  const Dims state = a.batch_first ? Dims{s.batch, a.directions, s.hidden} : Dims{a.directions, s.batch, s.hidden};
+  return fits(1, DType::kFloat32, {a.directions, rows, s.input}) &&
+         fits(2, DType::kFloat32, {a.directions, rows, s.hidden}) &&
+         fits(3, DType::kFloat32, {a.directions, 2 * rows}) && fits(4, DType::kInt32, {s.batch}) &&
+         fits(5, DType::kFloat32, state) && fits(6, DType::kFloat32, state) &&
+         fits(7, DType::kFloat32, {a.directions, 3 * s.hidden});
+}
+
 // The rows of W and the biases in the order of the plan's columns; columns of no unit are zero.
 struct Columns {
   std::vector<float> w, bias;
@@ -207,7 +222,8 @@ Declined lower_recurrent(Lowering& lowering, NodeId id) {
   const Dims x = *lowering.dims(node.inputs[0]), r_dims = *lowering.dims(node.inputs[2]);
   setup.sizes = {x[a.batch_first ? 1 : 0], x[a.batch_first ? 0 : 1], x[2], r_dims[2]};
   const RecurrentSizes& s = setup.sizes;
-  if (s.input == 0 || s.steps == 0 || s.batch == 0) return "an empty input";
+  if (s.input == 0 || s.steps == 0 || s.batch == 0 || s.hidden == 0) return "an empty input";
+  if (!inputs_fit(lowering, node, a, s, r_dims[1])) return "inputs of sizes that do not fit each other";
 
   const RecurrentPlan plan = kernels::plan_recurrent({.cell = cell_of(node.op_type, a),
                                                       .hidden = s.hidden,
