@@ -91,6 +91,8 @@ def test_official_suite(way, tmp_path):
     print(f"{way}: {passed} of {report['run']} cases pass")
     unknown = {case: error for case, error in report["failed"].items() if case not in known}
     assert not unknown, "\n".join(f"{case}: {error}" for case, error in sorted(unknown.items()))
+    if "optimize" in WAYS[way]:
+        return  # it may mend a case: the steps of an expanded Attention become one operator, which rounds once
     assert not set(known) - set(report["failed"]), "these pass now: take them out of the list of exceptions"
 
 
