@@ -70,6 +70,14 @@ CYCLOID_INLINE T divide(T a, T b) {
   return b == -1 ? negate(a) : static_cast<T>(a / b);
 }
 CYCLOID_INLINE double divide(double a, double b) { return a / b; }
+// By double, which holds every int32 and quotient exactly enough to truncate it: a vector has no integer division.
+CYCLOID_INLINE int32_t divide(int32_t a, int32_t b) {
+  const double quotient = static_cast<double>(a) / static_cast<double>(b == 0 ? 1 : b);
+  const auto whole = static_cast<int32_t>(static_cast<int64_t>(quotient));
+  return b == 0 ? 0 : whole;
+}
+CYCLOID_INLINE double root(double x) { return __builtin_sqrt(x); }
+CYCLOID_INLINE float root(float x) { return __builtin_sqrtf(x); }
 // The sign of the divisor.
 template <class T>
 CYCLOID_INLINE T modulo(T a, T b) {
@@ -123,18 +131,22 @@ template <Elements2 kOp, class T>
 void two(const ElementArgs& t) {
   using Op = Op2<kOp>;
   using R = typename Op::template Result<T>;
+  const int64_t columns = t.columns;  // a copy: bytes that are stored might be those of `t`
   for (int64_t r = 0; r < t.rows; ++r) {
     const T* __restrict a = row_of<T>(t, 0, r);
     const T* __restrict b = row_of<T>(t, 1, r);
     R* __restrict y = static_cast<R*>(t.y) + r * t.y_stride;
     if (t.step[0] != 0 && t.step[1] != 0) {
-      for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(a[j], b[j]);
+      for (int64_t j = 0; j < columns; ++j) y[j] = Op::template apply<T>(a[j], b[j]);
     } else if (t.step[0] != 0) {
       const T b0 = *b;
-      for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(a[j], b0);
-    } else {
+      for (int64_t j = 0; j < columns; ++j) y[j] = Op::template apply<T>(a[j], b0);
+    } else if (t.step[1] != 0) {
       const T a0 = *a;
-      for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(a0, b[j * t.step[1]]);
+      for (int64_t j = 0; j < columns; ++j) y[j] = Op::template apply<T>(a0, b[j]);
+    } else {
+      const R y0 = Op::template apply<T>(*a, *b);
+      for (int64_t j = 0; j < columns; ++j) y[j] = y0;
     }
   }
 }
@@ -143,10 +155,11 @@ template <Elements1 kOp, class T>
 void one(const ElementArgs& t) {
   using Op = Op1<kOp>;
   using R = typename Op::template Result<T>;
+  const int64_t columns = t.columns;
   for (int64_t r = 0; r < t.rows; ++r) {
     const T* __restrict x = row_of<T>(t, 0, r);
     R* __restrict y = static_cast<R*>(t.y) + r * t.y_stride;
-    for (int64_t j = 0; j < t.columns; ++j) y[j] = Op::template apply<T>(x[j]);
+    for (int64_t j = 0; j < columns; ++j) y[j] = Op::template apply<T>(x[j]);
   }
 }
 
@@ -166,10 +179,11 @@ template <ElementKind kFrom, ElementKind kTo>
 void cast(const ElementArgs& t) {
   using From = typename TypeOf<kFrom>::type;
   using To = typename TypeOf<kTo>::type;
+  const int64_t columns = t.columns;
   for (int64_t r = 0; r < t.rows; ++r) {
     const From* __restrict x = row_of<From>(t, 0, r);
     To* __restrict y = static_cast<To*>(t.y) + r * t.y_stride;
-    for (int64_t j = 0; j < t.columns; ++j) {
+    for (int64_t j = 0; j < columns; ++j) {
       if constexpr (kFrom == ElementKind::kBool) {
         y[j] = static_cast<To>(x[j] != 0);
       } else {

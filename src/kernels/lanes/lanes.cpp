@@ -24,6 +24,25 @@ inline bool above(T a, T b) {
   return a > b;
 }
 
+// One comparison an element: !(a <= b) is also true of a NaN, which ends the search for the greatest.
+template <class T, bool kGreatest, bool kLast>
+int64_t arg_row(const T* x, int64_t n) {
+  int64_t at = 0;
+  while (!kGreatest && at + 1 < n && x[at] != x[at]) ++at;  // the least is a number where there is one
+  if (!kGreatest && x[at] != x[at]) return 0;
+  T best = x[at];
+  if (best != best) return at;
+  for (int64_t k = at + 1; k < n; ++k) {
+    const T v = x[k];
+    const bool better = kGreatest ? (kLast ? !(v < best) : !(v <= best)) : (kLast ? v <= best : v < best);
+    if (!better) continue;
+    best = v;
+    at = k;
+    if (v != v) break;
+  }
+  return at;
+}
+
 template <class T, bool kGreatest, bool kLast>
 void arg(const Lanes& l, const T* x, int64_t* y, int64_t begin, int64_t end) {
   const auto better = [](T a, T b) {
@@ -34,15 +53,7 @@ void arg(const Lanes& l, const T* x, int64_t* y, int64_t begin, int64_t end) {
     const T* from = x + outer * l.n * l.inner;
     int64_t* to = y + outer * l.inner;
     if (l.inner == 1) {
-      T best = from[0];
-      int64_t at = 0;
-      for (int64_t k = 1; k < l.n; ++k) {
-        if (better(from[k], best)) {
-          best = from[k];
-          at = k;
-        }
-      }
-      *to = at;
+      *to = arg_row<T, kGreatest, kLast>(from, l.n);
       continue;
     }
     std::fill_n(to, l.inner, 0);

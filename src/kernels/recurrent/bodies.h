@@ -69,7 +69,7 @@ using RecurrentFn = void (*)(const RecurrentArgs&);
 
 struct RecurrentBodies {
   int lanes;
-  int tile_rows;               // rows of one product
+  int tile_rows;               // rows of a product of the widest panel
   const RecurrentFn* by_cell;  // runs all steps of some rows in one direction
 };
 

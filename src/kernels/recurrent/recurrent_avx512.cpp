@@ -2,6 +2,6 @@
 
 namespace cycloid::kernels {
 
-const RecurrentBodies recurrent_bodies_avx512 = {kLanes, kTileRows, kByCell};
+const RecurrentBodies recurrent_bodies_avx512 = {kLanes, tile_rows(kMaxVectors), kByCell};
 
 }  // namespace cycloid::kernels

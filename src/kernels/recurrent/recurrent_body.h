@@ -7,9 +7,13 @@
 namespace cycloid::kernels {
 namespace {
 
-// A tile of 4 vectors by 6 rows takes 24 of 32 registers, by 3 rows 12 of 16; the rest holds the panel's vectors and h.
-constexpr int kTileRows = kVectorRegisters == 32 ? 6 : 3;
+// Rows of a tile: its sums take 24 of 32 registers or 12 of 16, and the rest holds the panel's vectors and h.
+constexpr int kMaxRows = kVectorRegisters == 32 ? 8 : 4;
 constexpr int kMaxVectors = 4;
+constexpr int tile_rows(int vectors) {
+  const int fit = (kVectorRegisters == 32 ? 24 : 12) / vectors;
+  return fit < kMaxRows ? fit : kMaxRows;
+}
 
 // z[r] = h[r] times one panel, kVectors vectors wide. One row alone has too few sums to hide the latency of their
 // additions, so it keeps two of each.
@@ -30,7 +34,7 @@ void product(const float* h, int64_t h_row, const float* panel, int64_t count, f
       Vec b[kVectors];
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) b[v] = load(panel + p * kWidth + v * kLanes);
-#pragma GCC unroll 6
+#pragma GCC unroll 8
       for (int r = 0; r < kRows; ++r) {
         const Vec factor = set1(h[r * h_row + k + p]);
 #pragma GCC unroll 4
@@ -45,7 +49,7 @@ void product(const float* h, int64_t h_row, const float* panel, int64_t count, f
       for (int v = 0; v < kVectors; ++v) sum[0][r][v] = fma(factor, load(panel + v * kLanes), sum[0][r][v]);
     }
   }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
@@ -57,13 +61,17 @@ void product(const float* h, int64_t h_row, const float* panel, int64_t count, f
 }
 
 using ProductFn = void (*)(const float*, int64_t, const float*, int64_t, float*);
+// Tables end where a tile would not fit.
+template <int kRows, int kVectors>
+constexpr ProductFn product_or_none() {
+  if constexpr (kRows <= tile_rows(kVectors)) return product<kRows, kVectors>;
+  return nullptr;
+}
 template <int kVectors>
-constexpr ProductFn kByRows[] = {
-    product<1, kVectors>, product<2, kVectors>, product<3, kVectors>,
-#if defined(__AVX512F__)
-    product<4, kVectors>, product<5, kVectors>, product<6, kVectors>,
-#endif
-};
+constexpr ProductFn kByRows[] = {product_or_none<1, kVectors>(), product_or_none<2, kVectors>(),
+                                 product_or_none<3, kVectors>(), product_or_none<4, kVectors>(),
+                                 product_or_none<5, kVectors>(), product_or_none<6, kVectors>(),
+                                 product_or_none<7, kVectors>(), product_or_none<8, kVectors>()};
 constexpr const ProductFn* kProducts[] = {kByRows<1>, kByRows<2>, kByRows<3>, kByRows<4>};
 
 // The rarer functions, out of line.
@@ -83,9 +91,39 @@ __attribute__((noinline)) Vec other_gate(const GateFunction& f, Vec x) {
   }
 }
 
+// 1 / x for x in [1, 2^126]; 1 ulp. A division of 16 floats takes as long as 16 multiply-adds.
+CYCLOID_INLINE Vec reciprocal(Vec x) {
+#if defined(__AVX512F__)
+  const Vec near = {_mm512_rcp14_ps(x.v)};
+  return fma(near, fma(zero() - x, near, set1(1.0f)), near);
+#else
+  return set1(1.0f) / x;
+#endif
+}
+
+// e^x for x in [-87, 87], where 2^n is one factor; others are taken for the nearest of these. 2 ulp; as exp() otherwise.
+CYCLOID_INLINE Vec gate_exp(Vec x) {
+  constexpr float kP[] = {0.49999994f, 0.166665211f, 0.041668389f, 0.00836871564f, 0.00138146023f};
+  x = min(set1(87.0f), max(set1(-87.0f), x));
+  const Vec n = round_even(x * set1(1.44269504f));
+  Vec r = fma(n, set1(-0.693359375f), x);
+  r = fma(n, set1(2.12194440e-4f), r);
+  return (fma(r * r, polynomial(r, kP), r) + set1(1.0f)) * exp2_whole(n);
+}
+
+// As sigmoid() and tanh(), but for sigmoids below 1e-37.
+CYCLOID_INLINE Vec gate_sigmoid(Vec x) { return reciprocal(set1(1.0f) + gate_exp(zero() - x)); }
+CYCLOID_INLINE Vec gate_tanh(Vec x) {
+  constexpr float kP[] = {-0.333332837f, 0.133314908f, -0.0537434965f, 0.020650588f, -0.00571704516f};
+  const Vec u = x * x, size = abs(x);
+  const Vec small = fma(x * u, polynomial(u, kP), x);
+  const Vec big = fma(set1(-2.0f), reciprocal(set1(1.0f) + gate_exp(size + size)), set1(1.0f));
+  return select(less(size, set1(0.625f)), small, copy_sign(big, x));
+}
+
 CYCLOID_INLINE Vec gate(const GateFunction& f, Vec x) {
-  if (f.kind == GateKind::kSigmoid) return sigmoid(x);
-  if (f.kind == GateKind::kTanh) return tanh(x);
+  if (f.kind == GateKind::kSigmoid) return gate_sigmoid(x);
+  if (f.kind == GateKind::kTanh) return gate_tanh(x);
   return other_gate(f, x);
 }
 
@@ -161,9 +199,11 @@ class Walk {
     const int64_t vectors = panels.gates * panels.blocks, width = vectors * kLanes;
     const int64_t column = (kSecond ? a_.first.panels * a_.first.gates * a_.first.blocks * kLanes : 0) + panel * width;
     const float* left = kSecond ? reset_ : h_;
-    alignas(64) float z[kTileRows * kMaxVectors * kLanes];
-    for (int64_t r = 0; r < a_.rows; r += kTileRows) {
-      const int64_t rows = min_of(kTileRows, a_.rows - r);
+    alignas(64) float z[kMaxRows * kMaxVectors * kLanes];
+    // Tiles of about the same height.
+    const int64_t most = tile_rows(static_cast<int>(vectors)), tiles = (a_.rows + most - 1) / most;
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t r = tile * a_.rows / tiles, rows = (tile + 1) * a_.rows / tiles - r;
       kProducts[vectors - 1][rows - 1](left + r * a_.padded, a_.padded, weights, a_.hidden, z);
       for (int64_t i = 0; i < rows; ++i) {
         const int64_t row = r + i, t = time(row);

@@ -18,6 +18,7 @@ struct TreeNode {
 constexpr uint32_t kInner = 1, kNanLeft = 2;
 constexpr int kNumberShift = 2;
 // Nodes that several paths share are copied for each of them: a bound on how many that may make.
+constexpr int64_t kMostDense = 16;  // targets
 constexpr std::size_t kMostNodes = std::size_t{1} << 30, kMostCopies = 8;
 
 // The largest T that is at most x.
@@ -47,15 +48,13 @@ class Builder {
   Builder(const TreesParams& params, TreesPlan& plan) : params_(params), plan_(plan) {}
 
   std::string build() {
-    bool simple = params_.targets == 1 && params_.aggregate == TreeAggregate::kSum;
     for (const uint32_t root : params_.roots) {
       if (!add_tree(root)) return "nodes that many paths share";
     }
-    for (const TreesPlan::Leaf& leaf : plan_.leaves) simple = simple && leaf.count == 1;
-    if (simple) {
-      for (const TreesPlan::Leaf& leaf : plan_.leaves) plan_.values.push_back(params_.weights[leaf.first].weight);
+    if (params_.aggregate == TreeAggregate::kSum && params_.targets <= kMostDense && make_dense()) {
       plan_.leaves.clear();
     } else {
+      plan_.values.clear();
       plan_.weights.assign(params_.weights.begin(), params_.weights.end());
     }
     plan_.nodes.resize(nodes_.size() * sizeof(TreeNode<T>));
@@ -64,6 +63,23 @@ class Builder {
   }
 
  private:
+  // A value a leaf and target; false where a leaf has two weights of a target, whose sum would be rounded by itself.
+  bool make_dense() {
+    const auto targets = static_cast<std::size_t>(params_.targets);
+    plan_.values.assign(plan_.leaves.size() * targets, 0.0);
+    for (std::size_t i = 0; i < plan_.leaves.size(); ++i) {
+      const TreesPlan::Leaf& leaf = plan_.leaves[i];
+      std::vector<bool> seen(targets);
+      for (uint32_t w = leaf.first; w < leaf.first + leaf.count; ++w) {
+        const auto target = static_cast<std::size_t>(params_.weights[w].target);
+        if (seen[target]) return false;
+        seen[target] = true;
+        plan_.values[i * targets + target] = params_.weights[w].weight;
+      }
+    }
+    return true;
+  }
+
   // Breadth first: level by level, with both children of a node when it is met.
   bool add_tree(uint32_t root) {
     const auto first = static_cast<uint32_t>(nodes_.size());
@@ -158,36 +174,55 @@ class Runner {
   void run() {
     std::fill_n(args_.scores, args_.rows * plan_.targets, 0.0);
     if (args_.touched != nullptr) std::fill_n(args_.touched, args_.rows * plan_.targets, 0);
-    if (args_.rows >= 4) {
-      for (const TreesPlan::Tree& tree : plan_.trees) {
-        for (int64_t r = 0; r < args_.rows; r += 4) tree_by_rows(tree, r);
-      }
-      return;
-    }
-    for (int64_t r = 0; r < args_.rows; ++r) {
-      for (std::size_t t = 0; t < plan_.trees.size(); t += 4) row_by_trees(r, t);
-    }
+    const auto one = [values = plan_.values.data(), nodes = nodes_, scores = args_.scores](int64_t r, uint32_t at) {
+      scores[r] += values[nodes[at].flags >> kNumberShift];
+    };
+    const auto dense = [this](int64_t r, uint32_t at) {
+      const double* values = plan_.values.data() + (nodes_[at].flags >> kNumberShift) * plan_.targets;
+      double* scores = args_.scores + r * plan_.targets;
+      for (int64_t t = 0; t < plan_.targets; ++t) scores[t] += values[t];
+    };
+    if (plan_.values.empty()) return walk([this](int64_t r, uint32_t at) { take(r, at); });
+    plan_.targets == 1 ? walk(one) : walk(dense);
   }
 
  private:
   const T* row(int64_t r) const { return x_ + r * args_.x_row; }
 
-  void tree_by_rows(const TreesPlan::Tree& tree, int64_t first) {
-    // Rows past the end are the last one again.
-    const T* rows[4];
-    uint32_t at[4];
-    const int64_t count = std::min<int64_t>(4, args_.rows - first);
-    for (int64_t i = 0; i < 4; ++i) {
-      rows[i] = row(first + std::min(i, count - 1));
-      at[i] = tree.root;
+  // Hands each row's leaf of each tree, in the order of the trees, to `give`.
+  template <class Give>
+  void walk(Give give) {
+    if (args_.rows >= 4) {
+      const int64_t whole = args_.rows / 4 * 4;
+      for (const TreesPlan::Tree tree : plan_.trees) {
+        for (int64_t r = 0; r < whole; r += 4) tree_by_rows<4>(tree, r, give);
+        if (args_.rows - whole == 1) tree_by_rows<1>(tree, whole, give);
+        if (args_.rows - whole == 2) tree_by_rows<2>(tree, whole, give);
+        if (args_.rows - whole == 3) tree_by_rows<3>(tree, whole, give);
+      }
+      return;
     }
-    walk4<T, kNans>(nodes_, rows, tree.depth, at);
-    for (int64_t i = 0; i < count; ++i) take(first + i, at[i]);
+    for (int64_t r = 0; r < args_.rows; ++r) {
+      for (std::size_t t = 0; t < plan_.trees.size(); t += 4) row_by_trees(r, t, give);
+    }
   }
 
-  void row_by_trees(int64_t r, std::size_t first) {
+  // Walks past the count are the last row's again.
+  template <int kCount, class Give>
+  void tree_by_rows(const TreesPlan::Tree& tree, int64_t first, Give give) {
+    const T* const x = row(first);
+    const int64_t stride = args_.x_row;
+    const T* const rows[4] = {x, x + (kCount > 1 ? stride : 0), x + (kCount > 2 ? 2 : kCount - 1) * stride,
+                              x + (kCount - 1) * stride};
+    uint32_t at[4] = {tree.root, tree.root, tree.root, tree.root};
+    walk4<T, kNans>(nodes_, rows, tree.depth, at);
+    for (int i = 0; i < kCount; ++i) give(first + i, at[i]);
+  }
+
+  template <class Give>
+  void row_by_trees(int64_t r, std::size_t first, Give give) {
     const T* const only = row(r);
-    const T* rows[4] = {only, only, only, only};
+    const T* const rows[4] = {only, only, only, only};
     uint32_t at[4], depth = 0;
     const std::size_t count = std::min<std::size_t>(4, plan_.trees.size() - first);
     for (std::size_t i = 0; i < 4; ++i) {
@@ -196,16 +231,11 @@ class Runner {
       depth = std::max(depth, tree.depth);
     }
     walk4<T, kNans>(nodes_, rows, depth, at);
-    for (std::size_t i = 0; i < count; ++i) take(r, at[i]);
+    for (std::size_t i = 0; i < count; ++i) give(r, at[i]);
   }
 
   void take(int64_t r, uint32_t at) {
-    const uint32_t number = nodes_[at].flags >> kNumberShift;
-    if (!plan_.values.empty()) {
-      args_.scores[r] += plan_.values[number];
-      return;
-    }
-    const TreesPlan::Leaf leaf = plan_.leaves[number];
+    const TreesPlan::Leaf leaf = plan_.leaves[nodes_[at].flags >> kNumberShift];
     for (uint32_t i = leaf.first; i < leaf.first + leaf.count; ++i) {
       const TreeWeight& weight = plan_.weights[i];
       double& score = args_.scores[r * plan_.targets + weight.target];

@@ -62,8 +62,8 @@ struct TreesPlan {
   std::vector<Tree> trees;
   std::vector<Leaf> leaves;
   std::vector<TreeWeight> weights;
-  std::vector<double>
-      values;  // of leaves, where each has one weight of the only target: then leaves and weights are unused
+  // Of leaves x targets, where sums are asked for and targets are few: then leaves and weights are unused.
+  std::vector<double> values;
   std::vector<std::byte> nodes;
   int64_t targets = 1;
   TreeAggregate aggregate = TreeAggregate::kSum;
