@@ -174,6 +174,10 @@ constexpr Case kCases[] = {
      R"(g (float[2,6,4,5] x) => (float[?,?] y, float[?,?,?] z, float[?,?,?,?] u, float[?,?,?] v) <int64[2] a = {2, 3}, int64[1] b = {1}, int64[1] c = {-1}> {
         y = ReduceMean <keepdims=0> (x, a) z = ReduceMax <keepdims=0> (x, b) u = ReduceSum (x, c) v = ReduceL2 <keepdims=0> (x, c) })",
      20, 0, 0},
+    {"reduces_of_axes_apart",
+     R"(g (float[3,4,5,1,6] x) => (float[?,?] y, float[?,?,?,?,?] z, float[?,?,?] u) <int64[3] a = {0, 2, 4}, int64[2] b = {1, 4}> {
+        y = ReduceMean <keepdims=0> (x, a) z = ReduceMax (x, a) u = ReduceSum <keepdims=0> (x, b) })",
+     90, 0, 0},
     {"reduce_after_conv",
      "g (float[2,3,4,5] x, float[6,3,1,1] w) => (float[?,?] y) <int64[2] a = {2, 3}> { c = Conv (x, w) y = ReduceMean "
      "<keepdims=0> (c, a) }",

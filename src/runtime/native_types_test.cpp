@@ -36,6 +36,9 @@ constexpr Case kCases[] = {
     {"double_arithmetic",
      R"(g (double[3,37] x, double[37] a) => (double[?,?] y, bool[?,?] z) {
         s = Add (x, a) t = Mul (s, x) u = Sub (t, a) v = Div (u, x) m = Max (v, x) n = Min (m, a) y = Abs (n) z = IsNaN (y) })"},
+    {"other_types_have_no_kernel",
+     R"(g (double[3,4] x, double[4] a, int64[3] b) => (double[?,?] y, double[?,?] z, int64[?] u) { y = PRelu (x, a) z = Exp (x) u = Clip (b) })",
+     8, 0, 3},
     {"comparisons",
      R"(g (float[3,40] x, float[40] a, int64[3,1] b, int64[3,5] c, double[7] d, int32[6] e) => (bool[?,?] p, bool[?,?] q, bool[?] r, bool[?] s) {
         k = Less (x, a) l = GreaterOrEqual (x, a) m = Or (k, l) n = Xor (m, k) o = Not (n) p = And (o, m)
@@ -109,6 +112,9 @@ constexpr Case kCases[] = {
     {"if_that_is_decided",
      R"(g (float[3,1,4] x) => (float[?,?] y) <int64 one = {1}, int64[1] axis = {1}> {
         s = Shape (x) d = Gather (s, one) e = Equal (d, one) q = If (e) <then_branch = t () => (p) { p = Squeeze (x, axis) }, else_branch = e () => (r) { r = Identity (x) }> y = Relu (q) })"},
+    {"if_with_a_branch_of_another_shape",
+     R"(g (float[3,1,4] x, bool[2] u) => (float[?,?] y) <int64[1] axis = {1}, int64[1] other = {2}, int64[1] z = {0}> {
+        n = Not (u) o = Or (u, n) c = Gather (o, z) y = If (c) <then_branch = t () => (p) { p = Squeeze (x, axis) }, else_branch = e () => (r) { r = Squeeze (x, other) }> })"},
     {"loop",
      R"(g (float[3] x, float[3] w) => (float[?] y, float[?,?] s) <int64 n = {5}, bool c = {1}> {
         y, s = Loop (n, c, x) <body = b (int64 i, bool ci, float[3] h) => (co, hn, so) { co = Identity (ci) f = Cast <to=1> (i) t = Tanh (h) u = Mul (t, w) hn = Add (u, f) so = Mul (hn, x) }> })",
@@ -134,6 +140,9 @@ constexpr Case kCases[] = {
     {"scan",
      R"(g (float[6,3] x, float[3] h, float[6,3] z) => (float[?] y, float[?,?] s, float[?,?] t) {
         y, s, t = Scan <num_scan_inputs=2, scan_output_directions=[1, 0], scan_input_directions=[0, 1], body = b (float[3] hi, float[3] xi, float[3] zi) => (ho, so, to) { m = Mul (hi, xi) ho = Add (m, zi) so = Neg (ho) to = Identity (xi) }> (h, x, z) })"},
+    {"scan_along_other_axes",
+     R"(g (float[2,6,3] x, float[2,3] h) => (float[?,?] y, float[?,?,?] s, float[?,?,?] t) {
+        y, s, t = Scan <num_scan_inputs=1, scan_input_axes=[1], scan_output_axes=[-1, 1], scan_output_directions=[0, 1], body = b (float[2,3] hi, float[2,3] xi) => (ho, so, to) { m = Mul (hi, xi) ho = Add (m, xi) so = Neg (ho) to = Identity (xi) }> (h, x) })"},
     {"trees",
      R"(g (float[21,3] x) => (int64[?] l, float[?,?] p, float[?,?] y) {
         l, p = ai.onnx.ml.TreeEnsembleClassifier <post_transform="LOGISTIC", classlabels_int64s=[7, 9], class_treeids=[0, 0, 1, 1], class_nodeids=[1, 2, 1, 2], class_ids=[0, 0, 0, 0], class_weights=[-0.5, 0.75, 0.25, -1.0],

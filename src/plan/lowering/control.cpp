@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <tuple>
 
-#include "base/aligned.h"
 #include "base/error.h"
-#include "plan/lowering/body.h"
+#include "plan/lowering/loop_step.h"
+#include "plan/lowering/move_steps.h"
 
 namespace cycloid {
 namespace {
@@ -21,12 +23,14 @@ class IfStep final : public Step {
  public:
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    if (Status status = take(context, *context.at<const bool>(condition) ? branches[0] : branches[1]); !status)
-      context.run->fail(status.error());
+    const std::size_t k = *context.at<const bool>(condition) ? 0 : 1;
+    if (broken[k]) return context.run->fail(*broken[k]);
+    if (Status status = take(context, branches[k]); !status) context.run->fail(status.error());
   }
 
   Place condition;
   Body branches[2];
+  std::optional<Error> broken[2];  // why the branch cannot run with these shapes
   std::vector<Operand> outputs;
 
  private:
@@ -63,171 +67,6 @@ class IfStep final : public Step {
     if (tensor->byte_count() > 0) std::memcpy(context.at<std::byte>(place), tensor->bytes(), tensor->byte_count());
     return {};
   }
-};
-
-// A value that goes from each iteration to the next, in two buffers in turns.
-struct Carried {
-  std::size_t input = 0, output = 0;  // of the body
-  Place first;
-  std::optional<Place> last;
-  std::size_t bytes = 0;
-};
-// An input of which each iteration gets a slice along the first axis.
-struct Sliced {
-  std::size_t input = 0;
-  Place place;
-  std::size_t bytes = 0;
-  bool reverse = false;
-};
-// An output that each iteration gives a slice of.
-struct Stacked {
-  std::size_t output = 0;
-  Operand target;
-  DType dtype = DType::kUndefined;
-  Dims dims;  // of a slice
-  std::size_t bytes = 0;
-  bool reverse = false;
-};
-
-struct LoopForm {
-  Body body;
-  bool counts = false;  // a Loop: inputs 0 and 1 are the iteration and the condition, output 0 the condition
-  std::optional<Place> most, condition;
-  std::int64_t trips = 0;  // of a Scan; of a Loop where an output's shape tells it, else -1
-  std::vector<Carried> carried;
-  std::vector<Sliced> sliced;
-  std::vector<Stacked> stacked;
-  std::size_t max_bytes = SIZE_MAX;  // of what is stacked without a known length
-};
-
-class LoopStep final : public Step {
- public:
-  explicit LoopStep(LoopForm form) : form_(std::move(form)) {}
-
-  std::size_t scratch_bytes() const {
-    std::size_t bytes = kHead + BodyRun::scratch_bytes(*form_.body.plan);
-    for (const Carried& carried : form_.carried) bytes += 2 * align_up(carried.bytes);
-    for (const Stacked& stacked : form_.stacked) bytes += align_up(stacked.bytes);
-    return bytes;
-  }
-
-  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    if (Status status = walk(context); !status) context.run->fail(status.error());
-  }
-
- private:
-  static constexpr std::size_t kHead = 64;  // the iteration and the condition
-
-  Status walk(const StepContext& context) const {
-    std::byte* memory = context.scratch;
-    auto* iteration = reinterpret_cast<std::int64_t*>(memory);
-    auto* goes_on = reinterpret_cast<bool*>(memory + sizeof(std::int64_t));
-    memory += kHead;
-    std::vector<std::vector<std::byte>> grown(unknown_lengths());
-    BodyRun run(form_.body, context, memory);
-    memory += BodyRun::scratch_bytes(*form_.body.plan);
-    std::byte* const buffers = memory;
-    for (const Carried& carried : form_.carried) {
-      run.set_input(carried.input, context.at<const std::byte>(carried.first));
-      memory += 2 * align_up(carried.bytes);
-    }
-    *goes_on = form_.condition ? *context.at<const bool>(*form_.condition) : true;
-    const std::int64_t most = form_.most     ? *context.at<const std::int64_t>(*form_.most)
-                              : form_.counts ? INT64_MAX
-                                             : form_.trips;
-    std::int64_t i = 0;
-    for (; i < most && *goes_on; ++i) {
-      if (form_.trips >= 0 && i >= form_.trips) break;
-      *iteration = i;
-      if (form_.counts) {
-        run.set_input(0, reinterpret_cast<const std::byte*>(iteration));
-        // What the body reads is true in every iteration that begins; what it writes lies beside it.
-        goes_on[1] = true;
-        run.set_input(1, reinterpret_cast<const std::byte*>(goes_on + 1));
-        run.set_output(0, reinterpret_cast<std::byte*>(goes_on));
-      }
-      bind(context, run, i, buffers, memory);
-      if (!run.run()) return {};
-      keep(grown, memory);
-      if (Status status = check(grown); !status) return status;
-    }
-    if (form_.trips >= 0 && i != form_.trips)
-      return invalid_model("a loop ran {} times, but {} were inferred", i, form_.trips);
-    return finish(context, grown, buffers, i);
-  }
-
-  std::size_t unknown_lengths() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(form_.stacked, [](const Stacked& s) { return s.target.kind == Operand::Kind::kSlot; }));
-  }
-
-  // Where iteration i leaves a carried value.
-  static std::byte* buffer_of(std::byte* buffers, const Carried& carried, std::int64_t i) {
-    return buffers + (i % 2 == 0 ? 0 : align_up(carried.bytes));
-  }
-
-  void bind(const StepContext& context, BodyRun& run, std::int64_t i, std::byte* buffers, std::byte* slices) const {
-    for (const Carried& carried : form_.carried) {
-      if (i > 0) run.set_input(carried.input, buffer_of(buffers, carried, i - 1));
-      run.set_output(carried.output, buffer_of(buffers, carried, i));
-      buffers += 2 * align_up(carried.bytes);
-    }
-    for (const Sliced& sliced : form_.sliced) {
-      const auto at = static_cast<std::size_t>(sliced.reverse ? form_.trips - 1 - i : i);
-      run.set_input(sliced.input, context.at<const std::byte>(sliced.place) + at * sliced.bytes);
-    }
-    for (const Stacked& stacked : form_.stacked) {
-      const auto at = static_cast<std::size_t>(stacked.reverse ? form_.trips - 1 - i : i);
-      run.set_output(stacked.output, stacked.target.kind == Operand::Kind::kPlace
-                                         ? context.at<std::byte>(stacked.target.place) + at * stacked.bytes
-                                         : slices);
-      slices += align_up(stacked.bytes);
-    }
-  }
-
-  // Slices of outputs whose length is not known are put one behind the other.
-  void keep(std::vector<std::vector<std::byte>>& grown, const std::byte* slices) const {
-    std::size_t g = 0;
-    for (const Stacked& stacked : form_.stacked) {
-      if (stacked.target.kind == Operand::Kind::kSlot) {
-        grown[g].insert(grown[g].end(), slices, slices + stacked.bytes);
-        ++g;
-      }
-      slices += align_up(stacked.bytes);
-    }
-  }
-
-  Status check(const std::vector<std::vector<std::byte>>& grown) const {
-    std::size_t bytes = 0;
-    for (const auto& list : grown) bytes += list.size();
-    if (bytes <= form_.max_bytes) return {};
-    return make_error(ErrorCode::kResourceExhausted, "a loop's outputs need more than the bound of {} bytes",
-                      form_.max_bytes);
-  }
-
-  Status finish(const StepContext& context, const std::vector<std::vector<std::byte>>& grown, std::byte* buffers,
-                std::int64_t trips) const {
-    for (const Carried& carried : form_.carried) {
-      const std::byte* from =
-          trips == 0 ? context.at<const std::byte>(carried.first) : buffer_of(buffers, carried, trips - 1);
-      if (carried.last && carried.bytes > 0) std::memcpy(context.at<std::byte>(*carried.last), from, carried.bytes);
-      buffers += 2 * align_up(carried.bytes);
-    }
-    std::size_t g = 0;
-    for (const Stacked& stacked : form_.stacked) {
-      if (stacked.target.kind != Operand::Kind::kSlot) continue;
-      Dims dims = stacked.dims;
-      dims.insert(dims.begin(), trips);
-      CYCLOID_ASSIGN(Tensor tensor, Tensor::empty(stacked.dtype, std::move(dims)));
-      if (!grown[g].empty()) std::memcpy(tensor.mutable_bytes(), grown[g].data(), grown[g].size());
-      context.run->slots[stacked.target.slot] = Datum(std::move(tensor));
-      ++g;
-    }
-    return {};
-  }
-
-  LoopForm form_;
 };
 
 // Carried values that no iteration changes are what they were before: the body captures them instead. Gives the body
@@ -274,10 +113,27 @@ Reduced without_unchanged(const Graph& body, const Node& node, std::size_t count
   return reduced;
 }
 
-std::optional<Dims> slice_dims(const Lowering& lowering, ValueId id) {
+std::optional<Dims> slice_dims(const Lowering& lowering, ValueId id, std::size_t axis = 0) {
   const Dims* dims = lowering.dims(id);
-  if (dims == nullptr || dims->empty()) return {};
-  return Dims(dims->begin() + 1, dims->end());
+  if (dims == nullptr || axis >= dims->size()) return {};
+  Dims slice = *dims;
+  slice.erase(slice.begin() + static_cast<std::ptrdiff_t>(axis));
+  return slice;
+}
+
+// The order of axes that brings `axis` to the front; or back from there.
+std::vector<std::int64_t> front_order(std::size_t rank, std::size_t axis, bool back) {
+  std::vector<std::int64_t> order(rank);
+  std::iota(order.begin(), order.end(), 0);
+  const auto at = order.begin() + static_cast<std::ptrdiff_t>(axis);
+  back ? std::rotate(order.begin(), order.begin() + 1, at + 1) : std::rotate(order.begin(), at, at + 1);
+  return order;
+}
+
+Dims permuted(const Dims& dims, const std::vector<std::int64_t>& order) {
+  Dims result;
+  for (const std::int64_t axis : order) result.push_back(dims[static_cast<std::size_t>(axis)]);
+  return result;
 }
 
 // The parts of Loop and Scan that are the same: carried values and stacked outputs. `first_in` is the body's first
@@ -337,28 +193,40 @@ class LoopLowering {
     }
   }
 
-  void take_stacked(std::size_t count, const std::vector<bool>& reverse) {
+  // `axes` are those of a Scan's outputs, whose shapes are known.
+  void take_stacked(std::size_t count, const std::vector<bool>& reverse, const std::vector<std::size_t>& axes = {}) {
     const std::size_t total = reduced_->carried.size() + reduced_->constant.size();
     for (std::size_t s = 0; s < count; ++s) {
       const std::size_t at = first_out_ + reduced_->carried.size() + s;
       const PlanOutput& output = form.body.plan->outputs[at];
       Stacked stacked{.output = at, .target = {}, .dtype = output.dtype, .dims = output.dims, .bytes = output.bytes()};
-      stacked.target = write_operand(lowering_, output_of(total + s), draft);
+      if (s < axes.size() && axes[s] != 0 && output_of(total + s).valid()) {
+        // Slices are put side by side first, and their axis then where it belongs.
+        Dims dims_of = output.dims;
+        dims_of.insert(dims_of.begin(), form.trips);
+        stacked.target = {
+            .kind = Operand::Kind::kPlace, .place = lowering_.temporary(output.dtype, dims_of), .slot = 0};
+        draft.writes.push_back(stacked.target.place);
+        moved_.emplace_back(output_of(total + s), stacked.target.place, axes[s]);
+      } else {
+        stacked.target = write_operand(lowering_, output_of(total + s), draft);
+      }
       stacked.reverse = s < reverse.size() && reverse[s];
       form.stacked.push_back(std::move(stacked));
     }
   }
 
   // The slices that an output of known shape is made of are what the body gives.
-  Declined check_stacked(std::size_t count, std::int64_t& trips) const {
+  Declined check_stacked(std::size_t count, std::int64_t& trips, const std::vector<std::size_t>& axes = {}) const {
     const std::size_t total = reduced_->carried.size() + reduced_->constant.size();
     for (std::size_t s = 0; s < count; ++s) {
       const ValueId y = output_of(total + s);
       const PlanOutput& output = form.body.plan->outputs[first_out_ + reduced_->carried.size() + s];
       if (!y.valid() || lowering_.dims(y) == nullptr) continue;
-      if (slice_dims(lowering_, y) != output.dims || lowering_.dtype(y) != output.dtype)
-        return "an output along another axis than the first";
-      trips = (*lowering_.dims(y))[0];
+      const std::size_t axis = s < axes.size() ? axes[s] : 0;
+      if (slice_dims(lowering_, y, axis) != output.dims || lowering_.dtype(y) != output.dtype)
+        return "an output of another shape";
+      trips = (*lowering_.dims(y))[axis];
     }
     return {};
   }
@@ -372,18 +240,28 @@ class LoopLowering {
     draft.kernel = "loop";
     draft.reason = describe_body(*form.body.plan);
     draft.cost_ns = trips * cost_of_body(*form.body.plan);
-    auto step = std::make_unique<LoopStep>(std::move(form));
-    draft.scratch_bytes = step->scratch_bytes();
+    auto step = make_loop_step(std::move(form), draft.scratch_bytes);
     lowering_.add(std::move(step), std::move(draft));
+    for (const auto& [y, from, axis] : moved_) {
+      const Declined reason = add_permute(lowering_, from, lowering_.define(y, Layout::kRowMajor),
+                                          front_order(from.dims.size(), axis, true), {id_});
+      CYCLOID_CHECK(reason.empty());
+    }
   }
 
  private:
   Lowering& lowering_;
   NodeId id_;
+  std::vector<std::tuple<ValueId, Place, std::size_t>> moved_;  // outputs, what they are made of, and along which axis
   const Node& node_;
   const Reduced* reduced_ = nullptr;
   std::size_t first_in_ = 0, first_out_ = 0, node_first_ = 0;
 };
+
+bool can_permute(const Dims& dims, DType dtype) {
+  const std::size_t bytes = size_of(dtype);
+  return dims.size() <= 8 && (bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8);
+}
 
 bool one_element(const Lowering& lowering, ValueId id, DType dtype) {
   return lowering.dims(id) != nullptr && lowering.dtype(id) == dtype && element_count(*lowering.dims(id)) == 1;
@@ -403,7 +281,10 @@ Declined lower_if(Lowering& lowering, NodeId id) {
     const auto graph = get_graph(node, k == 0 ? "then_branch" : "else_branch");
     if (!graph) return graph.error().message();
     auto body = plan_body(lowering, **graph, {}, draft);
-    if (!body) return body.error().message();
+    if (!body) {
+      step->broken[k] = body.error();
+      continue;
+    }
     if (body->plan->outputs.size() < node.outputs.size()) return "a branch with fewer outputs";
     step->branches[k] = *std::move(body);
     const Plan& plan = *step->branches[k].plan;
@@ -422,6 +303,7 @@ Declined lower_if(Lowering& lowering, NodeId id) {
     }
     if (plan.outputs.size() > node.outputs.size()) return "a branch with more outputs";
   }
+  if (step->broken[0] && step->broken[1]) return step->broken[0]->message();
   step->condition = lowering.read(node.inputs[0], Layout::kRowMajor);
   draft.reads.push_back(step->condition);
   for (const ValueId output : node.outputs) step->outputs.push_back(write_operand(lowering, output, draft));
@@ -488,12 +370,10 @@ Declined lower_scan(Lowering& lowering, NodeId id) {
              in_directions = get_ints(node, "scan_input_directions"),
              out_directions = get_ints(node, "scan_output_directions");
   if (!in_axes || !out_axes || !in_directions || !out_directions) return "attributes of another type";
-  for (const std::int64_t axis : *in_axes) {
-    if (axis != 0) return "an input along another axis than the first";
-  }
-  for (const std::int64_t axis : *out_axes) {
-    if (axis != 0) return "an output along another axis than the first";
-  }
+  const auto axis_at = [](const std::vector<std::int64_t>& axes, std::size_t i, std::size_t rank) {
+    const std::int64_t axis = i < axes.size() ? axes[i] : 0;
+    return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
+  };
 
   const Reduced reduced = without_unchanged(**body, node, states, 0, 0, 0);
   LoopLowering loop(lowering, id);
@@ -501,23 +381,30 @@ Declined lower_scan(Lowering& lowering, NodeId id) {
     const Dims* dims = lowering.dims(node.inputs[k]);
     loop.dims.push_back(dims == nullptr ? std::nullopt : std::optional(*dims));
   }
+  std::vector<std::size_t> input_axes, output_axes;
   for (std::size_t i = states; i < node.inputs.size(); ++i) {
-    const auto slice = slice_dims(lowering, node.inputs[i]);
-    if (!slice) return "an input whose shape depends on data";
-    const std::int64_t length = (*lowering.dims(node.inputs[i]))[0];
+    const Dims* dims = lowering.dims(node.inputs[i]);
+    if (dims == nullptr) return "an input whose shape depends on data";
+    input_axes.push_back(axis_at(*in_axes, i - states, dims->size()));
+    const auto slice = slice_dims(lowering, node.inputs[i], input_axes.back());
+    if (!slice || !can_permute(*dims, lowering.dtype(node.inputs[i]))) return "a rank or element size that it has not";
+    const std::int64_t length = (*dims)[input_axes.back()];
     if (i > states && length != loop.form.trips) return "inputs of different lengths";
     loop.form.trips = length;
     loop.dims.push_back(slice);
   }
   if (loop.form.trips == 0) return "no iteration";
   if (Declined reason = loop.plan(reduced, 0, 0, 0); !reason.empty()) return reason;
-  std::int64_t trips = loop.form.trips;
-  if (Declined reason = loop.check_stacked(scans, trips); !reason.empty()) return reason;
-  if (trips != loop.form.trips) return "outputs of another length";
   for (std::size_t s = 0; s < scans; ++s) {
     const ValueId y = loop.output_of(states + s);
     if (y.valid() && lowering.dims(y) == nullptr) return "an output whose shape depends on data";
+    output_axes.push_back(y.valid() ? axis_at(*out_axes, s, lowering.dims(y)->size()) : 0);
+    if (y.valid() && !can_permute(*lowering.dims(y), lowering.dtype(y)))
+      return "a rank or element size that it has not";
   }
+  std::int64_t trips = loop.form.trips;
+  if (Declined reason = loop.check_stacked(scans, trips, output_axes); !reason.empty()) return reason;
+  if (trips != loop.form.trips) return "outputs of another length";
   for (const auto& [k, outer] : reduced.constant) {
     if (lowering.dims(outer) == nullptr) return "a state whose shape depends on data";
   }
@@ -528,6 +415,13 @@ Declined lower_scan(Lowering& lowering, NodeId id) {
   for (std::size_t i = states; i < node.inputs.size(); ++i) {
     Sliced sliced{.input = reduced.carried.size() + i - states,
                   .place = lowering.read(node.inputs[i], Layout::kRowMajor)};
+    if (const std::size_t axis = input_axes[i - states]; axis != 0) {
+      const auto order = front_order(sliced.place.dims.size(), axis, false);
+      const Place moved = lowering.temporary(sliced.place.dtype, permuted(sliced.place.dims, order));
+      const Declined reason = add_permute(lowering, sliced.place, moved, order, {id});
+      CYCLOID_CHECK(reason.empty());
+      sliced.place = moved;
+    }
     sliced.bytes = sliced.place.bytes() / static_cast<std::size_t>(loop.form.trips);
     sliced.reverse = reversed(*in_directions, i - states);
     loop.draft.reads.push_back(sliced.place);
@@ -536,7 +430,7 @@ Declined lower_scan(Lowering& lowering, NodeId id) {
   std::vector<bool> reverse;
   for (std::size_t s = 0; s < scans; ++s) reverse.push_back(reversed(*out_directions, s));
   loop.take_carried();
-  loop.take_stacked(scans, reverse);
+  loop.take_stacked(scans, reverse, output_axes);
   loop.add();
   return {};
 }

@@ -189,7 +189,7 @@ Declined lower_elements(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   if (node.inputs.size() != 2) return "other than two operands";
   const auto* const operation = std::ranges::find(kOperations, node.op_type, &Operation::op);
-  CYCLOID_CHECK(operation != std::end(kOperations));
+  if (operation == std::end(kOperations)) return no_kernel(lowering, node.inputs[0]);
   ValueId operands[] = {node.inputs[0], node.inputs[1]};
   if (lowering.dtype(operands[0]) != lowering.dtype(operands[1])) return "operands of different types";
   const Result<std::int64_t> fmod = get_int(node, "fmod", 0);
@@ -208,11 +208,8 @@ Declined lower_elements1(Lowering& lowering, NodeId id) {
   static constexpr struct {
     std::string_view op;
     Elements1 kind;
-  } kLines[] = {{"Abs", Elements1::kAbs},
-                {"IsNaN", Elements1::kIsNaN},
-                {"Neg", Elements1::kNeg},
-                {"Not", Elements1::kNot},
-                {"Sign", Elements1::kSign}};
+  } kLines[] = {{"Abs", Elements1::kAbs}, {"IsNaN", Elements1::kIsNaN}, {"Neg", Elements1::kNeg},
+                {"Not", Elements1::kNot}, {"Sign", Elements1::kSign},   {"Sqrt", Elements1::kSqrt}};
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
   const auto* const line = std::ranges::find(kLines, node.op_type, [](const auto& l) { return l.op; });

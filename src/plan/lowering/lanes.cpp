@@ -144,12 +144,15 @@ Declined lower_one_hot(Lowering& lowering, NodeId id) {
                 const Index* list = context.at<const Index>(indices);
                 T* to = context.at<T>(y);
                 std::fill(to + begin * a.n * a.inner, to + end * a.n * a.inner, off_on[0]);
-                for (std::int64_t i = begin * a.inner; i < end * a.inner; ++i) {
-                  // A number beyond int64, or none, is no index.
-                  if (std::is_floating_point_v<Index> && !(std::abs(static_cast<double>(list[i])) < 9.0e18)) continue;
-                  auto index = static_cast<std::int64_t>(list[i]);
-                  index += index < 0 ? a.n : 0;
-                  if (index >= 0 && index < a.n) to[(i / a.inner * a.n + index) * a.inner + i % a.inner] = off_on[1];
+                for (std::int64_t o = begin; o < end; ++o) {
+                  for (std::int64_t j = 0; j < a.inner; ++j) {
+                    const Index given = list[o * a.inner + j];
+                    // A number beyond int64, or none, is no index.
+                    if (std::is_floating_point_v<Index> && !(std::abs(static_cast<double>(given)) < 9.0e18)) continue;
+                    auto index = static_cast<std::int64_t>(given);
+                    index += index < 0 ? a.n : 0;
+                    if (index >= 0 && index < a.n) to[(o * a.n + index) * a.inner + j] = off_on[1];
+                  }
                 }
               };
               const auto by_index = [&](auto zero) {

@@ -112,6 +112,50 @@ std::optional<ReduceShape> row_major_shape(const Dims& dims, const std::vector<b
   return shape;
 }
 
+void add_reduce(Lowering& lowering, NodeId id, ReduceKind kind, const ReduceShape& shape, const Place& from,
+                const Place& to) {
+  const Isa isa = lowering.options().isa;
+  const ReduceFn fn =
+      shape.columns == 1 ? kernels::reduce_rows_kernel(kind, isa) : kernels::reduce_columns_kernel(kind, isa);
+  auto step = std::make_unique<ReduceStep>(fn, shape, from, to);
+  Lowering::Draft draft;
+  draft.nodes = {id};
+  draft.kernel = kernels::reduce_kernels()[static_cast<std::size_t>(kind)].name;
+  draft.reads = {from};
+  draft.writes = {to};
+  draft.units = step->units();
+  draft.flops = static_cast<double>(from.count());
+  draft.speed = 0.1;
+  lowering.add(std::move(step), std::move(draft));
+}
+
+// Whether reducing some axes and then others is reducing them all.
+bool goes_by_parts(ReduceKind kind) {
+  return kind == ReduceKind::kSum || kind == ReduceKind::kMean || kind == ReduceKind::kMax ||
+         kind == ReduceKind::kMin || kind == ReduceKind::kProd;
+}
+
+// Reduces the last of several groups of neighbouring axes into memory of the step's own.
+Place reduce_last_group(Lowering& lowering, NodeId id, ReduceKind kind, const Place& from, std::vector<bool>& reduced) {
+  std::vector<bool> group(reduced.size(), false);
+  Place to = from;
+  bool found = false;
+  for (std::size_t i = reduced.size(); i-- > 0;) {
+    const bool counts = from.dims[i] != 1;  // axes of size 1 part nothing
+    if (found && counts && !reduced[i]) break;
+    if (!reduced[i]) continue;
+    found = found || counts;
+    group[i] = true;
+    reduced[i] = false;
+    to.dims[i] = 1;
+  }
+  to = lowering.temporary(from.dtype, to.dims);
+  const std::optional<ReduceShape> shape = row_major_shape(from.dims, group);
+  CYCLOID_CHECK(shape.has_value());
+  add_reduce(lowering, id, kind, *shape, from, to);
+  return to;
+}
+
 }  // namespace
 
 Declined lower_reduce(Lowering& lowering, NodeId id) {
@@ -128,6 +172,9 @@ Declined lower_reduce(Lowering& lowering, NodeId id) {
     return lower_reduce_lanes(lowering, id, lanes->outer, lanes->reduced, lanes->columns);
   }
 
+  const std::optional<ReduceKind> kind = reduce_kind(node.op_type);
+  CYCLOID_CHECK(kind.has_value());
+
   // Channels-last, all pixels of an image go: columns of channels. The result has one pixel, so it is row-major as well.
   bool pixels = lowering.layout_of(x) == Layout::kChannelsLast && !reduced[0] && !reduced[1];
   for (std::size_t i = 2; i < dims.size(); ++i) pixels = pixels && reduced[i];
@@ -140,25 +187,12 @@ Declined lower_reduce(Lowering& lowering, NodeId id) {
     if (dims[1] == 1 && from.pixel_stride != 1) return "one channel of several";
   } else {
     shape = row_major_shape(dims, reduced);
-    if (!shape) return "reduced axes that are not neighbours";
+    if (!shape && !goes_by_parts(*kind)) return "reduced axes that are not neighbours";
     from = lowering.read(x, Layout::kRowMajor);
+    for (; !shape; shape = row_major_shape(from.dims, reduced))
+      from = reduce_last_group(lowering, id, *kind, from, reduced);
   }
-  const Place to = lowering.define(y, Layout::kRowMajor);
-  const std::optional<ReduceKind> kind = reduce_kind(node.op_type);
-  CYCLOID_CHECK(kind.has_value());
-  const Isa isa = lowering.options().isa;
-  const ReduceFn fn =
-      shape->columns == 1 ? kernels::reduce_rows_kernel(*kind, isa) : kernels::reduce_columns_kernel(*kind, isa);
-  auto step = std::make_unique<ReduceStep>(fn, *shape, from, to);
-  Lowering::Draft draft;
-  draft.nodes = {id};
-  draft.kernel = kernels::reduce_kernels()[static_cast<std::size_t>(*kind)].name;
-  draft.reads = {from};
-  draft.writes = {to};
-  draft.units = step->units();
-  draft.flops = static_cast<double>(from.count());
-  draft.speed = 0.1;
-  lowering.add(std::move(step), std::move(draft));
+  add_reduce(lowering, id, *kind, *shape, from, lowering.define(y, Layout::kRowMajor));
   return {};
 }
 
