@@ -13,7 +13,7 @@ int serve_worker(const Backend& backend);
 int serve_requests(const Backend& backend, int requests, int replies);
 
 // Waits until no other thread of this process computes (frameworks' threads spin for a while after a run), at most
-// `limit_ms`; gives whether they came to rest. Uses the process's CPU clock, so it costs a few milliseconds.
+// `limit_ms`; gives whether they came to rest. Costs a few milliseconds.
 bool wait_for_threads_to_rest(int limit_ms);
 
 }  // namespace cycloid

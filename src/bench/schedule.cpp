@@ -50,7 +50,8 @@ std::int64_t WarmUp::next_block(std::int64_t done, double seconds) const {
 
 std::int64_t settle_runs(double run_seconds) {
   if (run_seconds <= 0) return 200;
-  return static_cast<std::int64_t>(std::clamp(std::ceil(2e-3 / run_seconds), 1.0, 200.0));
+  const double fewest = std::min(4.0, std::ceil(40e-3 / run_seconds));
+  return static_cast<std::int64_t>(std::clamp(std::ceil(2e-3 / run_seconds), fewest, 200.0));
 }
 
 std::int64_t loops_within(double seconds, std::int64_t loops, std::span<const double> run_seconds) {

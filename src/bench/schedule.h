@@ -32,7 +32,9 @@ struct WarmUp {
 };
 
 // Untimed runs at the beginning of each turn, which bring caches and threads back after the others' turns: about 2 ms
-// worth, at least 1 and at most 200.
+// worth, but 4 (or 40 ms worth, where that is less) at least, and 200 at most. 4 because a level-2 cache gets used to
+// weights larger than itself in several runs: of SqueezeNet 1.0, the first four runs of a turn took 33, 12, 5 and 3 % longer
+// than the later ones on Cycloid, 8, 3, 1 and 1 % on ONNX Runtime, 13, 6, 4 and 3 % on OpenVINO.
 std::int64_t settle_runs(double run_seconds);
 
 // Timed runs of each participant for which all turns take about `seconds`, settling runs included: at most `loops`, at least
