@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace cycloid {
 namespace {
@@ -16,19 +17,71 @@ constexpr double kPiecesPerThread = 4;
 constexpr double kMinPiece = 4000;  // ns
 constexpr double kMinPieceRangeCosts = 20;
 
-bool conflict(const PlannedStep& a, const PlannedStep& b) {
-  for (const BufferUse& x : a.uses) {
-    for (const BufferUse& y : b.uses) {
-      if (conflicts(x, y)) return true;
-    }
-  }
-  return false;
-}
+// A step of less than this is not worth cutting up for all threads: each part would be of the size of a meeting's cost and of
+// the lines that cross between the caches. Independent ones run side by side instead.
+constexpr double kShortStep = 20000;  // ns
 
 double stage_cost(const Plan& plan, const Stage& stage) {
   double cost = 0;
   for (std::uint32_t s = stage.begin; s < stage.end; ++s) cost += plan.steps[s].cost;
   return cost;
+}
+
+// The stage of each step: the last one so far, or one behind it if the step conflicts with a step there. A short step, or one
+// that cannot be shared, goes as far back as its conflicts allow to a stage of such steps that has not enough of them for all
+// threads: branches that stand one after the other in the graph so meet. What it makes is then kept for longer, which
+// costs little, as short steps make little.
+std::vector<std::size_t> stages_of(const Plan& plan) {
+  std::vector<std::size_t> stage(plan.steps.size());
+  struct Filled {
+    double cost = 0;
+    int steps = 0;
+    bool has_long_step = false;
+  };
+  std::vector<Filled> stages;
+  std::vector<std::vector<std::pair<BufferUse, std::size_t>>> uses(plan.buffers.size());  // by earlier steps
+  for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+    const PlannedStep& step = plan.steps[s];
+    std::size_t earliest = 0;
+    for (const BufferUse& use : step.uses) {
+      for (const auto& [before, of] : uses[use.buffer.index]) {
+        if (stage[of] >= earliest && of != s && conflicts(before, use)) earliest = stage[of] + 1;
+      }
+      uses[use.buffer.index].emplace_back(use, s);
+    }
+    const bool is_long = step.cost >= kShortStep && step.units >= plan.threads;
+    stage[s] = std::max(earliest, stages.empty() ? 0 : stages.size() - 1);
+    for (std::size_t e = earliest; plan.threads > 1 && !is_long && e < stages.size(); ++e) {
+      const bool has_room = stages[e].cost < kShortStep * plan.threads || stages[e].steps < plan.threads;
+      if (stages[e].has_long_step || !has_room) continue;
+      stage[s] = e;
+      break;
+    }
+    if (stage[s] == stages.size()) stages.emplace_back();
+    Filled& filled = stages[stage[s]];
+    filled.cost += step.cost;
+    ++filled.steps;
+    filled.has_long_step = filled.has_long_step || is_long;
+  }
+  return stage;
+}
+
+// Puts the steps in the order of their stages.
+void group_steps(Plan& plan) {
+  const std::vector<std::size_t> stage = stages_of(plan);
+  std::vector<std::size_t> order(plan.steps.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t s) { return stage[s]; });
+  std::vector<PlannedStep> steps;
+  plan.stages.clear();
+  for (const std::size_t s : order) {
+    const auto at = static_cast<std::uint32_t>(steps.size());
+    if (stage[s] == plan.stages.size()) plan.stages.push_back({at, at, false});
+    plan.stages.back().end = at + 1;
+    steps.push_back(std::move(plan.steps[s]));
+    steps.back().info.stage = static_cast<int>(stage[s]);
+  }
+  plan.steps = std::move(steps);
 }
 
 void set_release(Plan& plan) {
@@ -94,16 +147,7 @@ std::vector<Work> share_work(const std::vector<PlannedStep>& steps, const Stage&
 }
 
 void schedule(Plan& plan) {
-  plan.stages.clear();
-  for (std::uint32_t s = 0; s < plan.steps.size(); ++s) {
-    bool fits = !plan.stages.empty();
-    for (std::uint32_t e = fits ? plan.stages.back().begin : s; fits && e < s; ++e)
-      fits = !conflict(plan.steps[e], plan.steps[s]);
-    if (!fits) plan.stages.push_back({s, s, false});
-    plan.stages.back().end = s + 1;
-    plan.steps[s].info.stage = static_cast<int>(plan.stages.size()) - 1;
-  }
-
+  group_steps(plan);
   plan.work.clear();
   plan.pieces.clear();
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {

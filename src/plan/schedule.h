@@ -8,8 +8,9 @@ namespace cycloid {
 // Whether one of the uses writes what the other touches.
 bool conflicts(const BufferUse& a, const BufferUse& b);
 
-// Groups steps that follow each other and do not conflict into stages, shares each stage's work between the plan's
-// threads, and sets the places where threads must meet. Fills stages, work, release and the steps' stage numbers.
+// Groups steps that do not conflict into stages, and puts them in that order: those that follow each other, and for several
+// threads also short ones of independent branches. Shares each stage's work between the plan's threads, and sets the places
+// where threads must meet. Fills stages, work, release and the steps' stage numbers.
 void schedule(Plan& plan);
 
 // The units of each of `steps` that thread `thread` of `threads` computes, by estimated cost: the steps' costs are laid
