@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backends/list.h"
+#include "backends/onnxruntime/partition.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "cli/backend_run.h"
@@ -46,6 +47,8 @@ struct OptimizeArguments {
   double measure_seconds = 10;
   std::uint64_t seed = 0;
   double verify_seconds = 30;
+  std::string ort_partition;
+  int ort_streams = 2;
 };
 
 Result<std::vector<AnyValue>> read_sample(const Model& model, const std::string& path) {
@@ -129,6 +132,7 @@ Status check_paths(const OptimizeArguments& arguments) {
   if (!arguments.ledger.empty()) CYCLOID_TRY(check_writable(arguments.ledger, "--ledger"));
   if (!arguments.html.empty()) CYCLOID_TRY(check_writable(arguments.html, "--html"));
   if (!arguments.picture.empty()) CYCLOID_TRY(check_writable(arguments.picture, "--picture"));
+  if (!arguments.ort_partition.empty()) CYCLOID_TRY(check_writable(arguments.ort_partition, "--ort-partition"));
   if (arguments.opset != 0 && (arguments.opset < 7 || arguments.opset > 28)) {
     return invalid_argument("--opset {}: it can be 7 to 28", arguments.opset);
   }
@@ -173,6 +177,15 @@ Status write_all(const OptimizeArguments& arguments, const Model& model, const S
   return {};
 }
 
+// Of the model that was written, as it was written.
+Status write_partition(const OptimizeArguments& arguments) {
+  CYCLOID_ASSIGN(const ort::NodePartition partition, ort::partition_nodes(arguments.output, arguments.ort_streams));
+  CYCLOID_TRY(write_file_atomically(arguments.ort_partition, partition.json));
+  fmt::print("{}: {} nodes in {} stream{}{}\n", arguments.ort_partition, partition.nodes, partition.streams,
+             partition.streams == 1 ? "" : "s", partition.streams == 1 ? ", as there are no independent branches" : "");
+  return {};
+}
+
 Status run(const OptimizeArguments& arguments) {
   CYCLOID_TRY(check_paths(arguments));
   CYCLOID_TRY(check_backends(arguments.measure));
@@ -199,6 +212,7 @@ Status run(const OptimizeArguments& arguments) {
   }
   if (arguments.explain) std::fputs(explanation(shipped.optimization).c_str(), stdout);
   for (const std::string& note : shipped.optimization.notes) fmt::print("note: {}\n", note);
+  if (!arguments.ort_partition.empty()) return write_partition(arguments);
   return {};
 }
 
@@ -238,6 +252,13 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
       ->add_option("--fold-limit", arguments->fold_limit,
                    "MiB by which folding one node may make the file larger; runs compute it otherwise")
       ->check(CLI::Range(0, 2048))
+      ->capture_default_str();
+  command->add_option(
+      "--ort-partition", arguments->ort_partition,
+      "Write ONNX Runtime's node partition file for the result: independent branches in streams of their "
+      "own (session.node_partition_config_file, with parallel execution)");
+  command->add_option("--ort-streams", arguments->ort_streams, "Streams of that file, at most")
+      ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_flag("--no-verify", arguments->no_verify, "Do not compare the result with the original");
   command->add_option("--seed", arguments->seed, "Of the random inputs to compare on")->capture_default_str();

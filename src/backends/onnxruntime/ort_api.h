@@ -61,6 +61,7 @@ inline constexpr Entry<S(OrtSession*, const OrtRunOptions*, In names, const OrtV
                          In output_names, std::size_t, OrtValue**)>
     kRun{9};
 inline constexpr Entry<S(OrtSessionOptions**)> kCreateSessionOptions{10};
+inline constexpr Entry<S(OrtSessionOptions*, const char* path)> kSetOptimizedModelFilePath{11};
 inline constexpr Entry<S(OrtSessionOptions*, int mode)> kSetSessionExecutionMode{13};
 inline constexpr Entry<S(OrtSessionOptions*)> kEnableMemPattern{16};
 inline constexpr Entry<S(OrtSessionOptions*)> kDisableMemPattern{17};
