@@ -20,9 +20,11 @@ struct StepInfo {
   std::string shape;   // of its first output: "[5, 64, 15, 15]"
   std::string layout;  // of its first output: "row-major", "channels-last", "channels-last in a concatenation"
   int stage = 0;
-  std::int64_t units = 1;  // independent pieces of work
-  double flops = 0;        // of the model's arithmetic (a multiply-add is two)
-  double bytes = 0;        // read and written, each operand once, packed weights included
+  std::int64_t units = 1;     // independent pieces of work
+  double flops = 0;           // of the model's arithmetic (a multiply-add is two)
+  double bytes = 0;           // read and written, each operand once, packed weights included
+  double arithmetic = 0;      // FLOPs that the kernel's algorithm needs for `flops`: fewer where it is Winograd's
+  double constant_bytes = 0;  // of `bytes`: packed weights and constants, which no step of the run has written
 };
 
 struct PlanInfo {
@@ -34,6 +36,7 @@ struct PlanInfo {
   std::size_t arena_bytes = 0;     // per run at the same time
   std::size_t scratch_bytes = 0;   // per thread and run at the same time
   std::size_t constant_bytes = 0;  // packed weights and constants, shared by all runs
+  std::string tuning;              // how kernels were chosen, where SessionOptions::tune asked for it; else empty
 
   // A table for people, one line a step, with the totals.
   std::string to_text() const;

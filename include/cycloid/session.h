@@ -12,7 +12,8 @@
 // seen before, a run whose plan has no reference steps (PlanInfo) allocates nothing, makes no system call, and takes no
 // lock that can sleep; threads that wait for each other spin for a bounded time, then sleep.
 //
-// Bits: the same input gives the same output bits on the same machine with the same options, whichever thread runs it.
+// Bits: the same input gives the same output bits on the same machine with the same options (and, where they ask for
+// tuning, the same cache), whichever thread runs it.
 #pragma once
 
 #include <cstddef>
@@ -43,6 +44,16 @@ struct SessionOptions {
   bool denormals = false;
   // Only sums in the plain order of a direct convolution: nothing that trades accuracy for speed (Winograd).
   bool strict = false;
+  // Chooses kernels and their register tiles by measuring them when a plan is made, on the calling thread, once for each
+  // processor and shape; what was measured is kept in `tune_cache`. A plan takes seconds longer the first time. Never chooses
+  // what was not measured to be faster than the choice without it. Errors stay within the same tolerance, but other
+  // kernels give other bits: with the same cache, sessions choose the same and give the same bits.
+  bool tune = false;
+  // The file of measurements; empty: one for the processor in $XDG_CACHE_HOME/cycloid/tune, or ~/.cache/cycloid/tune. Shared
+  // by processes; a damaged one is measured anew; one that cannot be written is said in PlanInfo::tuning, and no error.
+  std::string tune_cache;
+  // Bound of the measuring for one plan; shapes that it does not reach are chosen by estimate, and measured another time.
+  int tune_milliseconds = 20000;
   // Everything by the reference evaluation: slow, for comparison.
   bool reference = false;
   // Bound in bytes for the tensors and scratch of one run (0: none). More is an error (kResourceExhausted).

@@ -80,11 +80,15 @@ void save(const Model& model, const std::string& path) {
 }
 
 Session create_session(const Model& model, int threads, const std::string& isa, bool denormals, bool strict,
-                       bool reference, std::size_t max_memory, int max_plans, int spin_microseconds, bool pin_threads) {
+                       bool reference, std::size_t max_memory, int max_plans, int spin_microseconds, bool pin_threads,
+                       bool tune, const std::string& tune_cache, int tune_milliseconds) {
   const SessionOptions options{.threads = threads,
                                .isa = isa,
                                .denormals = denormals,
                                .strict = strict,
+                               .tune = tune,
+                               .tune_cache = tune_cache,
+                               .tune_milliseconds = tune_milliseconds,
                                .reference = reference,
                                .max_memory = max_memory,
                                .max_plans = max_plans,
@@ -261,12 +265,13 @@ void bind_model(nb::module_& m) {
 void bind_session(nb::module_& m) {
   const SessionOptions defaults;
   nb::class_<Session>(m, "Session")
-      .def_static("create", &create_session, nb::arg("model"), nb::kw_only(), nb::arg("threads") = defaults.threads,
-                  nb::arg("isa") = defaults.isa, nb::arg("denormals") = defaults.denormals,
-                  nb::arg("strict") = defaults.strict, nb::arg("reference") = defaults.reference,
-                  nb::arg("max_memory") = defaults.max_memory, nb::arg("max_plans") = defaults.max_plans,
-                  nb::arg("spin_microseconds") = defaults.spin_microseconds,
-                  nb::arg("pin_threads") = defaults.pin_threads)
+      .def_static(
+          "create", &create_session, nb::arg("model"), nb::kw_only(), nb::arg("threads") = defaults.threads,
+          nb::arg("isa") = defaults.isa, nb::arg("denormals") = defaults.denormals, nb::arg("strict") = defaults.strict,
+          nb::arg("reference") = defaults.reference, nb::arg("max_memory") = defaults.max_memory,
+          nb::arg("max_plans") = defaults.max_plans, nb::arg("spin_microseconds") = defaults.spin_microseconds,
+          nb::arg("pin_threads") = defaults.pin_threads, nb::arg("tune") = defaults.tune,
+          nb::arg("tune_cache") = defaults.tune_cache, nb::arg("tune_milliseconds") = defaults.tune_milliseconds)
       .def_prop_ro("inputs",
                    [](const Session& session) { return std::vector(session.inputs().begin(), session.inputs().end()); })
       .def_prop_ro(

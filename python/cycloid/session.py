@@ -77,6 +77,9 @@ class SessionOptions:
 
     optimize: bool = False  # first optimise the model as cycloid.optimize() does, its checks included: takes seconds
     strict: bool = False  # no Winograd: only sums in the plain order of a direct convolution
+    tune: bool = False  # choose kernels by measuring them when a plan is made; kept for the next time, see tune_cache
+    tune_cache: str = ""  # the file of measurements; empty: one for the processor in $XDG_CACHE_HOME/cycloid/tune
+    tune_milliseconds: int = 20000  # bound of the measuring for one plan
     denormals: bool = False  # keep subnormal floats
     isa: str = ""  # "scalar", "avx2", "avx512"; empty: the best there is
     max_memory: int = 0  # bytes for one run's tensors and scratch; 0: no bound
@@ -389,6 +392,9 @@ def _engine_options(options):
         "isa": options.isa,
         "denormals": options.denormals,
         "strict": options.strict,
+        "tune": options.tune,
+        "tune_cache": options.tune_cache,
+        "tune_milliseconds": options.tune_milliseconds,
         "reference": options.graph_optimization_level == GraphOptimizationLevel.ORT_DISABLE_ALL,
         "max_memory": options.max_memory,
         "max_plans": options.max_plans,

@@ -20,6 +20,8 @@ std::vector<OptionInfo> options() {
        "instruction set of the kernels: the best this machine has, or one by name",
        {"auto", "scalar", "avx2", "avx512"}},
       {"strict", "false", "only sums in the plain order: no Winograd", bool_choices()},
+      {"tune", "false", "choose kernels by measuring them when it loads; what was measured is kept for the next time",
+       bool_choices()},
       {"reference", "false", "everything by the slow reference evaluation", bool_choices()},
       {"flush_denormals", "true", "treat subnormal floats as zero", bool_choices()},
       {"spin_us", "20", "how long a thread spins for another before it sleeps, in microseconds, 0 to 1000000", {}},
@@ -32,6 +34,7 @@ Result<SessionOptions> session_options(const Options& resolved, int threads) {
   session.threads = threads;
   if (resolved.text("isa") != "auto") session.isa = resolved.text("isa");
   session.strict = resolved.flag("strict");
+  session.tune = resolved.flag("tune");
   session.reference = resolved.flag("reference");
   session.denormals = !resolved.flag("flush_denormals");
   session.pin_threads = resolved.flag("pin_threads");

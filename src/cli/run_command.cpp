@@ -27,6 +27,8 @@ struct RunArguments {
   int threads = 1;
   std::vector<std::string> options;
   std::string output_folder;
+  bool strict = false;
+  bool tune = false;
   double limit_s = 600;
 };
 
@@ -91,6 +93,11 @@ Status run(const RunArguments& arguments) {
   }
   WorkerLoadRequest request;
   CYCLOID_ASSIGN(request.options, read_options(arguments.options));
+  if ((arguments.strict || arguments.tune) && backend->name() != "cycloid") {
+    return invalid_argument("--strict and --tune are the backend cycloid's, not {}'s", backend->name());
+  }
+  if (arguments.strict) request.options["strict"] = "true";
+  if (arguments.tune) request.options["tune"] = "true";
   CYCLOID_ASSIGN(request.inputs, read_inputs(arguments.input_data));
   request.threads = arguments.threads;
   const std::vector<Form> takes = backend->forms();
@@ -118,6 +125,9 @@ void add_run_command(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   command->add_option("--option", arguments->options, "NAME=VALUE, an option of the backend");
+  command->add_flag("--strict", arguments->strict, "No Winograd: only sums in the plain order of a direct convolution");
+  command->add_flag("--tune", arguments->tune,
+                    "Choose kernels by measuring them; what was measured is kept for the next time");
   command->add_option("--limit", arguments->limit_s, "Seconds that loading, or the run, may take")
       ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();

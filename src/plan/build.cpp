@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 #include "plan/schedule.h"
 #include "plan/specialize.h"
+#include "plan/tune/tuner.h"
 
 namespace cycloid {
 namespace {
@@ -22,6 +23,14 @@ double total_flops(const Graph& graph) {
     if (cost) flops += static_cast<double>(cost->flops.known().value_or(0));
   }
   return flops;
+}
+
+std::size_t weight_bytes(const Graph& graph) {
+  std::size_t bytes = 0;
+  for (const ValueId id : graph.values()) {
+    if (const Tensor* tensor = graph.constant(id)) bytes += tensor->byte_count();
+  }
+  return bytes;
 }
 
 void summarize(Plan& plan) {
@@ -52,7 +61,9 @@ Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> mo
   for (const std::optional<Dims>& dims : input_dims) plan->input_dims.push_back(dims.value_or(Dims{}));
   plan->threads = options.threads > 1 && total_flops(special.graph) >= kMinSharedFlops ? options.threads : 1;
   auto owned = std::make_shared<const ModelIr>(std::move(special));
+  if (options.tuner != nullptr) options.tuner->begin(weight_bytes(owned->graph));
   CYCLOID_TRY(Lowering(*plan, *owned, options).run());
+  if (options.tuner != nullptr) plan->info.tuning = options.tuner->end();
   schedule(*plan);
   plan_memory(*plan);
   summarize(*plan);

@@ -168,6 +168,7 @@ struct PlanOptions {
   bool strict = false;
   bool reference = false;
   std::size_t max_memory = 0;
+  std::shared_ptr<class Tuner> tuner;  // null: kernels are chosen by estimate (plan/tune/tuner.h)
 };
 
 // Plans `model` (in normal form, types inferred) for inputs of these dims, in the order of the graph's inputs; nullopt

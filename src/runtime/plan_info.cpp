@@ -29,6 +29,7 @@ std::string PlanInfo::to_text() const {
       "constants {:.1f} KiB\n",
       steps.size(), stages, threads, flops / 1e6, conversions, reference_steps, static_cast<double>(arena_bytes) / 1024,
       static_cast<double>(scratch_bytes) / 1024, static_cast<double>(constant_bytes) / 1024);
+  if (!tuning.empty()) text += "tuning: " + tuning + "\n";
   return text;
 }
 

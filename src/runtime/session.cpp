@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "onnx/export/export.h"
 #include "plan/lowering/lowering.h"
+#include "plan/tune/tuner.h"
 #include "runtime/session_state.h"
 
 namespace cycloid {
@@ -89,11 +90,19 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
                                              .flush_denormals = !options.denormals,
                                              .spin_microseconds = options.spin_microseconds}));
   }
+  if (options.tune_milliseconds < 0)
+    return invalid_argument("tune_milliseconds is {}, but must not be negative", options.tune_milliseconds);
+  std::shared_ptr<Tuner> tuner;
+  if (options.tune && !options.reference) {
+    if (in_force.tune_cache.empty()) in_force.tune_cache = tune_cache_path();
+    tuner = std::make_shared<Tuner>(in_force.tune_cache, options.tune_milliseconds * 1e-3);
+  }
   const PlanOptions plan_options{.threads = in_force.threads,
                                  .isa = isa,
                                  .strict = options.strict,
                                  .reference = options.reference,
-                                 .max_memory = options.max_memory};
+                                 .max_memory = options.max_memory,
+                                 .tuner = std::move(tuner)};
   CYCLOID_ASSIGN(const Model running, as_it_runs(model, options));
   Session session(std::make_unique<State>(running, std::move(in_force), plan_options, std::move(team)));
 

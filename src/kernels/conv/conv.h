@@ -42,6 +42,9 @@ struct ConvParams {
   Activation activation = {};
   int threads = 1;      // how many threads will share the work: units are made small enough for them
   bool strict = false;  // only direct sums: no algorithm that trades accuracy (Winograd)
+  // Columns of the register tile in vectors (igemm/igemm.h); 0: the kernel's own choice. What tuning tries; a kernel that has
+  // no such tile declines.
+  int panel_vectors = 0;
 
   double flops() const {
     return 2.0 * static_cast<double>(batch) * static_cast<double>(out_h * out_w) * static_cast<double>(out_c) *
@@ -116,6 +119,10 @@ std::span<const ConvKernel> conv_kernels();
 // costs of it beside the units (inputs are transformed once a range).
 double conv_cost_ns(const ConvPlan& plan);
 double conv_range_cost_ns(const ConvPlan& plan);
+
+// Floating-point operations that the plan's algorithm needs, without what tiles and vectors compute in vain: those of
+// the params, or the products of Winograd's points (its transforms are not counted).
+double conv_arithmetic(const ConvPlan& plan);
 
 // A plan, or why there is none.
 using ConvSelection = std::variant<ConvPlan, std::string>;

@@ -51,7 +51,8 @@ int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
   plan.igemm = &igemm_kernels(kernel.isa);
-  const IgemmShape shape = choose_igemm_shape(*plan.igemm, pixels(p), group_out(p), 0, p.threads);
+  const IgemmShape shape = choose_igemm_shape(*plan.igemm, pixels(p), group_out(p), p.panel_vectors, p.threads);
+  if (shape.vectors == 0) return "igemm: no register tile of the width asked for";
   plan.vectors = shape.vectors;
   plan.tiles = shape.tiles;
   plan.panels = shape.panels;

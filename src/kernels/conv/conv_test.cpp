@@ -261,6 +261,15 @@ TEST_P(ConvKernels, AgreesOnSquareKernels) {
   }
 }
 
+TEST_P(ConvKernels, AgreesWithEveryWidthOfTheRegisterTile) {
+  for (int seed = 0; seed < 120; ++seed) {
+    Case test = seed % 2 == 0 ? random_case(seed) : square_case(seed);
+    test.p.panel_vectors = seed / 2 % kIgemmMaxVectors + 1;
+    check(*GetParam(), test);
+    if (HasFailure()) return;
+  }
+}
+
 // Larger than L2, where the depthwise bodies fetch ahead.
 TEST_P(ConvKernels, AgreesOnLargeDepthwiseMaps) {
   ConvParams p{
@@ -297,6 +306,32 @@ TEST(SelectConv, TakesEveryValidConvolution) {
       EXPECT_NE(std::get_if<ConvPlan>(&selection), nullptr) << std::get<std::string>(selection);
     }
   }
+}
+
+// conv_arithmetic() beside counting the points of F(4,3): 36 products for 16 outputs where all tiles are large, and where 4 does not
+// divide the map, tiles of 5 points; direct convolution has 9 for each output.
+TEST(ConvArithmetic, CountsWhatTheAlgorithmNeeds) {
+  ConvParams p{.in_h = 8,
+               .in_w = 8,
+               .in_c = 5,
+               .out_h = 8,
+               .out_w = 8,
+               .out_c = 7,
+               .kernel_h = 3,
+               .kernel_w = 3,
+               .pad_top = 1,
+               .pad_left = 1};
+  const auto arithmetic = [&](std::string_view name) {
+    for (const ConvKernel& kernel : conv_kernels()) {
+      if (kernel.name == name) return conv_arithmetic(std::get<ConvPlan>(configure_conv(kernel, p)));
+    }
+    return 0.0;
+  };
+  EXPECT_EQ(arithmetic("conv.igemm.scalar"), 2.0 * 64 * 9 * 5 * 7);
+  EXPECT_EQ(arithmetic("conv.winograd_n6.scalar"), 2.0 * 4 * 36 * 5 * 7);
+  EXPECT_EQ(arithmetic("conv.winograd_n4.scalar"), 2.0 * 16 * 16 * 5 * 7);
+  p.in_h = p.in_w = p.out_h = p.out_w = 7;  // 4 + 3 outputs: 6 and 5 points
+  EXPECT_EQ(arithmetic("conv.winograd_n6.scalar"), 2.0 * (36 + 2 * 30 + 25) * 5 * 7);
 }
 
 TEST(SelectConv, SaysWhyItDeclines) {

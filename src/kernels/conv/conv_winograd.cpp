@@ -97,7 +97,8 @@ std::string configure_points(const ConvKernel& kernel, ConvPlan& plan, int64_t p
   plan.tiles = p.batch * plan.axis_y.tiles * plan.axis_x.tiles;
   plan.channels = plan.phases * p.in_c;
   plan.point_channels = winograd_sum(plan);
-  const IgemmShape shape = choose_igemm_shape(*plan.igemm, std::min<int64_t>(plan.tiles, 28), p.out_c);
+  const IgemmShape shape = choose_igemm_shape(*plan.igemm, std::min<int64_t>(plan.tiles, 28), p.out_c, p.panel_vectors);
+  if (shape.vectors == 0) return "Winograd: no register tile of the width asked for";
   plan.vectors = shape.vectors;
   plan.panels = shape.panels;
   const int64_t columns = round_up(p.out_c, plan.igemm->lanes);

@@ -50,6 +50,21 @@ int64_t winograd_sum(const ConvPlan& plan) {
   return sum;
 }
 
+double conv_arithmetic(const ConvPlan& plan) {
+  if (plan.axis_y.taps == 0) return plan.params.flops();
+  double products = 0;
+  for (int kind = 0; kind < kWinogradKindCount; ++kind) {
+    const int64_t points_y = plan.axis_y.points - (kWinogradKinds[kind].large_y ? 0 : 1);
+    const int64_t points_x = plan.axis_x.points - (kWinogradKinds[kind].large_x ? 0 : 1);
+    int64_t channels = 0;
+    for (int64_t i = 0; i < points_y; ++i) {
+      for (int64_t j = 0; j < points_x; ++j) channels += winograd_channels(plan, i, j);
+    }
+    products += static_cast<double>(winograd_kind_tiles(plan, kind) * channels);
+  }
+  return 2 * products * static_cast<double>(plan.params.out_c);
+}
+
 int64_t winograd_v_stride(const ConvPlan& plan) {
   const int64_t c = plan.params.in_c, lanes = plan.igemm->lanes;
   const int64_t stride = winograd_gathers(plan) ? round_up(plan.phases * c, lanes)

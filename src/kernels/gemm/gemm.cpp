@@ -194,7 +194,7 @@ void configure(GemmPlan& plan, Isa isa) {
   const GemmParams& p = plan.params;
   const CpuInfo& cpu = cpu_info();
   plan.igemm = &igemm_kernels(isa);
-  const IgemmShape shape = choose_igemm_shape(*plan.igemm, p.m, p.n);
+  const IgemmShape shape = choose_igemm_shape(*plan.igemm, p.m, p.n, p.panel_vectors);
   plan.vectors = shape.vectors;
   plan.tiles = shape.tiles;
   plan.panels = shape.panels;
@@ -263,6 +263,9 @@ GemmSelection select_gemm(const GemmParams& params, Isa isa) {
   for (const GemmKernel& kernel : gemm_kernels()) {
     if (kernel.isa == isa) plan.name = kernel.name;
   }
+  if (params.panel_vectors < 0 || params.panel_vectors > kIgemmMaxVectors ||
+      (params.panel_vectors > 0 && igemm_kernels(isa).panels[params.panel_vectors - 1].max_rows == 0))
+    return "no register tile of the width asked for";
   configure(plan, isa);
   return plan;
 }

@@ -39,6 +39,7 @@ struct GemmParams {
   float alpha = 1;
   Activation activation = {};  // PRelu's slope is per column
   int threads = 1;             // as in ConvParams
+  int panel_vectors = 0;       // as in ConvParams
 
   double flops() const {
     return 2.0 * static_cast<double>(batch) * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);

@@ -59,9 +59,11 @@ GemmParams random_params(std::mt19937& random) {
   return p;
 }
 
-void check(Isa isa, int seed) {
+void check(Isa isa, int seed, int panel_vectors = 0) {
   std::mt19937 random(static_cast<unsigned>(seed));
   GemmParams p = random_params(random);
+  p.panel_vectors = panel_vectors;
+  if (panel_vectors > 0 && std::holds_alternative<std::string>(select_gemm(p, isa))) return;  // no such tile
   SCOPED_TRACE(describe(p) + "seed=" + std::to_string(seed));
   const int64_t a_rows = p.a_transposed ? p.k : p.m, a_row = p.a_transposed ? p.m : p.k;
   const int64_t b_rows = p.b_transposed ? p.n : p.k, b_row = p.b_transposed ? p.k : p.n;
@@ -150,6 +152,11 @@ TEST_P(GemmKernels, AgreesWithTheDefinition) {
   for (int seed = 0; seed < 300 && !HasFailure(); ++seed) check(GetParam().isa, seed);
 }
 
+TEST_P(GemmKernels, AgreesWithEveryWidthOfTheRegisterTile) {
+  if (!isa_available(GetParam().isa)) GTEST_SKIP() << to_string(GetParam().isa) << " is not available here";
+  for (int seed = 0; seed < 120 && !HasFailure(); ++seed) check(GetParam().isa, seed, seed % kIgemmMaxVectors + 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, GemmKernels,
                          ::testing::ValuesIn(std::vector<GemmKernel>(gemm_kernels().begin(), gemm_kernels().end())),
                          [](const auto& info) { return std::string(to_string(info.param.isa)); });
@@ -158,6 +165,8 @@ TEST(SelectGemm, SaysWhyItDeclines) {
   EXPECT_EQ(std::get<std::string>(select_gemm({.m = 0}, Isa::kScalar)), "a size is not positive");
   EXPECT_EQ(std::get<std::string>(select_gemm({.n = 4, .c_stride = 3}, Isa::kScalar)),
             "a row stride is smaller than the row");
+  EXPECT_EQ(std::get<std::string>(select_gemm({.panel_vectors = kIgemmMaxVectors + 1}, Isa::kScalar)),
+            "no register tile of the width asked for");
 }
 
 }  // namespace

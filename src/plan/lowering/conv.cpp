@@ -3,6 +3,7 @@
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/window.h"
+#include "plan/tune/tuner.h"
 
 namespace cycloid {
 namespace {
@@ -85,7 +86,7 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   params.residual_last = epilogue.residual_last;
   if (residual) params.residual_stride = residual->pixel_stride;
 
-  const auto selection = kernels::select_conv(params, lowering.options().isa);
+  const auto selection = choose_conv(lowering.options(), params);
   CYCLOID_CHECK(std::holds_alternative<ConvPlan>(selection));
   const ConvPlan& plan = std::get<ConvPlan>(selection);
   BufferId buffer;
@@ -102,6 +103,7 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   draft.units = plan.units;
   draft.scratch_bytes = plan.scratch_bytes;
   draft.flops = params.flops();
+  draft.arithmetic = kernels::conv_arithmetic(plan);
   draft.bytes = static_cast<double>(plan.packed_bytes);
   draft.cost_ns = kernels::conv_cost_ns(plan);
   draft.range_ns = kernels::conv_range_cost_ns(plan);

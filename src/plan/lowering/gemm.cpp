@@ -7,6 +7,7 @@
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/product.h"
 #include "plan/lowering/product_shape.h"
+#include "plan/tune/tuner.h"
 
 namespace cycloid {
 namespace {
@@ -102,7 +103,7 @@ Declined emit(Lowering& lowering, Product product, NodeId id) {
   params.c_step = params.m * params.n;
   params.activation = epilogue.activation;
 
-  const auto selection = kernels::select_gemm(params, lowering.options().isa);
+  const auto selection = choose_gemm(lowering.options(), params);
   CYCLOID_CHECK(std::holds_alternative<GemmPlan>(selection));
   const GemmPlan& plan = std::get<GemmPlan>(selection);
   const void* packed = nullptr;

@@ -242,10 +242,12 @@ void Lowering::add(std::unique_ptr<const Step> step, Draft draft) {
   PlannedStep planned;
   planned.step = std::move(step);
   planned.uses = std::move(draft.uses);
-  double bytes = draft.bytes;
+  double bytes = draft.bytes, constant_bytes = draft.bytes;
   for (const Place& place : draft.reads) {
     planned.uses.push_back(place.use(false));
     bytes += static_cast<double>(place.bytes());
+    if (plan_.buffers[place.buffer.index].kind == Buffer::Kind::kConstant)
+      constant_bytes += static_cast<double>(place.bytes());
   }
   for (const Place& place : draft.writes) {
     planned.uses.push_back(place.use(true));
@@ -272,7 +274,9 @@ void Lowering::add(std::unique_ptr<const Step> step, Draft draft) {
   info.reason = std::move(draft.reason);
   info.units = draft.units;
   info.flops = draft.flops;
+  info.arithmetic = draft.arithmetic > 0 ? draft.arithmetic : draft.flops;
   info.bytes = bytes;
+  info.constant_bytes = constant_bytes;
   if (!draft.writes.empty()) {
     info.shape = to_string(draft.writes[0].dims);
     info.layout = describe_layout(draft.writes[0]);

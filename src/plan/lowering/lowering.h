@@ -82,10 +82,11 @@ class Lowering {
     std::int64_t units = 1;
     std::size_t scratch_bytes = 0;
     double flops = 0;
-    double bytes = 0;     // beside reads and writes (packed weights)
-    double speed = 1;     // of the machine's peak that the kernel reaches, for the cost estimate
-    double range_ns = 0;  // of cost_ns: what each range of units costs beside the units
-    double cost_ns = 0;   // the kernel's own estimate for one thread; 0: from flops, speed and bytes
+    double arithmetic = 0;  // what the kernel's algorithm needs; 0: flops
+    double bytes = 0;       // beside reads and writes (packed weights)
+    double speed = 1;       // of the machine's peak that the kernel reaches, for the cost estimate
+    double range_ns = 0;    // of cost_ns: what each range of units costs beside the units
+    double cost_ns = 0;     // the kernel's own estimate for one thread; 0: from flops, speed and bytes
   };
   void add(std::unique_ptr<const Step> step, Draft draft);
 
