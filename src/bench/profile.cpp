@@ -14,6 +14,10 @@
 namespace cycloid {
 namespace {
 
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -92,13 +96,14 @@ Result<Profile> profile_native(const ProfileRequest& request) {
   Profile profile;
   CYCLOID_ASSIGN(profile.plan, context.plan());
   profile.isa = session.options().isa;
-  profile.runs = request.runs;
   CYCLOID_ASSIGN(const Isa isa, parse_isa(profile.isa));
-  profile.peak_flops = peak_flops(isa);
-  for (int i = 0; i < std::max(5, request.runs / 10); ++i) CYCLOID_TRY(context.run());
+  CYCLOID_ASSIGN(profile.machine, measure_limits(isa, profile.plan.threads));
+  const double end = steady_seconds() + request.seconds;
+  for (int i = 0; i < std::max(5, request.runs / 10) && (i < 1 || steady_seconds() < end); ++i)
+    CYCLOID_TRY(context.run());
   context.set_profiling(true);
   Samples samples(profile.plan);
-  for (int i = 0; i < request.runs; ++i) {
+  for (; profile.runs < request.runs && (profile.runs < 3 || steady_seconds() < end); ++profile.runs) {
     CYCLOID_TRY(context.run());
     samples.add(context.spans(), profile.plan);
   }

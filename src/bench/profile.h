@@ -9,6 +9,7 @@
 #include "backends/worker_client.h"
 #include "cycloid/plan_info.h"
 #include "cycloid/result.h"
+#include "runtime/machine.h"
 
 namespace cycloid {
 
@@ -24,7 +25,7 @@ struct Profile {
   double run_us = 0;      // median, from the run's begin to the end of its last step
   double stages_us = 0;   // sum over the stages of the median of the slowest thread's time: a run undisturbed
   double waiting_us = 0;  // median of what the threads together spent at no step: waiting, passing barriers
-  double peak_flops = 0;  // per second, of one thread (runtime/machine.h)
+  MachineLimits machine;  // of the plan's threads at once, measured before the runs
   std::vector<ProfiledStep> steps;
   std::vector<StepSpan> trace;  // of the run of median length
 };
@@ -34,6 +35,7 @@ struct ProfileRequest {
   std::vector<WorkerInput> inputs;
   int threads = 1;
   int runs = 200;                              // timed, after a tenth as many, at least 5, that are not
+  double seconds = 20;                         // after which no other run is begun
   std::map<std::string, std::string> options;  // of the backend "cycloid"
 };
 
@@ -42,7 +44,8 @@ struct ProfileRequest {
 Result<Profile> profile_native(const ProfileRequest& request);
 
 // A table, UTF-8: time, share of the run, effective GFLOP/s (the model's arithmetic, whatever the algorithm does), % of
-// the peak of all threads, GB/s (each operand once), and how uneven the threads' parts are.
+// the peak of all threads, GB/s (each operand once), the roofline with the algorithm's arithmetic, and how uneven the threads'
+// parts are. Below it the distance of the run to the roofline, and which kernels the rest goes to.
 std::string profile_table(const std::string& title, const Profile& profile);
 
 struct NamedProfile {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "bench/profile.h"
@@ -12,8 +13,55 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Of what the threads together could have done in the time that they were busy.
-double percent_of_peak(const StepInfo& step, double busy_us, double peak_flops) {
-  return busy_us > 0 && peak_flops > 0 ? 100 * step.flops / (busy_us * 1e-6 * peak_flops) : 0;
+double percent_of_peak(const StepInfo& step, double busy_us, const MachineLimits& machine) {
+  return busy_us > 0 && machine.flops > 0 ? 100 * step.flops * machine.threads / (busy_us * 1e-6 * machine.flops) : 0;
+}
+
+double least_us(const Profile& profile, const StepInfo& step) {
+  return roofline(profile.machine, step, profile.plan.constant_bytes, false).seconds * 1e6;
+}
+
+// What the steps of a kernel took beyond their roofline.
+struct Beyond {
+  std::string kernel;
+  int steps = 0;
+  double us = 0, least = 0;
+};
+
+std::vector<Beyond> beyond_by_kernel(const Profile& profile) {
+  std::vector<Beyond> kernels;
+  for (std::size_t s = 0; s < profile.steps.size(); ++s) {
+    const StepInfo& step = profile.plan.steps[s];
+    auto found = std::ranges::find(kernels, step.kernel, &Beyond::kernel);
+    if (found == kernels.end()) found = kernels.insert(found, {step.kernel, 0, 0, 0});
+    ++found->steps;
+    found->us += profile.steps[s].us;
+    found->least += least_us(profile, step);
+  }
+  std::ranges::sort(kernels, std::greater(), [](const Beyond& kernel) { return kernel.us - kernel.least; });
+  return kernels;
+}
+
+// The run beside its rooflines, and where the rest goes. Steps of one stage run at the same time, so their times may add up to
+// more than the run's.
+std::string distance(const Profile& profile) {
+  const double direct = roofline_seconds(profile.machine, profile.plan, true) * 1e6;
+  const double least = roofline_seconds(profile.machine, profile.plan, false) * 1e6;
+  std::string text = fmt::format(
+      "roofline: {:.1f} us with direct convolution ({:.0f} % of the run), {:.1f} us with these kernels' arithmetic "
+      "({:.0f} %)\n",
+      direct, 100 * direct / profile.run_us, least, 100 * least / profile.run_us);
+  text += fmt::format("beyond it, {:.1f} us of the run:\n", profile.run_us - least);
+  double steps = 0;
+  for (const Beyond& kernel : beyond_by_kernel(profile)) {
+    steps += kernel.us;
+    text += fmt::format("  {:>9.1f} us  {:>5.1f} %  {} ({} step{}, {:.1f} us where {:.1f} would do)\n",
+                        kernel.us - kernel.least, 100 * (kernel.us - kernel.least) / profile.run_us, kernel.kernel,
+                        kernel.steps, kernel.steps == 1 ? "" : "s", kernel.us, kernel.least);
+  }
+  text += fmt::format("  {:>9.1f} us  {:>5.1f} %  between steps: meeting, waiting, interruptions\n",
+                      profile.run_us - steps, 100 * (profile.run_us - steps) / profile.run_us);
+  return text;
 }
 
 // How much longer the slowest thread works at the step than all would if it were shared evenly.
@@ -39,29 +87,30 @@ std::string profile_table(const std::string& title, const Profile& profile) {
   }
   std::string text = fmt::format(
       "{}  |  cycloid's steps, {}, {} thread{}, medians of {} profiled runs  |  peak {:.1f} GFLOP/s a thread\n", title,
-      profile.isa, threads, threads == 1 ? "" : "s", profile.runs, profile.peak_flops * 1e-9);
-  text += fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8} {:>6} {:>8} {:>8} {:>6} {:>7} {:>7}  node\n", "step", op, "kernel",
-                      kernel, "shape", shape, "us", "%", "MFLOP", "GFLOP/s", "% peak", "GB/s", "uneven");
+      profile.isa, threads, threads == 1 ? "" : "s", profile.runs, profile.machine.flops / threads * 1e-9);
+  text += fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8} {:>6} {:>8} {:>8} {:>6} {:>7} {:>8} {:>7}  node\n", "step", op,
+                      "kernel", kernel, "shape", shape, "us", "%", "MFLOP", "GFLOP/s", "% peak", "GB/s", "least us",
+                      "uneven");
   double flops = 0, bytes = 0;
   for (std::size_t s = 0; s < profile.steps.size(); ++s) {
     const StepInfo& step = profile.plan.steps[s];
     const ProfiledStep& time = profile.steps[s];
     flops += step.flops;
     bytes += step.bytes;
-    text +=
-        fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8.1f} {:>6.1f} {:>8.2f} {} {:>7}  {}\n", one_line(step.op, 27), op,
-                    step.kernel, kernel, step.shape, shape, time.us, 100 * time.us / profile.run_us, step.flops * 1e-6,
-                    rates(step.flops, step.bytes, time.us, percent_of_peak(step, time.busy_us, profile.peak_flops)),
-                    unevenness(time, threads), one_line(step.node, 40));
+    text += fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8.1f} {:>6.1f} {:>8.2f} {} {:>8.1f} {:>7}  {}\n",
+                        one_line(step.op, 27), op, step.kernel, kernel, step.shape, shape, time.us,
+                        100 * time.us / profile.run_us, step.flops * 1e-6,
+                        rates(step.flops, step.bytes, time.us, percent_of_peak(step, time.busy_us, profile.machine)),
+                        least_us(profile, step), unevenness(time, threads), one_line(step.node, 40));
   }
   text += fmt::format(
       "{:<{}}  {:<{}}  {:<{}} {:>8.1f} {:>6.1f} {:>8.2f} {}\n", "run", op, "", kernel, "", shape, profile.run_us, 100.0,
-      flops * 1e-6,
-      rates(flops, bytes, profile.run_us, 100 * flops / (profile.run_us * 1e-6 * profile.peak_flops * threads)));
+      flops * 1e-6, rates(flops, bytes, profile.run_us, 100 * flops / (profile.run_us * 1e-6 * profile.machine.flops)));
   text += fmt::format("sum over the stages of the slowest thread's median: {:.1f} us\n", profile.stages_us);
   text +=
       fmt::format("threads waiting or between steps: {:.1f} us of {:.1f} us of processor time ({:.1f} %)\n",
                   profile.waiting_us, profile.run_us * threads, 100 * profile.waiting_us / (profile.run_us * threads));
+  text += distance(profile);
   return text;
 }
 
@@ -94,6 +143,7 @@ std::string profile_trace(const std::vector<NamedProfile>& profiles) {
                           {"layout", step.layout},
                           {"stage", step.stage},
                           {"MFLOP of the step", step.flops * 1e-6},
+                          {"least us of the step", least_us(profile, step)},
                           {"KiB of the step", step.bytes / 1024}}}});
     }
   }

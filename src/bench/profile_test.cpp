@@ -21,15 +21,19 @@ Profile sample_profile() {
   conv.kernel = "conv.igemm.avx512";
   conv.shape = "[1, 8, 4, 4]";
   conv.flops = 4e6;
+  conv.arithmetic = 1e6;
   conv.bytes = 3e4;
+  conv.constant_bytes = 1e4;
   profile.plan.steps = {conv, conv};
   profile.plan.steps[1].op = "MaxPool";
-  profile.plan.steps[1].flops = 0;
+  profile.plan.steps[1].kernel = "pool.avx512";
+  profile.plan.steps[1].flops = profile.plan.steps[1].arithmetic = 0;
+  profile.plan.steps[1].bytes = 1.5e4;
   profile.isa = "avx512";
   profile.runs = 3;
   profile.run_us = 50;
   profile.waiting_us = 40;
-  profile.peak_flops = 1e11;
+  profile.machine = {.threads = 2, .flops = 2e11, .levels = {{"L2", 1e9, 1e9}}};
   profile.steps = {{30, 40}, {20, 20}};
   profile.trace = {{0, 0, 1000, 31000}, {0, 1, 1000, 11000}, {1, 0, 31000, 51000}};
   return profile;
@@ -38,10 +42,21 @@ Profile sample_profile() {
 TEST(ProfileTable, ComputesRatesSharesAndUnevenness) {
   const std::string text = profile_table("model", sample_profile());
   // 4 MFLOP in 30 us are 133.3 GFLOP/s; in 40 us of processor time at 100 GFLOP/s they are all of the peak; 30 kB are
-  // 1 GB/s; 30 us where 20 would do are 1.5.
-  EXPECT_THAT(text, HasSubstr("    30.0   60.0     4.00    133.3  100.0     1.0    1.50  conv"));
-  EXPECT_THAT(text, HasSubstr("    20.0   40.0     0.00      0.0    0.0     1.5    2.00  conv"));
+  // 1 GB/s; 30 us where 20 would do are 1.5. At 1 GB/s the 20 kB that are not weights take 20 us, the 10 kB of weights 10.
+  EXPECT_THAT(text, HasSubstr("    30.0   60.0     4.00    133.3  100.0     1.0     20.0    1.50  conv"));
+  EXPECT_THAT(text, HasSubstr("    20.0   40.0     0.00      0.0    0.0     0.8     10.0    2.00  conv"));
   EXPECT_THAT(text, HasSubstr("40.0 us of 100.0 us of processor time (40.0 %)"));
+}
+
+TEST(ProfileTable, SaysWhereTheTimeBeyondTheRooflineGoes) {
+  Profile profile = sample_profile();
+  profile.machine.levels[0].bytes_per_second = 1e10;  // 2 and 1 us: the arithmetic of 4 MFLOP takes 20, of 1 MFLOP 5
+  const std::string text = profile_table("model", profile);
+  EXPECT_THAT(text, HasSubstr("roofline: 21.0 us with direct convolution (42 % of the run), 6.0 us with these kernels' "
+                              "arithmetic (12 %)\nbeyond it, 44.0 us of the run:\n"));
+  EXPECT_THAT(text, HasSubstr("       25.0 us   50.0 %  conv.igemm.avx512 (1 step, 30.0 us where 5.0 would do)\n"
+                              "       19.0 us   38.0 %  pool.avx512 (1 step, 20.0 us where 1.0 would do)\n"
+                              "        0.0 us    0.0 %  between steps: meeting, waiting, interruptions\n"));
 }
 
 TEST(ProfileTrace, HasAProcessForEachProfileAndALineForEachThread) {

@@ -20,6 +20,7 @@
 #include "bench/table_report.h"
 #include "cli/commands.h"
 #include "cli/input_spec.h"
+#include "cli/thread_counts.h"
 
 namespace cycloid {
 namespace {
@@ -38,6 +39,7 @@ Examples:
   cycloid bench torchvision.models:resnet18 --input x=1x3x224x224 --backends pytorch,onnxruntime,cycloid
   cycloid bench model.onnx --fail-if 'cycloid.p99/cycloid.p50 > 3' --fail-if 'cycloid.p50 > onnxruntime.p50'
   cycloid bench model.onnx --backends cycloid --profile trace.json
+  cycloid bench model.onnx --backends onnxruntime,cycloid --tune
   cycloid bench model.onnx --option onnxruntime.session.intra_op.allow_spinning=0
 
 Exit codes: 0 measured, 1 nothing could be measured, 2 wrong command line, 3 a --fail-if expression holds.)";
@@ -60,38 +62,13 @@ struct Arguments {
   std::string json;
   std::string html;
   std::string profile;
+  bool strict = false;
+  bool tune = false;
   std::vector<std::string> gates;
   std::vector<std::string> backend_options;
   double time_limit = 600;
   std::vector<std::string> order;  // of --input and --input-data, as they were given: "input", "input-data", ...
 };
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  for (std::size_t at = 0;;) {
-    const std::size_t end = text.find(separator, at);
-    parts.push_back(text.substr(at, end - at));
-    if (end == std::string::npos) return parts;
-    at = end + 1;
-  }
-}
-
-Result<std::vector<int>> parse_threads(const std::string& text) {
-  std::vector<int> threads;
-  for (const std::string& part : split(text, ',')) {
-    if (part == "all") {
-      threads.push_back(usable_cpus());
-      continue;
-    }
-    int value = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (error != std::errc() || end != part.data() + part.size()) {
-      return invalid_argument("--threads {}: '{}' is no count of threads; write 1,2 or 1,all", text, part);
-    }
-    threads.push_back(value);
-  }
-  return threads;
-}
 
 // In the order of the command line, which is that of forward()'s parameters where the model does not name its inputs.
 Result<std::vector<InputChoice>> parse_inputs(const Arguments& arguments) {
@@ -161,6 +138,8 @@ Result<BenchOptions> options_of(const Arguments& arguments) {
   options.time_limit_s = arguments.time_limit;
   options.profile = !arguments.profile.empty();
   for (const std::string& option : arguments.backend_options) CYCLOID_TRY(parse_backend_option(option, options));
+  if (arguments.strict) CYCLOID_TRY(parse_backend_option("cycloid.strict=true", options).in("--strict"));
+  if (arguments.tune) CYCLOID_TRY(parse_backend_option("cycloid.tune=true", options).in("--tune"));
   CYCLOID_TRY(check_options(options));
   CYCLOID_TRY(check_can_write(arguments.json, "--json"));
   CYCLOID_TRY(check_can_write(arguments.html, "--html"));
@@ -331,6 +310,9 @@ void add_bench_command(CLI::App& app, int& exit_code) {
   command->add_option("--profile", arguments->profile,
                       "Show where cycloid's time goes, step by step, and write a trace to this file (for "
                       "ui.perfetto.dev or chrome://tracing)");
+  command->add_flag("--strict", arguments->strict, "cycloid: no Winograd, only sums in the plain order");
+  command->add_flag("--tune", arguments->tune,
+                    "cycloid: choose kernels by measuring them, once for each processor and shape");
   command
       ->add_option("--fail-if", arguments->gates,
                    "EXPR: exit with 3 when it holds, as 'cycloid.p50 > onnxruntime.p50' (repeatable)")

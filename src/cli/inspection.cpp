@@ -44,6 +44,8 @@ class Inspector {
   Inspection run(const Graph& graph) {
     for (const ValueId id : graph.inputs()) result_.inputs.push_back(named(graph, id));
     for (const ValueId id : graph.outputs()) result_.outputs.push_back(named(graph, id));
+    for (const ValueId id : graph.inputs()) count_interface(graph.value(id).type);
+    for (const ValueId id : graph.outputs()) count_interface(graph.value(id).type);
     std::set<std::string> symbols;
     for (const ValueId id : graph.inputs()) {
       const ValueType& type = graph.value(id).type;
@@ -68,6 +70,12 @@ class Inspector {
       if (graph.value(id).kind == Value::Kind::kConstant) count_constant(graph.value(id).constant);
     }
     for (const NodeId id : graph.nodes()) visit(graph, graph.node(id), depth);
+  }
+
+  void count_interface(const ValueType& type) {
+    const std::optional<Dims> dims = type.is_tensor() && type.shape ? known_dims(*type.shape) : std::nullopt;
+    const std::optional<std::int64_t> count = dims ? element_count(*dims) : std::nullopt;
+    if (count) result_.interface_bytes += (*count * bits_of(type.dtype) + 7) / 8;
   }
 
   void count_constant(const Tensor& tensor) {

@@ -49,6 +49,7 @@ struct Inspection {
   std::vector<InspectedNode> nodes;
   std::int64_t parameters = 0;       // elements of constants that are floating-point or narrower than 32 bits
   std::int64_t parameter_bytes = 0;  // of the same
+  std::int64_t interface_bytes = 0;  // of inputs and outputs whose sizes are known
   std::size_t nodes_total = 0;
   std::size_t nodes_unknown = 0;
   KnownCost total;                   // of the main graph's nodes with a known cost

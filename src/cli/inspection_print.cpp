@@ -6,32 +6,18 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "cli/text_table.h"
 #include "cli/units.h"
 
 namespace cycloid {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Row = std::vector<std::string>;
-
-constexpr std::size_t kWidestText = 44;  // of a name or a polynomial in a column; longer ones are cut
-
-// Names come from the file: what would steer a terminal or break a line is replaced.
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
-}
-
-std::string cut(std::string text) {
-  if (text.size() > kWidestText) text = text.substr(0, kWidestText - 3) + "...";
-  return text;
-}
+using Row = TextRow;
 
 std::string amount(const std::optional<Dim>& dim, const char* unit = "") {
   if (!dim) return "unknown";
-  if (!dim->is_known()) return cut(dim->to_string());
+  if (!dim->is_known()) return cut_text(dim->to_string());
   return with_unit(static_cast<double>(dim->value()), unit);
 }
 
@@ -43,26 +29,6 @@ std::string intensity(const KnownCost& cost) {
 std::string share(const std::optional<Dim>& part, const std::optional<Dim>& whole) {
   if (!part || !whole || !part->is_known() || !whole->is_known() || whole->is(0)) return "-";
   return fmt::format("{:.1f} %", 100.0 * static_cast<double>(part->value()) / static_cast<double>(whole->value()));
-}
-
-// Rows as aligned columns, two spaces between; the first `left` columns are text, the others numbers. Columns are as
-// wide as their widest cell; nothing trails a line.
-std::string table(const std::vector<Row>& rows, std::size_t left) {
-  std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += i < left ? fmt::format("{:<{}}  ", row[i], widths[i]) : fmt::format("{:>{}}  ", row[i], widths[i]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
 }
 
 std::string opset_text(const InspectedFile& file) {
@@ -115,7 +81,7 @@ std::string head(const InspectedFile& file, const Inspection& inspection) {
                         inspection.nodes_unknown == 1 ? "" : "s");
   }
   rows.push_back({"one run", cost});
-  return table(rows, 2);
+  return text_table(rows, 2);
 }
 
 std::string operator_table(const Inspection& inspection) {
@@ -134,19 +100,20 @@ std::string operator_table(const Inspection& inspection) {
                     share(op.cost.flops, inspection.total.flops), amount(op.cost.bytes),
                     share(op.cost.bytes, inspection.total.bytes), intensity(op.cost)});
   }
-  return table(rows, 1);
+  return text_table(rows, 1);
 }
 
 std::string node_table(const Inspection& inspection) {
   std::vector<Row> rows = {{"node", "operator", "output", "FLOP", "bytes", "FLOP/byte"}};
   for (const InspectedNode& node : inspection.nodes) {
     const std::string indent(2 * static_cast<std::size_t>(node.depth), ' ');
-    rows.push_back({indent + cut(printable(node.name)), printable(node.operator_name), cut(printable(node.output)),
-                    amount(node.cost.flops), amount(node.cost.bytes), intensity(node.cost)});
+    rows.push_back({indent + cut_text(printable(node.name)), printable(node.operator_name),
+                    cut_text(printable(node.output)), amount(node.cost.flops), amount(node.cost.bytes),
+                    intensity(node.cost)});
   }
   const KnownCost& total = inspection.total;
   rows.push_back({"total", "", "", amount(total.flops), amount(total.bytes), intensity(total)});
-  return table(rows, 3);
+  return text_table(rows, 3);
 }
 
 std::string hint(const Inspection& inspection) {
@@ -183,7 +150,8 @@ std::string inspection_text(const InspectedFile& file, const Inspection& inspect
   return text + hint(inspection);
 }
 
-std::string inspection_json(const InspectedFile& file, const Inspection& inspection) {
+std::string inspection_json(const InspectedFile& file, const Inspection& inspection,
+                            const std::vector<InspectedRoofline>& rooflines) {
   Json json;
   json["schema"] = "cycloid.inspect/1";
   json["file"] = {{"path", file.path}, {"bytes", file.bytes}};
@@ -209,6 +177,7 @@ std::string inspection_json(const InspectedFile& file, const Inspection& inspect
     put_cost(row, node.cost);
     json["nodes"].push_back(std::move(row));
   }
+  if (!rooflines.empty()) json["roofline"] = roofline_json(rooflines);
   // Names come from the file and need not be UTF-8; JSON has to be.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

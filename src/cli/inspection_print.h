@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/inspection.h"
+#include "cli/inspection_roofline.h"
 
 namespace cycloid {
 
@@ -23,6 +24,8 @@ struct InspectedFile {
 std::string inspection_text(const InspectedFile& file, const Inspection& inspection, bool summary);
 
 // {"schema":"cycloid.inspect/1", ...}; an unknown cost is null, a symbolic one the polynomial as a string.
-std::string inspection_json(const InspectedFile& file, const Inspection& inspection);
+// `rooflines`, where there are any, go in as "roofline".
+std::string inspection_json(const InspectedFile& file, const Inspection& inspection,
+                            const std::vector<InspectedRoofline>& rooflines);
 
 }  // namespace cycloid

@@ -1,0 +1,8 @@
+#include "kernels/stream/stream_body.h"
+
+namespace cycloid::kernels {
+
+void stream_read_avx512(const StreamArgs& args) { stream_read(args); }
+void stream_copy_avx512(const StreamArgs& args) { stream_copy(args); }
+
+}  // namespace cycloid::kernels
