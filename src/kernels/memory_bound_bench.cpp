@@ -1,7 +1,9 @@
-// Pooling, row-wise kernels and permutations on the shapes of known layers: bytes read and written per second.
+// Pooling, row-wise kernels and permutations on the shapes of known layers: bytes read and written per second, and as a share of
+// what reading or copying as many takes.
 #include <benchmark/benchmark.h>
 
 #include "base/aligned.h"
+#include "kernels/bench_limits.h"
 #include "kernels/move/move.h"
 #include "kernels/pool/pool.h"
 #include "kernels/rowwise/rowwise.h"
@@ -10,7 +12,7 @@ namespace cycloid::kernels {
 namespace {
 
 template <class Run>
-void add(const std::string& name, int64_t in_floats, int64_t out_floats, Run run) {
+void add(const std::string& name, Isa isa, int64_t in_floats, int64_t out_floats, Run run) {
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
     AlignedBuffer<float> in(static_cast<size_t>(in_floats)), out(static_cast<size_t>(out_floats));
     for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i % 17) * 0.1f - 0.8f;
@@ -18,7 +20,10 @@ void add(const std::string& name, int64_t in_floats, int64_t out_floats, Run run
       run(in.data(), out.data());
       benchmark::ClobberMemory();
     }
-    state.SetBytesProcessed(state.iterations() * (in_floats + out_floats) * 4);
+    const int64_t bytes = (in_floats + out_floats) * 4;
+    state.SetBytesProcessed(state.iterations() * bytes);
+    state.counters["%stream"] = benchmark::Counter(
+        100 * static_cast<double>(state.iterations() * bytes) / stream_rate(isa, bytes), benchmark::Counter::kIsRate);
   })->Unit(benchmark::kMicrosecond);
 }
 
@@ -39,7 +44,7 @@ void add_pools(Isa isa) {
   };
   for (const PoolParams& p : pools) {
     const PoolPlan plan = std::get<PoolPlan>(select_pool(p, isa));
-    add(std::string(plan.name) + "/" + std::to_string(p.in_h) + "x" + std::to_string(p.channels),
+    add(std::string(plan.name) + "/" + std::to_string(p.in_h) + "x" + std::to_string(p.channels), isa,
         p.batch * p.in_h * p.in_w * p.channels, p.batch * p.out_h * p.out_w * p.channels,
         [plan](const float* in, float* out) { plan.run(in, out, 0, plan.units); });
   }
@@ -48,21 +53,21 @@ void add_pools(Isa isa) {
 void add_rows(Isa isa) {
   const std::string suffix = "." + std::string(to_string(isa));
   constexpr int64_t kRows = 64, kColumns = 384, kCount = kRows * kColumns;
-  add("rowwise.softmax" + suffix, kCount, kCount, [fn = softmax_kernel(isa)](const float* in, float* out) {
+  add("rowwise.softmax" + suffix, isa, kCount, kCount, [fn = softmax_kernel(isa)](const float* in, float* out) {
     fn({in, kColumns, out, kColumns, kRows, kColumns, false});
   });
-  add("rowwise.normalize" + suffix, kCount, kCount, [fn = normalize_kernel(isa)](const float* in, float* out) {
+  add("rowwise.normalize" + suffix, isa, kCount, kCount, [fn = normalize_kernel(isa)](const float* in, float* out) {
     fn({in, kColumns, out, kColumns, kRows, kColumns, nullptr, nullptr, 1e-5f, true});
   });
-  add("rowwise.lrn" + suffix, kCount, kCount + kColumns + 5, [fn = lrn_kernel(isa)](const float* in, float* out) {
+  add("rowwise.lrn" + suffix, isa, kCount, kCount + kColumns + 5, [fn = lrn_kernel(isa)](const float* in, float* out) {
     fn({in, kColumns, out, kColumns, kRows, kColumns, 5, 1e-4f, 0.75f, 1, out + kCount});
   });
   for (const ReduceKernel& kernel : reduce_kernels()) {
-    add(std::string(kernel.name) + ".rows" + suffix, kCount, kRows,
+    add(std::string(kernel.name) + ".rows" + suffix, isa, kCount, kRows,
         [fn = reduce_rows_kernel(kernel.kind, isa)](const float* in, float* out) {
           fn({in, kColumns, out, kRows, kColumns});
         });
-    add(std::string(kernel.name) + ".columns" + suffix, kCount, kColumns,
+    add(std::string(kernel.name) + ".columns" + suffix, isa, kCount, kColumns,
         [fn = reduce_columns_kernel(kernel.kind, isa)](const float* in, float* out) {
           fn({in, kColumns, out, kRows, kColumns});
         });
@@ -74,7 +79,7 @@ void add_permutes() {
     int64_t count = 1;
     for (const int64_t d : shape) count *= d;
     const PermutePlan plan = std::get<PermutePlan>(plan_permute(shape, order, 4));
-    add(std::string("move.permute/") + name, count, count,
+    add(std::string("move.permute/") + name, cpu_info().best_isa, count, count,
         [plan](const float* in, float* out) { plan.run(in, out, 0, plan.units); });
   };
   permute("image_nchw_to_nhwc", {5, 3, 64, 64}, {0, 2, 3, 1});
