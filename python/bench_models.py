@@ -103,6 +103,8 @@ def bench(name, model, settings):
         command = [CLI, "bench", model, *inputs, "--json", folder / "bench.json"]
         for key in ("backends", "threads", "loops", "seconds"):
             command += [f"--{key}", str(settings[key])]
+        if OURS in settings["backends"] or settings["backends"] == "all":
+            command += ["--profile", folder / "trace.json"]
         for option in settings["options"]:
             command += ["--option", option]
         environment = {**os.environ, "PYTHONPATH": str(SOURCE / "python")}
@@ -131,6 +133,7 @@ def results_of(report):
             "backends": {run["backend"]: row_of(run) for run in runs},
             "noise": row_of(noise[0]) if noise else None,
             "ratios": ratios_of(runs),
+            "profile": group.get("profile"),
         }
     environment = {key: report["environment"][key] for key in ("cpu", "usable_cpus", "steal_share")}
     return {"date": report["date"], "environment": environment, "groups": groups}
@@ -349,6 +352,38 @@ def all_backends_table(entries, backends, threads):
     return markdown(["model", "threads", *backends], rows)
 
 
+def where_the_rest_goes(profile, most=3):
+    """The kernels that take the most beyond their roofline, and what is between steps, as shares of the run."""
+    run = profile["run_us"]
+    kernels = profile["kernels"]
+    rest = [(kernel["us"] - kernel["least_us"], kernel["kernel"]) for kernel in kernels]
+    rest.append((run - sum(kernel["us"] for kernel in kernels), "between steps"))
+    rest.sort(reverse=True)
+    return ", ".join(f"{name} {100 * us / run:.0f} %" for us, name in rest[:most] if us > 0.01 * run)
+
+
+def roofline_table(entries, threads):
+    rows = []
+    for name, entry in entries.items():
+        for count in threads:
+            profile = entry["groups"].get(count, {}).get("profile")
+            if not profile:
+                continue
+            run, direct, least = profile["run_us"], profile["roofline_direct_us"], profile["roofline_us"]
+            rows.append(
+                [
+                    name,
+                    count,
+                    microseconds(run),
+                    microseconds(direct),
+                    f"{microseconds(least)} ({100 * least / run:.0f} %)",
+                    where_the_rest_goes(profile),
+                ]
+            )
+    head = ["model", "threads", "run µs", "direct µs", "roofline µs (of the run)", "where the rest goes, of the run"]
+    return markdown(head, rows)
+
+
 def means_table(kinds, threads):
     rows = []
     for label, entries in kinds.items():
@@ -404,6 +439,15 @@ that took turns too: what the machine itself adds. Convolutional models are thos
         for count in threads:
             parts.append(f"## {label}, {threads_text(count)}\n\n{comparison_table(some, count)}")
     parts.append(f"## Medians of all backends, µs\n\n{all_backends_table(entries, backends, threads)}")
+    parts.append(
+        f"""## How far from the roofline, and where the rest goes
+
+The run is the median of a profile, with the clock read at each step. The roofline is what this machine could do at best for the plan's steps, one after the other:
+max(FLOPs / peak of multiply-adds on registers, bytes / bandwidth of the nearest memory that holds them). "direct" counts a convolution's own arithmetic,
+"roofline" that of the kernels that are used: with Winograd's the products of its points alone. `cycloid bench MODEL --profile trace.json` shows it step by step.
+
+{roofline_table(entries, threads)}"""
+    )
     declined = reasons(entries) + "".join(f"- {name}: {problem}\n" for name, problem in problems.items())
     if declined:
         parts.append(f"## What did not run, and why\n\n{declined}")
@@ -446,7 +490,7 @@ def parse_arguments():
     parser.add_argument("--threads", default="1,all", help="as `cycloid bench`'s (default: %(default)s)")
     parser.add_argument("--loops", type=int, default=1024, help="runs of each backend, at most (default: %(default)s)")
     parser.add_argument(
-        "--seconds", type=float, default=5, help="for a model at a thread count, about (default: %(default)s)"
+        "--seconds", type=float, default=4, help="for a model at a thread count, about (default: %(default)s)"
     )
     parser.add_argument(
         "--option", action="append", default=[], dest="options", help="BACKEND.NAME=VALUE, as `cycloid bench`'s"

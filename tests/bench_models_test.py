@@ -50,11 +50,19 @@ def row(p50, p99=None, status="ok"):
     }
 
 
+KERNELS = [
+    {"kernel": "conv.igemm", "steps": 2, "us": 60, "least_us": 40},
+    {"kernel": "pool", "steps": 1, "us": 35, "least_us": 5},
+]
+PROFILE = {"runs": 9, "run_us": 100, "waiting_us": 5, "roofline_direct_us": 90, "roofline_us": 45, "kernels": KERNELS}
+
+
 def entry(ours, ort, vino, ratios):
     group = {
         "loops": 1000,
         "backends": {"onnxruntime": ort, "openvino": vino, "cycloid": ours},
         "noise": row(1000, 1300),
+        "profile": PROFILE,
         "ratios": ratios,
     }
     environment = {"cpu": "A CPU", "usable_cpus": 2, "steal_share": 0}
@@ -81,6 +89,7 @@ def test_the_page_shows_losses_as_losses():
         "| even | 100 | 101 onnxruntime | 1.01× (0.90–1.10), no difference | 1.10 (p90) | 1.10 onnxruntime | 1.10 |"
         in page
     )
+    assert "| won | 1 | 100 | 90.0 | 45.0 (45 %) | pool 30 %, conv.igemm 20 %, between steps 5 % |" in page
     assert "| 1.00× of 3, 1 below 1 |" in page  # the cube root of 2 * 0.5 * 1.01
     assert "- even, openvino: failed, no such operator" in page and "- gone: no such file" in page
 
@@ -93,6 +102,7 @@ def test_a_stopped_run_goes_on_where_it_was(store, models_dir, monkeypatch, tmp_
 
     assert run("--stop-after", "1e-3") == bench_models.MORE_TO_DO  # the first is always measured
     first = json.loads(store.read_text())
+    assert first["mnist_8"]["groups"]["1"]["profile"]["kernels"]
     assert list(first) == ["mnist_8"] and first["mnist_8"]["fp32_convolutional"]
     assert run() == 0
     both = json.loads(store.read_text())

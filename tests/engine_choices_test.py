@@ -160,8 +160,11 @@ def test_strict_and_tune_are_the_engines_own(cycloid, plain, x, tmp_path):
 
 def test_the_profile_says_how_far_it_is_from_the_roofline(cycloid, plain, tmp_path):
     common = ["--backends", "cycloid", "--threads", "1", "--loops", "20", "--rounds", "2", "--warmup", "2"]
-    done = cycloid("bench", plain, *common, "--profile", tmp_path / "trace.json")
+    done = cycloid("bench", plain, *common, "--profile", tmp_path / "trace.json", "--json", tmp_path / "b.json")
     assert done.returncode == 0, done.stderr
+    profile = json.loads((tmp_path / "b.json").read_text())["comparisons"][0]["groups"][0]["profile"]
+    assert 0 < profile["roofline_us"] <= profile["roofline_direct_us"] and profile["runs"] == 20
+    assert any(kernel["kernel"].startswith("conv.") and kernel["us"] > 0 for kernel in profile["kernels"])
     assert re.search(r"roofline: [\d.]+ us with direct convolution \(\d+ % of the run\)", done.stdout)
     assert re.search(r"us +[\d.-]+ %  conv\.\S+ \(1 step, ", done.stdout) and "between steps" in done.stdout
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]

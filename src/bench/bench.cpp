@@ -191,7 +191,7 @@ Result<Profile> profile(const PreparedModel& model, int threads, const BenchOpti
   }
   ProfileRequest request{.model = onnx->second.model, .inputs = model.info.inputs, .threads = threads};
   request.runs = static_cast<int>(std::clamp<std::int64_t>(options.loops, 1, 1000));
-  if (options.seconds) request.seconds = *options.seconds;
+  if (options.seconds) request.seconds = *options.seconds / 4;
   if (const auto given = options.backend_options.find("cycloid"); given != options.backend_options.end())
     request.options = given->second;
   return profile_native(request);

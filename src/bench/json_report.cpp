@@ -98,6 +98,23 @@ Json run_json(const RunResult& run, Detail detail) {
   return json;
 }
 
+Json profile_json(const std::optional<Profile>& profile) {
+  if (!profile) return nullptr;
+  Json kernels = Json::array();
+  for (const KernelTime& kernel : time_by_kernel(*profile)) {
+    kernels.push_back({{"kernel", kernel.kernel},
+                       {"steps", kernel.steps},
+                       {"us", rounded(kernel.us)},
+                       {"least_us", rounded(kernel.least_us)}});
+  }
+  return {{"runs", profile->runs},
+          {"run_us", rounded(profile->run_us)},
+          {"waiting_us", rounded(profile->waiting_us)},
+          {"roofline_direct_us", rounded(roofline_seconds(profile->machine, profile->plan, true) * 1e6)},
+          {"roofline_us", rounded(roofline_seconds(profile->machine, profile->plan, false) * 1e6)},
+          {"kernels", std::move(kernels)}};
+}
+
 Json comparison_json(const ComparisonResult& comparison, Detail detail) {
   Json inputs = Json::array();
   for (const WorkerInput& input : comparison.model.inputs) {
@@ -111,7 +128,8 @@ Json comparison_json(const ComparisonResult& comparison, Detail detail) {
                       {"loops", group.loops},
                       {"rounds", group.rounds},
                       {"reference", text_or_null(group.reference)},
-                      {"reference_note", text_or_null(group.reference_note)}});
+                      {"reference_note", text_or_null(group.reference_note)},
+                      {"profile", profile_json(group.profile)}});
     if (group.noise) noise.push_back(run_json(*group.noise, detail));
     for (const RunResult& run : group.runs) runs.push_back(run_json(run, detail));
   }

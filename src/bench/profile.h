@@ -43,6 +43,15 @@ struct ProfileRequest {
 // of the times (~50 ns).
 Result<Profile> profile_native(const ProfileRequest& request);
 
+// What the steps of one kernel took, and their rooflines with the algorithm's own arithmetic.
+struct KernelTime {
+  std::string kernel;
+  int steps = 0;
+  double us = 0, least_us = 0;
+};
+// Those that take the most beyond their roofline first.
+std::vector<KernelTime> time_by_kernel(const Profile& profile);
+
 // A table, UTF-8: time, share of the run, effective GFLOP/s (the model's arithmetic, whatever the algorithm does), % of
 // the peak of all threads, GB/s (each operand once), the roofline with the algorithm's arithmetic, and how uneven the threads'
 // parts are. Below it the distance of the run to the roofline, and which kernels the rest goes to.

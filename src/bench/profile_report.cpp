@@ -21,27 +21,6 @@ double least_us(const Profile& profile, const StepInfo& step) {
   return roofline(profile.machine, step, profile.plan.constant_bytes, false).seconds * 1e6;
 }
 
-// What the steps of a kernel took beyond their roofline.
-struct Beyond {
-  std::string kernel;
-  int steps = 0;
-  double us = 0, least = 0;
-};
-
-std::vector<Beyond> beyond_by_kernel(const Profile& profile) {
-  std::vector<Beyond> kernels;
-  for (std::size_t s = 0; s < profile.steps.size(); ++s) {
-    const StepInfo& step = profile.plan.steps[s];
-    auto found = std::ranges::find(kernels, step.kernel, &Beyond::kernel);
-    if (found == kernels.end()) found = kernels.insert(found, {step.kernel, 0, 0, 0});
-    ++found->steps;
-    found->us += profile.steps[s].us;
-    found->least += least_us(profile, step);
-  }
-  std::ranges::sort(kernels, std::greater(), [](const Beyond& kernel) { return kernel.us - kernel.least; });
-  return kernels;
-}
-
 // The run beside its rooflines, and where the rest goes. Steps of one stage run at the same time, so their times may add up to
 // more than the run's.
 std::string distance(const Profile& profile) {
@@ -53,11 +32,11 @@ std::string distance(const Profile& profile) {
       direct, 100 * direct / profile.run_us, least, 100 * least / profile.run_us);
   text += fmt::format("beyond it, {:.1f} us of the run:\n", profile.run_us - least);
   double steps = 0;
-  for (const Beyond& kernel : beyond_by_kernel(profile)) {
+  for (const KernelTime& kernel : time_by_kernel(profile)) {
     steps += kernel.us;
     text += fmt::format("  {:>9.1f} us  {:>5.1f} %  {} ({} step{}, {:.1f} us where {:.1f} would do)\n",
-                        kernel.us - kernel.least, 100 * (kernel.us - kernel.least) / profile.run_us, kernel.kernel,
-                        kernel.steps, kernel.steps == 1 ? "" : "s", kernel.us, kernel.least);
+                        kernel.us - kernel.least_us, 100 * (kernel.us - kernel.least_us) / profile.run_us,
+                        kernel.kernel, kernel.steps, kernel.steps == 1 ? "" : "s", kernel.us, kernel.least_us);
   }
   text += fmt::format("  {:>9.1f} us  {:>5.1f} %  between steps: meeting, waiting, interruptions\n",
                       profile.run_us - steps, 100 * (profile.run_us - steps) / profile.run_us);
@@ -76,6 +55,20 @@ std::string rates(double flops, double bytes, double us, double peak_percent) {
 }
 
 }  // namespace
+
+std::vector<KernelTime> time_by_kernel(const Profile& profile) {
+  std::vector<KernelTime> kernels;
+  for (std::size_t s = 0; s < profile.steps.size(); ++s) {
+    const StepInfo& step = profile.plan.steps[s];
+    auto found = std::ranges::find(kernels, step.kernel, &KernelTime::kernel);
+    if (found == kernels.end()) found = kernels.insert(found, {step.kernel, 0, 0, 0});
+    ++found->steps;
+    found->us += profile.steps[s].us;
+    found->least_us += least_us(profile, step);
+  }
+  std::ranges::sort(kernels, std::greater(), [](const KernelTime& kernel) { return kernel.us - kernel.least_us; });
+  return kernels;
+}
 
 std::string profile_table(const std::string& title, const Profile& profile) {
   const int threads = profile.plan.threads;

@@ -59,6 +59,19 @@ TEST(ProfileTable, SaysWhereTheTimeBeyondTheRooflineGoes) {
                               "        0.0 us    0.0 %  between steps: meeting, waiting, interruptions\n"));
 }
 
+TEST(TimeByKernel, AddsUpStepsAndSortsByWhatIsBeyondTheRoofline) {
+  Profile profile = sample_profile();
+  profile.plan.steps.push_back(profile.plan.steps[1]);
+  profile.steps.push_back({70, 70});
+  const std::vector<KernelTime> kernels = time_by_kernel(profile);
+  ASSERT_EQ(kernels.size(), 2U);
+  EXPECT_EQ(kernels[0].kernel, "pool.avx512");
+  EXPECT_EQ(kernels[0].steps, 2);
+  EXPECT_EQ(kernels[0].us, 90);
+  EXPECT_NEAR(kernels[0].least_us, 20, 1e-9);  // 10 kB at 1 GB/s, twice
+  EXPECT_EQ(kernels[1].us, 30);
+}
+
 TEST(ProfileTrace, HasAProcessForEachProfileAndALineForEachThread) {
   const Profile profile = sample_profile();
   const json trace = json::parse(profile_trace({{"a", &profile}, {"b", &profile}}));
