@@ -86,6 +86,8 @@ def test_strict_plans_have_no_winograd(cycloid, conv):
     report = json.loads(cycloid("inspect", conv, *SIZES, "--plan", "--strict", "--json", "--threads", "1").stdout)
     for step in steps_of(report):
         assert "winograd" not in step["kernel"] and step["arithmetic"] == step["flops"]
+    (layer,) = [step for step in steps_of(report) if step["node"].startswith("layer")]
+    assert layer["reason"].startswith("strict: Winograd")
 
 
 def test_a_roofline_needs_all_sizes(cycloid, conv):

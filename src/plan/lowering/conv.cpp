@@ -50,6 +50,20 @@ ConvParams make_params(const Lowering& lowering, const Window& window, const Dim
   return params;
 }
 
+// Why a window of several taps is summed directly: what Winograd's kernels said, or that they are no faster here.
+std::string why_direct(const ConvPlan& plan, Isa isa) {
+  const ConvParams& params = plan.params;
+  if (params.kernel_h * params.kernel_w == 1 || plan.name().find("igemm") == std::string_view::npos) return {};
+  std::string reason;
+  for (const kernels::ConvCandidate& candidate : kernels::conv_candidates(params, isa)) {
+    if (candidate.kernel->name.find("winograd") == std::string_view::npos) continue;
+    const auto* declined = std::get_if<std::string>(&candidate.selection);
+    if (declined == nullptr) return "Winograd would not be faster";
+    reason = *declined;
+  }
+  return reason;
+}
+
 }  // namespace
 
 Declined lower_conv(Lowering& lowering, NodeId id) {
@@ -97,6 +111,7 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   draft.nodes = {id};
   draft.nodes.insert(draft.nodes.end(), epilogue.nodes.begin(), epilogue.nodes.end());
   draft.kernel = plan.name();
+  draft.reason = why_direct(plan, lowering.options().isa);
   draft.reads = {from};
   if (residual) draft.reads.push_back(*residual);
   draft.writes = {to};

@@ -16,6 +16,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/sha256.h"
+#include "cycloid/version.h"
 
 namespace cycloid {
 namespace {
@@ -122,8 +123,8 @@ std::string tune_cpu() {
   const CpuInfo& cpu = cpu_info();
   std::string brand = cpu.brand;
   std::replace_if(brand.begin(), brand.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  return fmt::format("{}, {}, L1 {}, L2 {}, L3 {}", brand, to_string(cpu.best_isa), cpu.l1d_bytes, cpu.l2_bytes,
-                     cpu.l3_bytes);
+  return fmt::format("cycloid {} on {}, {}, L1 {}, L2 {}, L3 {}", version(), brand, to_string(cpu.best_isa),
+                     cpu.l1d_bytes, cpu.l2_bytes, cpu.l3_bytes);
 }
 
 std::string tune_cache_path() {

@@ -46,7 +46,8 @@ class TuneCache {
 
 // The file for this processor: $XDG_CACHE_HOME/cycloid/tune/<hash of tune_cpu()>.tsv, or the same in ~/.cache.
 std::string tune_cache_path();
-// Brand, instruction sets and cache sizes: what choices depend on. One line.
+// What choices depend on: the library's version, whose kernels they are, and the processor's brand, instruction sets and cache sizes.
+// One line.
 std::string tune_cpu();
 
 }  // namespace cycloid
