@@ -43,7 +43,8 @@ def split_name(name):
 
 
 def microseconds(run):
-    return run["real_time"] * {"ns": 1e-3, "us": 1, "ms": 1e3, "s": 1e6}[run["time_unit"]]
+    # Of the processor, as the rates are: what the system gave to others meanwhile is not the kernel's.
+    return run["cpu_time"] * {"ns": 1e-3, "us": 1, "ms": 1e3, "s": 1e6}[run["time_unit"]]
 
 
 def rate(run):
