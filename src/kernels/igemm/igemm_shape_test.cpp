@@ -34,7 +34,7 @@ TEST(IgemmShape, CoversTheProduct) {
         ASSERT_EQ(s.tile_begin(0), 0);
         ASSERT_EQ(s.tile_begin(s.tiles), rows);
         ASSERT_EQ(most, s.tile_rows);
-        ASSERT_LE(most, kernels.panels[s.vectors - 1].best_rows);
+        ASSERT_LE(most, kernels.panels[s.vectors - 1].max_rows);
       }
     }
   }
