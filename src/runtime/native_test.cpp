@@ -193,6 +193,14 @@ constexpr Case kCases[] = {
      R"(g (float[1,6,4,4] x, float[6,6,1,1] w) => (float[?,?,?,?] y) <int64[5] s = {1, 2, 3, 4, 4}, int64[4] t = {1, 6, 4, 4}> {
         c = Conv (x, w) a = Reshape (c, s) b = Transpose <perm=[0,2,1,3,4]> (a) d = Reshape (b, t) y = Conv (d, w) })",
      6},
+    {"shuffled_concat",
+     R"(g (float[2,3,4,5] x, float[5,3,1,1] w, float[10,10,1,1] u) => (float[?,?,?,?] y, float[?,?,?,?] z) <int64[5] s = {2, 2, 5, 4, 5}, int64[4] t = {2, 10, 4, 5}> {
+        c = Conv (x, w) r = Relu (c) k = Concat <axis=1> (c, r) a = Reshape (k, s) b = Transpose <perm=[0,2,1,3,4]> (a) y = Reshape (b, t) z = Conv (y, u) })",
+     3 + 10},
+    {"shuffled_split",
+     R"(g (float[2,3,4,5] x, float[10,3,1,1] w, float[5,5,1,1] u) => (float[?,?,?,?] y, float[?,?,?,?] z) <int64[3] s = {10, 2, 20}, int64[5] t = {2, -1, 5, 4, 5}, int64 i = {0}, int64 j = {1}> {
+        c = Conv (x, w) a = Reshape (c, s) b = Transpose <perm=[1,0,2]> (a) d = Reshape (b, t) e = Gather <axis=0> (d, i) f = Gather <axis=0> (d, j) r = Relu (e) y = Concat <axis=1> (r, f) z = Conv (f, u) })",
+     3 + 5},
     {"pads",
      R"(g (float[2,3,4,5] x, float[6,3,1,1] w) => (float[?,?,?,?] y, float[?,?,?,?] t) <int64[8] p = {0,1,2,0, 1,0,1,3}, int64[4] q = {1, 2, 0, 1}, int64[2] r = {1, -1}, float v = {2.5}> {
         c = Conv (x, w) y = Pad (c, p) t = Pad (x, q, v, r) })",

@@ -85,7 +85,7 @@ Declined lower_concat(Lowering& lowering, NodeId id) {
   const bool image = lowering.is_float(node.outputs[0]) && (dims.size() == 3 || dims.size() == 4) && at == 1;
   const auto channels_last = [&](ValueId input) { return lowering.layout_of(input) == Layout::kChannelsLast; };
   if (image && std::ranges::any_of(node.inputs, channels_last)) {
-    concat_channels(lowering, id);
+    if (!lower_shuffled_concat(lowering, id)) concat_channels(lowering, id);
     return {};
   }
   const auto size = static_cast<std::int64_t>(size_of(lowering.dtype(node.outputs[0])));

@@ -48,5 +48,10 @@ bool transpose_waits_for_binary(const Lowering& lowering, NodeId id);
 
 // Lowers a Reshape that begins a channel shuffle of a channels-last tensor, with the nodes after it; false where it does not.
 bool lower_channel_shuffle(Lowering& lowering, NodeId id);
+// Lowers a Reshape that begins a shuffle in two groups of which each half of the channels is then used, with the nodes after it.
+bool lower_shuffled_split(Lowering& lowering, NodeId id);
+// Lowers a Concat of two halves of the channels that are shuffled in two groups right away, with the shuffle; false where it is
+// none.
+bool lower_shuffled_concat(Lowering& lowering, NodeId id);
 
 }  // namespace cycloid

@@ -10,7 +10,7 @@ Declined lower_view(Lowering& lowering, NodeId id) {
   const ValueId x = node.inputs[0], y = node.outputs[0];
   const Dims from = *lowering.dims(x), to = *lowering.dims(y);
   if (element_count(from) != element_count(to)) return "the number of elements changes";
-  if (lower_channel_shuffle(lowering, id)) return {};
+  if (lower_channel_shuffle(lowering, id) || lower_shuffled_split(lowering, id)) return {};
   // Batch and channels stay: pixels are pixels, however they are counted.
   const bool pixels = from.size() >= 3 && to.size() >= 3 && from[0] == to[0] && from[1] == to[1];
   const Layout layout = pixels ? lowering.layout_of(x) : Layout::kRowMajor;
