@@ -204,7 +204,7 @@ void add_constant_product(Lowering& lowering, GemmParams params, const Place& a,
   params.b_constant = true;
   params.has_bias = bias.has_value();
   params.threads = lowering.threads();
-  const auto selection = kernels::select_gemm(params, lowering.options().isa);
+  const auto selection = choose_gemm(lowering.options(), params);
   CYCLOID_CHECK(std::holds_alternative<GemmPlan>(selection));
   const GemmPlan& plan = std::get<GemmPlan>(selection);
   BufferId buffer;
