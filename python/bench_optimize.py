@@ -93,14 +93,12 @@ def by_cycloid(source, target, samples):
 def gain(backend, source, target, samples, seconds):
     """What the table says of the speed; in a process of its own, as a runtime may end it."""
     command = [sys.executable, GAINS, backend, seconds, source, target, samples]
-    path = f"{SOURCE / 'build' / 'python'}:{os.environ.get('PYTHONPATH', '')}"
     try:
         done = subprocess.run(
             [str(word) for word in command],
             capture_output=True,
             text=True,
             timeout=LIMIT,
-            env={**os.environ, "PYTHONPATH": path},
         )
         found = json.loads(done.stdout) if done.returncode == 0 else {"problem": "it ended the process"}
     except subprocess.TimeoutExpired:

@@ -6,6 +6,7 @@ the two of a model differ. Prints {"gain", "low", "high"}, or {"problem"}.
 """
 
 import json
+import pathlib
 import random
 import statistics
 import subprocess
@@ -28,6 +29,8 @@ def onnxruntime_session(path):
 
 
 def cycloid_session(path):
+    # The built package, with the engine: beside this file lie its sources.
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "build" / "python"))
     import cycloid
 
     return cycloid.InferenceSession(path, cycloid.SessionOptions(intra_op_num_threads=1))
