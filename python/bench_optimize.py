@@ -236,8 +236,9 @@ Written by `./dev bench-optimize`; not edited by hand. Versions: {versions()}.
 Nodes are counted with those of subgraphs and without Constant nodes; a bold count is at or below that of every other tool. "broken": ONNX
 Runtime does not run what the tool wrote. All counts are with `--fold-limit 1024`, as the other tools fold constants of any size; with the
 default of 16 MiB, models that make their weights by ConstantOfShape (light_bvlc_alexnet, light_vgg19, light_zfnet512) keep these nodes and stay small.
-A gain is the median time of the original over that of the optimised model (so more than 1 is faster), 1 thread, both in one process in
-turns. Its interval is that of 95 % of resamples, widened by the difference between two loads of the original; "no difference" where it holds 1.
+A gain is the median time of the original over that of the optimised model (so more than 1 is faster), 1 thread, called from Python (some 10 µs
+of each run), in processes of their own, in turns. Its interval is that of 95 % of resamples, widened by the difference between two loads of
+a model; "no difference" where it holds 1.
 Tables without gains were made with --seconds 0, for the counts alone; "not run" where the runtime does not take the original or no inputs were made.
 
 ## The four examples
