@@ -90,6 +90,7 @@ function(cycloid_fuzz_target layer library source)
   if(CYCLOID_FUZZ)
     add_executable(${program} ${source})
     target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    target_compile_definitions(${program} PRIVATE CYCLOID_LIBFUZZER)  # where a target has a mutator of its own
   elseif(CYCLOID_TESTS)
     add_executable(${program} ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz_replay.cc)
     if(IS_DIRECTORY ${corpus})

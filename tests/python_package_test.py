@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -277,6 +278,51 @@ def test_memory_bound(mlp):
     session = cycloid.InferenceSession(mlp[0], options)
     with pytest.raises(MemoryError):
         session.run(None, {"x": np.zeros((100_000, 8), np.float32)})
+
+
+def endless_model():
+    """Iterations without end, or as many as `n` says."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c"], ["c2"]), helper.make_node("Neg", ["v"], ["w"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("v", TensorProto.FLOAT, [2]),
+        ],
+        [
+            helper.make_tensor_value_info("c2", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("w", TensorProto.FLOAT, [2]),
+        ],
+    )
+    return model_of(
+        [helper.make_node("Loop", ["n", "", "x"], ["y"], name="loop", body=body)],
+        [
+            helper.make_tensor_value_info("n", TensorProto.INT64, []),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, [2]),
+        ],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2])],
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_timeout(threads):
+    options = cycloid.SessionOptions(timeout=0.1, intra_op_num_threads=threads)
+    session = cycloid.InferenceSession(endless_model(), options)
+    x = np.ones(2, np.float32)
+    with pytest.raises(cycloid.ResourceExhaustedError, match="'loop' .Loop.*100 ms.*timeout"):
+        session.run(None, {"n": np.array(2**62), "x": x})
+    assert session.run(None, {"n": np.array(3), "x": x})[0].tolist() == [-1, -1]
+    with pytest.raises(ValueError, match="timeout"):
+        cycloid.InferenceSession(endless_model(), cycloid.SessionOptions(timeout=-1))
+
+
+def test_ctrl_c_ends_a_run():
+    session = cycloid.InferenceSession(endless_model(), cycloid.SessionOptions(intra_op_num_threads=2))
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        session.run(None, {"n": np.array(2**62), "x": np.ones(2, np.float32)})
+    assert session.run(None, {"n": np.array(2), "x": np.ones(2, np.float32)})[0].tolist() == [1, 1]
 
 
 def test_other_providers_are_explained(mlp):

@@ -262,3 +262,44 @@ def test_zoo_without_pytorch_is_the_same_network(tmp_path):
             expected = getattr(squeezenet, name)()(torch.from_numpy(x)).numpy()
         # Some 20 layers, sums of at most 4608 products each, whose errors add up as a random walk does.
         assert np.abs(y - expected).max() <= 20 * np.sqrt(4608) * 2**-24 * np.abs(expected).max()
+
+
+@pytest.fixture
+def loop(folder):
+    """loop.onnx: n times x = -x, and n.npy, that would run for ever."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    def info(name, kind, shape):
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    x, n = info("x", TensorProto.FLOAT, [2, 3]), info("n", TensorProto.INT64, [])
+    flag, index = info("c", TensorProto.BOOL, []), info("i", TensorProto.INT64, [])
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c"], ["d"]), helper.make_node("Neg", ["v"], ["w"])],
+        "body",
+        [index, flag, info("v", TensorProto.FLOAT, [2, 3])],
+        [info("d", TensorProto.BOOL, []), info("w", TensorProto.FLOAT, [2, 3])],
+    )
+    node = helper.make_node("Loop", ["n", "", "x"], ["y"], name="spin", body=body)
+    graph = helper.make_graph([node], "g", [n, x], [info("y", TensorProto.FLOAT, [2, 3])])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), folder / "loop.onnx"
+    )
+    np.save(folder / "n.npy", np.array(2**62))
+    np.save(folder / "few.npy", np.array(3))
+    return "loop.onnx"
+
+
+def test_bounds(run, folder, loop):
+    done = run(loop, "n=n.npy", "x=x.npy", backend="cycloid", timeout=0.2)
+    assert done.returncode != 0 and done.stderr.count("\n") == 1
+    assert "'spin' (Loop)" in done.stderr and "200 ms" in done.stderr
+    assert not (folder / "out").exists()
+    done = run(loop, "n=few.npy", "x=x.npy", backend="cycloid", **{"max-memory": "1K", "timeout": 60})
+    assert done.returncode == 0, done.stderr
+    assert np.load(folder / "out/y.npy").tolist() == (-np.load(folder / "x.npy")).tolist()
+    done = run(loop, "n=few.npy", "x=x.npy", backend="cycloid", **{"max-memory": "40"})
+    assert done.returncode != 0 and "max_memory" in done.stderr
+    done = run(loop, "n=few.npy", "x=x.npy", backend="onnxruntime", timeout=1)
+    assert done.returncode != 0 and "--limit" in done.stderr

@@ -18,6 +18,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -56,8 +57,16 @@ struct SessionOptions {
   int tune_milliseconds = 20000;
   // Everything by the reference evaluation: slow, for comparison.
   bool reference = false;
-  // Bound in bytes for the tensors and scratch of one run (0: none). More is an error (kResourceExhausted).
+  // Bound in bytes for the tensors and scratch of one run, outputs that it allocates included, and for what making a plan
+  // folds (0: none). More is an error (kResourceExhausted). The weights and the caller's own memory are not counted.
   std::size_t max_memory = 0;
+  // Bound in milliseconds for one run, planning included, and for create() (0: none). Later is an error
+  // (kResourceExhausted) that names the place. It is checked between steps and parts of long steps, between the nodes and
+  // iterations of reference evaluation and inside its long loops, so a run may take a little longer.
+  double timeout_ms = 0;
+  // Asked by the calling thread about every 50 ms while it runs or plans; true ends that with an error (kFailed). It must
+  // not throw. Empty: nobody asks.
+  std::function<bool()> interrupted;
   // Plans kept, least recently used first to go; at least 1.
   int max_plans = 16;
   // How long a thread spins for another before it sleeps.

@@ -79,9 +79,23 @@ void save(const Model& model, const std::string& path) {
   take(status);
 }
 
+// Whether a signal (Ctrl-C) came whose Python handler raised; the exception is then set on this thread. Only the main
+// thread handles signals; elsewhere this is false.
+bool signal_pending() {
+  const nb::gil_scoped_acquire acquire;
+  return PyErr_CheckSignals() != 0;
+}
+
+// The library's error, unless it is that of a signal's exception, which goes on instead.
+template <class T>
+auto take_or_raise(Result<T> result) {
+  if (!result.ok() && PyErr_Occurred() != nullptr) throw nb::python_error();
+  return take(std::move(result));
+}
+
 Session create_session(const Model& model, int threads, const std::string& isa, bool denormals, bool strict,
-                       bool reference, std::size_t max_memory, int max_plans, int spin_microseconds, bool pin_threads,
-                       bool tune, const std::string& tune_cache, int tune_milliseconds) {
+                       bool reference, std::size_t max_memory, double timeout_ms, int max_plans, int spin_microseconds,
+                       bool pin_threads, bool tune, const std::string& tune_cache, int tune_milliseconds) {
   const SessionOptions options{.threads = threads,
                                .isa = isa,
                                .denormals = denormals,
@@ -91,6 +105,8 @@ Session create_session(const Model& model, int threads, const std::string& isa, 
                                .tune_milliseconds = tune_milliseconds,
                                .reference = reference,
                                .max_memory = max_memory,
+                               .timeout_ms = timeout_ms,
+                               .interrupted = signal_pending,
                                .max_plans = max_plans,
                                .spin_microseconds = spin_microseconds,
                                .pin_threads = pin_threads};
@@ -98,7 +114,7 @@ Session create_session(const Model& model, int threads, const std::string& isa, 
     const nb::gil_scoped_release release;
     return Session::create(model, options);
   }();
-  return take(std::move(session));
+  return take_or_raise(std::move(session));
 }
 
 Inputs read_inputs(const Session& session, const nb::list& values) {
@@ -120,7 +136,7 @@ nb::list run(const Session& session, const nb::list& values) {
     return inputs.all_views() ? session.run(inputs.views()) : session.evaluate(any);
   }();
   nb::list result;
-  for (const AnyValue& value : take(std::move(outputs))) result.append(to_python(value));
+  for (const AnyValue& value : take_or_raise(std::move(outputs))) result.append(to_python(value));
   return result;
 }
 
@@ -152,7 +168,7 @@ void run_into(const Session& session, const nb::list& values, const nb::list& in
     const nb::gil_scoped_release release;
     return session.run(inputs.views(), views);
   }();
-  take(status);
+  take_or_raise(status);
 }
 
 // None for a size that depends on data; None as a whole where the rank is not known.
@@ -208,7 +224,8 @@ nb::tuple run_profiled(const Session& session, const nb::list& values) {
     return context.run();
   }();
   take(status);
-  const nb::object copy = nb::module_::import_("copy").attr("deepcopy");  // the memory is the context's and goes with it
+  const nb::object copy =
+      nb::module_::import_("copy").attr("deepcopy");  // the memory is the context's and goes with it
   nb::list outputs;
   for (std::size_t i = 0; i < session.outputs().size(); ++i) outputs.append(copy(to_python(take(context.output(i)))));
   nb::list spans;
@@ -232,7 +249,7 @@ nb::list profile(const Session& session, const nb::list& values, int runs) {
     }
     return {};
   }();
-  take(status);
+  take_or_raise(status);
   return plan_steps(take(context.plan()), context.profile());
 }
 
@@ -265,13 +282,14 @@ void bind_model(nb::module_& m) {
 void bind_session(nb::module_& m) {
   const SessionOptions defaults;
   nb::class_<Session>(m, "Session")
-      .def_static(
-          "create", &create_session, nb::arg("model"), nb::kw_only(), nb::arg("threads") = defaults.threads,
-          nb::arg("isa") = defaults.isa, nb::arg("denormals") = defaults.denormals, nb::arg("strict") = defaults.strict,
-          nb::arg("reference") = defaults.reference, nb::arg("max_memory") = defaults.max_memory,
-          nb::arg("max_plans") = defaults.max_plans, nb::arg("spin_microseconds") = defaults.spin_microseconds,
-          nb::arg("pin_threads") = defaults.pin_threads, nb::arg("tune") = defaults.tune,
-          nb::arg("tune_cache") = defaults.tune_cache, nb::arg("tune_milliseconds") = defaults.tune_milliseconds)
+      .def_static("create", &create_session, nb::arg("model"), nb::kw_only(), nb::arg("threads") = defaults.threads,
+                  nb::arg("isa") = defaults.isa, nb::arg("denormals") = defaults.denormals,
+                  nb::arg("strict") = defaults.strict, nb::arg("reference") = defaults.reference,
+                  nb::arg("max_memory") = defaults.max_memory, nb::arg("timeout_ms") = defaults.timeout_ms,
+                  nb::arg("max_plans") = defaults.max_plans, nb::arg("spin_microseconds") = defaults.spin_microseconds,
+                  nb::arg("pin_threads") = defaults.pin_threads, nb::arg("tune") = defaults.tune,
+                  nb::arg("tune_cache") = defaults.tune_cache,
+                  nb::arg("tune_milliseconds") = defaults.tune_milliseconds)
       .def_prop_ro("inputs",
                    [](const Session& session) { return std::vector(session.inputs().begin(), session.inputs().end()); })
       .def_prop_ro(

@@ -82,7 +82,8 @@ class SessionOptions:
     tune_milliseconds: int = 20000  # bound of the measuring for one plan
     denormals: bool = False  # keep subnormal floats
     isa: str = ""  # "scalar", "avx2", "avx512"; empty: the best there is
-    max_memory: int = 0  # bytes for one run's tensors and scratch; 0: no bound
+    max_memory: int = 0  # bytes for one run's tensors and scratch, and what planning folds; 0: no bound
+    timeout: float = 0  # seconds that one run, or making the session, may take; 0: no bound
     max_plans: int = 16
     spin_microseconds: int = 20
     pin_threads: bool = False
@@ -397,6 +398,7 @@ def _engine_options(options):
         "tune_milliseconds": options.tune_milliseconds,
         "reference": options.graph_optimization_level == GraphOptimizationLevel.ORT_DISABLE_ALL,
         "max_memory": options.max_memory,
+        "timeout_ms": options.timeout * 1000,
         "max_plans": options.max_plans,
         "spin_microseconds": options.spin_microseconds,
         "pin_threads": options.pin_threads,

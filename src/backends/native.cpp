@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "backends/bind.h"
 #include "backends/options.h"
@@ -26,7 +28,18 @@ std::vector<OptionInfo> options() {
       {"flush_denormals", "true", "treat subnormal floats as zero", bool_choices()},
       {"spin_us", "20", "how long a thread spins for another before it sleeps, in microseconds, 0 to 1000000", {}},
       {"pin_threads", "false", "bind its threads to processors", bool_choices()},
+      {"max_memory", "0", "bytes that a run's tensors and scratch may take; 0: no bound", {}},
+      {"timeout_ms", "0", "milliseconds that one run, or planning, may take; 0: no bound", {}},
   };
+}
+
+// The option as a whole number from 0 to `most`.
+template <class T>
+Status read_number(const Options& options, std::string_view name, std::type_identity_t<T> most, T& number) {
+  const std::string& text = options.text(name);
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failure == std::errc() && end == text.data() + text.size() && number >= 0 && number <= most) return {};
+  return invalid_argument("backend 'cycloid': {}={} is not a whole number from 0 to {}", name, text, most);
 }
 
 Result<SessionOptions> session_options(const Options& resolved, int threads) {
@@ -38,12 +51,11 @@ Result<SessionOptions> session_options(const Options& resolved, int threads) {
   session.reference = resolved.flag("reference");
   session.denormals = !resolved.flag("flush_denormals");
   session.pin_threads = resolved.flag("pin_threads");
-  const std::string& spin = resolved.text("spin_us");
-  const auto [end, failure] = std::from_chars(spin.data(), spin.data() + spin.size(), session.spin_microseconds);
-  if (failure != std::errc() || end != spin.data() + spin.size() || session.spin_microseconds < 0 ||
-      session.spin_microseconds > 1'000'000) {
-    return invalid_argument("backend 'cycloid': spin_us={} is not a whole number from 0 to 1000000", spin);
-  }
+  CYCLOID_TRY(read_number(resolved, "spin_us", 1'000'000, session.spin_microseconds));
+  CYCLOID_TRY(read_number(resolved, "max_memory", std::numeric_limits<std::size_t>::max(), session.max_memory));
+  std::int64_t timeout_ms = 0;
+  CYCLOID_TRY(read_number(resolved, "timeout_ms", std::numeric_limits<std::int64_t>::max(), timeout_ms));
+  session.timeout_ms = static_cast<double>(timeout_ms);
   return session;
 }
 

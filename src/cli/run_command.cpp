@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -30,6 +31,8 @@ struct RunArguments {
   bool strict = false;
   bool tune = false;
   double limit_s = 600;
+  double timeout_s = 0;
+  std::uint64_t max_memory = 0;
 };
 
 constexpr std::chrono::seconds kQuitLimit{10};
@@ -57,6 +60,18 @@ Result<std::map<std::string, std::string>> read_options(const std::vector<std::s
     options[argument.substr(0, equals)] = argument.substr(equals + 1);
   }
   return options;
+}
+
+// --timeout and --max-memory, which the engine enforces by itself, as options of its backend.
+Status add_bounds(const RunArguments& arguments, std::map<std::string, std::string>& options) {
+  if (arguments.timeout_s == 0 && arguments.max_memory == 0) return {};
+  if (arguments.backend != "cycloid") {
+    return invalid_argument("--timeout and --max-memory are bounds of the backend cycloid, not of {}; --limit ends any",
+                            arguments.backend);
+  }
+  if (arguments.timeout_s > 0) options["timeout_ms"] = fmt::format("{:.0f}", std::ceil(arguments.timeout_s * 1000));
+  if (arguments.max_memory > 0) options["max_memory"] = std::to_string(arguments.max_memory);
+  return {};
 }
 
 Result<std::vector<WorkerOutput>> run_in_worker(const Backend& backend, const WorkerLoadRequest& request,
@@ -98,6 +113,7 @@ Status run(const RunArguments& arguments) {
   }
   if (arguments.strict) request.options["strict"] = "true";
   if (arguments.tune) request.options["tune"] = "true";
+  CYCLOID_TRY(add_bounds(arguments, request.options));
   CYCLOID_ASSIGN(request.inputs, read_inputs(arguments.input_data));
   request.threads = arguments.threads;
   const std::vector<Form> takes = backend->forms();
@@ -131,6 +147,12 @@ void add_run_command(CLI::App& app, int& exit_code) {
   command->add_option("--limit", arguments->limit_s, "Seconds that loading, or the run, may take")
       ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();
+  command->add_option("--timeout", arguments->timeout_s, "Seconds after which the engine ends the run with an error")
+      ->check(CLI::Range(0.001, 1e6));
+  command
+      ->add_option("--max-memory", arguments->max_memory,
+                   "Bytes that the run's tensors may take (64M, 2G, ...); more is an error")
+      ->transform(CLI::AsSizeValue(false));
   command->add_option("--output-dir", arguments->output_folder, "Where NAME.npy is written for each output")
       ->required();
   command->footer(

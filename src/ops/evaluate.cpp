@@ -3,6 +3,8 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
+#include "ops/element_bytes.h"
 #include "ops/op.h"
 
 namespace cycloid {
@@ -13,13 +15,13 @@ constexpr int kMaxDepth = 64;  // of nested subgraphs
 using Captures = std::function<const Datum*(ValueId)>;
 using Bindings = std::map<std::string, std::int64_t, std::less<>>;
 
+// What a value takes beside what its tensors have charged to the memory budget: the characters of strings.
 std::size_t bytes_of(const Datum& datum) {
-  if (const Tensor* tensor = datum.tensor()) {
-    return tensor->dtype() == DType::kString ? static_cast<std::size_t>(tensor->element_count()) * sizeof(std::string)
-                                             : tensor->byte_count();
-  }
   std::size_t bytes = 0;
-  if (const Sequence* sequence = datum.sequence()) {
+  if (const Tensor* tensor = datum.tensor(); tensor != nullptr && tensor->dtype() == DType::kString) {
+    for (const std::string& text : tensor->data<std::string>()) bytes += text.size();
+  } else if (const Sequence* sequence = datum.sequence()) {
+    bytes += sequence->items.size() * sizeof(Datum);
     for (const Datum& item : sequence->items) bytes += bytes_of(item);
   }
   return bytes;
@@ -63,14 +65,32 @@ class Interpreter {
   Status check(const ValueType& type, const Datum& datum) const;
 
   const ModelIr& model() const { return model_; }
-  std::size_t bytes_left() const { return limits_.max_bytes - std::min(limits_.max_bytes, live_bytes_); }
+  // Of the budget in force (the caller's, and this evaluation's own limit), less what strings take.
+  std::size_t bytes_left() const {
+    const WorkBounds* bounds = work_bounds();
+    if (bounds == nullptr || bounds->memory == nullptr) return SIZE_MAX;
+    const std::size_t left = bounds->memory->left();
+    return left - std::min(left, live_bytes_);
+  }
+  Status count_run() {
+    if (++node_runs_ <= limits_.max_node_runs) return {};
+    return make_error(ErrorCode::kResourceExhausted, "the limit of {} node runs is reached", limits_.max_node_runs);
+  }
+  // After each node: its results are there now.
+  Status check_memory() const {
+    const WorkBounds* bounds = work_bounds();
+    if (bounds == nullptr || bounds->memory == nullptr) return {};
+    CYCLOID_TRY(bounds->memory->check());
+    if (live_bytes_ <= bounds->memory->left()) return {};
+    return make_error(ErrorCode::kResourceExhausted, "the limit for the memory of values (max_memory) is reached");
+  }
 
  private:
   friend class Frame;
 
   const ModelIr& model_;
   const EvaluateLimits& limits_;
-  std::size_t live_bytes_ = 0;
+  std::size_t live_bytes_ = 0;  // of strings in frames
   std::int64_t node_runs_ = 0;
   Bindings bindings_;
   std::map<const Graph*, Schedule> schedules_;
@@ -91,9 +111,7 @@ class Frame {
     sizes_[id.index] = bytes_of(datum);
     interpreter_.live_bytes_ += sizes_[id.index];
     slots_[id.index] = std::move(datum);
-    if (interpreter_.live_bytes_ <= interpreter_.limits_.max_bytes) return {};
-    return make_error(ErrorCode::kResourceExhausted, "the limit of {} bytes for intermediate values is reached",
-                      interpreter_.limits_.max_bytes);
+    return interpreter_.check_memory();
   }
   void free(ValueId id) {
     if (graph_.value(id).kind != Value::Kind::kOutput) return;
@@ -135,6 +153,8 @@ class NodeEvaluation final : public EvalContext {
   std::size_t bytes_left() const override { return interpreter_.bytes_left(); }
 
   Result<std::vector<Datum>> run_subgraph(std::string_view name, std::span<const Datum> inputs) override {
+    CYCLOID_TRY(check_stop());
+    CYCLOID_TRY(interpreter_.count_run());  // a body may have no nodes
     CYCLOID_ASSIGN(const GraphPtr body, get_graph(node_, name));
     return interpreter_.run(*body, inputs, captures_, depth_ + 1).in(name);
   }
@@ -179,13 +199,13 @@ Status Interpreter::check(const ValueType& type, const Datum& datum) const {
 Result<std::vector<Datum>> Interpreter::run_node(const Graph& graph, const Node& node,
                                                  std::span<const Datum* const> inputs, const Captures& captures,
                                                  int depth) {
-  if (++node_runs_ > limits_.max_node_runs) {
-    return make_error(ErrorCode::kResourceExhausted, "the limit of {} node runs is reached", limits_.max_node_runs);
-  }
+  CYCLOID_TRY(count_run());
+  CYCLOID_TRY(check_stop());
   const Op* op = find_op(node.domain, node.op_type);
   if (op == nullptr || op->evaluate == nullptr) return unsupported("it has no reference evaluation in this build");
   NodeEvaluation context(*this, node, inputs, captures, depth);
   CYCLOID_ASSIGN(std::vector<Datum> outputs, op->evaluate(context));
+  CYCLOID_TRY(check_stop());  // it may have left off for that reason
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (!node.outputs[i].valid()) continue;
     CYCLOID_CHECK(i < outputs.size());  // the operator's evaluation gives every output
@@ -245,17 +265,30 @@ const Tensor* EvalContext::optional_tensor(std::size_t i) const {
 
 Result<Tensor> EvalContext::allocate(DType dtype, Dims dims) const {
   const auto count = element_count(dims);
-  const std::size_t size = std::max<std::size_t>(1, dtype == DType::kString ? sizeof(std::string) : size_of(dtype));
+  const std::size_t size = element_bytes(*this, dtype);
   if (!count) return invalid_argument("an output of shape {} is too large or has a negative size", to_string(dims));
   if (static_cast<std::size_t>(*count) > bytes_left() / size) {
     return make_error(ErrorCode::kResourceExhausted,
-                      "an output of shape {} needs more than the {} bytes that are left of the limit", to_string(dims),
-                      bytes_left());
+                      "an output of shape {} needs more than the {} bytes that are left of the limit (max_memory)",
+                      to_string(dims), bytes_left());
   }
   return dtype == DType::kString ? Tensor::zeros(dtype, std::move(dims)) : Tensor::empty(dtype, std::move(dims));
 }
 
+namespace {
+
+// The bounds in force, and the evaluation's own limit as a budget within them.
+WorkBounds bounds_with(const EvaluateLimits& limits) {
+  WorkBounds bounds = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
+  if (limits.max_bytes != SIZE_MAX) bounds.memory = std::make_shared<MemoryBudget>(limits.max_bytes, bounds.memory);
+  return bounds;
+}
+
+}  // namespace
+
 Result<std::vector<Datum>> evaluate(const ModelIr& model, std::span<const Datum> inputs, const EvaluateLimits& limits) {
+  const WorkBounds bounds = bounds_with(limits);
+  const BoundsScope scope(bounds);
   Interpreter interpreter(model, limits);
   const Graph& graph = model.graph;
   if (inputs.size() != graph.inputs().size()) {
@@ -275,6 +308,8 @@ Result<std::vector<Datum>> evaluate_node(const ModelIr& model, const Graph& grap
                                          std::span<const Datum* const> inputs,
                                          const std::function<const Datum*(ValueId)>& captures,
                                          const EvaluateLimits& limits) {
+  const WorkBounds bounds = bounds_with(limits);
+  const BoundsScope scope(bounds);
   Interpreter interpreter(model, limits);
   return interpreter.run_node(graph, node, inputs, captures, 0).in(describe(graph, node));
 }

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/facts.h"
 #include "ops/infer.h"
 #include "ops/infer_node.h"
@@ -12,8 +14,17 @@ namespace {
 
 // Deeper nesting than any real model has; a bound on the recursion over hostile ones.
 constexpr int kMaxDepth = 64;
+// How many nodes of subgraphs may be inferred in all. A loop's body is inferred until its types come to rest, and so is each
+// loop in it, so that hostile nesting would take time without end.
+constexpr std::int64_t kMostInner = 1'000'000;
 // Values up to this many elements are followed through constant and shape arithmetic: shapes, axes, pads, scales.
 constexpr std::int64_t kMaxFollowed = 1024;
+
+// Few elements, and no gigantic size beside one of 0, over which an evaluation may walk.
+bool followed(const Dims& dims) {
+  return element_count(dims).value_or(INT64_MAX) <= kMaxFollowed &&
+         std::ranges::all_of(dims, [](std::int64_t size) { return size <= kMaxFollowed; });
+}
 
 // One graph under inference, and what is known of its values.
 struct Scope {
@@ -21,6 +32,7 @@ struct Scope {
   Graph& graph;
   Facts& facts;
   int depth;
+  std::int64_t* inner_left;  // nodes of subgraphs that may still be inferred
 
   bool is_main() const { return facts.outer == nullptr; }
   const Tensor* constant(ValueId id) const { return facts.constant(graph, id); }
@@ -121,7 +133,7 @@ class NodeInference final : public InferContext {
       return invalid_model("{} has {} inputs, but is given {}", name, body->inputs().size(), inputs.size());
     }
     Facts facts{.outer_graph = &scope_.graph, .outer = &scope_.facts};
-    Scope inner{scope_.model, *body, facts, scope_.depth + 1};
+    Scope inner{scope_.model, *body, facts, scope_.depth + 1, scope_.inner_left};
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const ValueId id = body->inputs()[i];
       body->set_type(id, complete(inner, inputs[i], body->value(id).type, false));
@@ -177,13 +189,13 @@ class NodeInference final : public InferContext {
     for (const ValueType& type : types_) {
       if (!type.is_tensor() && type.kind != ValueType::Kind::kUnknown) return;
       const auto dims = type.shape ? known_dims(*type.shape) : std::nullopt;
-      if (dims && element_count(*dims).value_or(INT64_MAX) > kMaxFollowed) return;
+      if (dims && !followed(*dims)) return;
     }
     if (!wanted) return;
     std::vector<Datum> held;
     for (const ValueId id : node_.inputs) {
       const Tensor* tensor = id.valid() ? scope_.constant(id) : nullptr;
-      if (id.valid() && (tensor == nullptr || tensor->element_count() > kMaxFollowed)) return;
+      if (id.valid() && (tensor == nullptr || !followed(tensor->dims()))) return;
       held.push_back(tensor != nullptr ? Datum(*tensor) : Datum());
     }
     std::vector<const Datum*> inputs;
@@ -219,7 +231,9 @@ Status check_arity(const Op& op, const Node& node) {
       return invalid_model("it takes {} or more inputs, but has {}", op.min_inputs, given);
     return invalid_model("it takes {} to {} inputs, but has {}", op.min_inputs, op.max_inputs, given);
   }
-  for (std::size_t i = 0; i < op.min_inputs; ++i) {
+  // All of a variadic list are there; that of Loop, which needs none, begins with optional inputs.
+  const std::size_t needed = op.max_inputs == Op::kVariadic && op.min_inputs > 0 ? node.inputs.size() : op.min_inputs;
+  for (std::size_t i = 0; i < needed; ++i) {
     if (!node.inputs[i].valid()) return invalid_model("input {} is absent, but is not optional", i);
   }
   std::size_t outputs = node.outputs.size();
@@ -253,7 +267,14 @@ Status infer_node(Scope& scope, NodeId id) {
 
 Status infer_graph(Scope& scope) {
   const std::vector<NodeId> order(scope.graph.nodes().begin(), scope.graph.nodes().end());
-  for (const NodeId id : order) CYCLOID_TRY(infer_node(scope, id).in(describe(scope.graph, scope.graph.node(id))));
+  for (const NodeId id : order) {
+    if (scope.depth > 0 && --*scope.inner_left < 0) {
+      return make_error(ErrorCode::kResourceExhausted,
+                        "the types of nested subgraphs do not come to rest within {} steps", kMostInner);
+    }
+    CYCLOID_TRY(check_stop());
+    CYCLOID_TRY(infer_node(scope, id).in(describe(scope.graph, scope.graph.node(id))));
+  }
   return {};
 }
 
@@ -281,7 +302,8 @@ std::optional<ShapeData> Facts::shape_data(const Graph& graph, ValueId id) const
 }
 
 Status collect_facts(const ModelIr& model, Graph& graph, Facts& facts) {
-  Scope scope{model, graph, facts, facts.outer == nullptr ? 0 : 1};
+  std::int64_t inner_left = kMostInner;
+  Scope scope{model, graph, facts, facts.outer == nullptr ? 0 : 1, &inner_left};
   return infer_graph(scope);
 }
 
@@ -292,7 +314,8 @@ Status infer_types(ModelIr& model) {
 
 Status infer_node(const ModelIr& model, Graph& graph, NodeId id, Facts* facts) {
   Facts none;
-  Scope scope{model, graph, facts != nullptr ? *facts : none, 0};
+  std::int64_t inner_left = kMostInner;
+  Scope scope{model, graph, facts != nullptr ? *facts : none, 0, &inner_left};
   return infer_node(scope, id).in(describe(graph, graph.node(id)));
 }
 

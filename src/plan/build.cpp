@@ -44,6 +44,7 @@ void summarize(Plan& plan) {
   for (const PlannedStep& step : plan.steps) {
     info.reference_steps += step.info.kernel == "reference" ? 1 : 0;
     info.steps.push_back(step.info);
+    plan.cost += step.cost;
   }
 }
 
@@ -54,7 +55,13 @@ Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> mo
                                                const PlanOptions& options) {
   ModelIr source = *model;
   if (!options.reference) fuse_quantized(source.graph);
-  CYCLOID_ASSIGN(ModelIr special, specialize(source, input_dims));
+  WorkBounds bounds = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
+  if (options.max_memory > 0) bounds.memory = std::make_shared<MemoryBudget>(options.max_memory);
+  auto specialized = [&] {
+    const BoundsScope scope(bounds);
+    return specialize(source, input_dims);
+  }();
+  CYCLOID_ASSIGN(ModelIr special, std::move(specialized));
   if (!options.reference) CYCLOID_TRY(fuse(special));
 
   auto plan = std::make_shared<Plan>();
@@ -70,6 +77,7 @@ Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> mo
   // Without reference steps nothing looks at the graph again, and the weights as the file has them can go.
   if (plan->info.reference_steps > 0) plan->model = std::move(owned);
 
+  CYCLOID_TRY(check_stop().in("planning"));
   const std::size_t bytes = plan->arena_bytes + plan->scratch_bytes * static_cast<std::size_t>(plan->threads);
   if (options.max_memory > 0 && bytes > options.max_memory) {
     return make_error(ErrorCode::kResourceExhausted, "a run needs {} bytes, more than the bound of {} (max_memory)",

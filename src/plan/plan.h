@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/cpu.h"
+#include "base/work_bounds.h"
 #include "cycloid/plan_info.h"
 #include "cycloid/result.h"
 #include "graph/graph.h"
@@ -76,6 +77,8 @@ struct Place {
 // What the steps of one run share. A failed step stores the first error; later steps are skipped.
 struct RunState {
   Datum* slots = nullptr;
+  // The caller's bounds on the run. Steps that work long or take memory by themselves put them in force.
+  WorkBounds bounds;
   std::atomic<bool> failed{false};
   std::optional<Error> error;
 
@@ -148,6 +151,7 @@ struct Plan {
   std::vector<std::vector<Work>> work;  // [stage * threads + thread]
   std::vector<std::uint32_t> pieces;    // of each stage, over all threads
   int threads = 1;
+  double cost = 0;  // of all steps: estimated ns of one thread
   std::size_t arena_bytes = 0;
   std::size_t scratch_bytes = 0;  // of one thread
   std::uint32_t slot_count = 0;
@@ -167,13 +171,13 @@ struct PlanOptions {
   Isa isa = Isa::kScalar;
   bool strict = false;
   bool reference = false;
-  std::size_t max_memory = 0;
+  std::size_t max_memory = 0;  // of a run, and of what is folded while planning; 0: no bound
   std::shared_ptr<class Tuner> tuner;  // null: kernels are chosen by estimate (plan/tune/tuner.h)
 };
 
 // Plans `model` (in normal form, types inferred) for inputs of these dims, in the order of the graph's inputs; nullopt
 // for inputs that are no tensors. Errors: shapes the model does not allow, an operator that cannot be run, memory beyond
-// the bound.
+// the bound, a stop signal that is in force (base/work_bounds.h).
 Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model,
                                                const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "graph/splice.h"
 #include "ops/control/loop_trips.h"
 #include "ops/op.h"
@@ -147,6 +148,7 @@ std::size_t fold_constants(ModelIr& model, const SpecializeOptions& options) {
   std::size_t folded = 0;
   const std::vector<NodeId> order(graph.nodes().begin(), graph.nodes().end());
   for (const NodeId id : order) {
+    if (!check_stop()) break;  // the caller will find it too, and says so
     const Node& node = graph.node(id);
     std::vector<Tensor> values;
     if (std::optional<Tensor> shape = shape_value(graph, node)) {
@@ -187,6 +189,7 @@ Result<ModelIr> specialize(const ModelIr& model, const std::vector<std::optional
   // bound is far above the longest chain seen (5).
   constexpr int kRounds = 16;
   for (int round = 0; round < kRounds; ++round) {
+    CYCLOID_TRY(check_stop().in("planning"));
     CYCLOID_TRY(infer_types(result));
     if (fold_constants(result, options) + decide_control_flow(result) == 0) break;
   }

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <limits>
+#include <thread>
 
 #include "base/denormal.h"
+#include "base/error.h"
 
 namespace cycloid {
 namespace {
@@ -32,19 +35,45 @@ void run_step(const Plan& plan, const StepContext& context, const Work& work, in
   span.end = now_ns() - times->run_began;
 }
 
+// Where a run may have to stop, a step is cut into slices of about this much work. A run of less than kWorthAsking is not
+// worth a look at the caller's wish: it is over before.
+constexpr double kSliceNs = 2e6, kWorthAskingNs = 20e6;
+// How long the caller's thread sleeps between two questions to the caller.
+constexpr std::chrono::microseconds kNap{200};
+
+// A piece of work, stopped where the caller's bounds say so; `stop` may be null.
+void run_piece(const Plan& plan, const StepContext& context, const Work& work, int thread, StepTimes* times,
+               StopSignal* stop) {
+  if (stop == nullptr) return run_step(plan, context, work, thread, times);
+  const PlannedStep& step = plan.steps[work.step];
+  const std::int64_t units = work.end - work.begin;
+  const double cost =
+      step.cost * static_cast<double>(units) / static_cast<double>(std::max<std::int64_t>(step.units, 1));
+  const double most = std::min(1e6, static_cast<double>(std::max<std::int64_t>(units, 1)));
+  const int slices = static_cast<int>(std::clamp(std::ceil(cost / kSliceNs), 1.0, most));
+  for (int i = 0; i < slices; ++i) {
+    if (context.run->failed.load(std::memory_order_relaxed)) return;
+    if (const Status status = stop->check(); !status)
+      return context.run->fail(status.error().in(fmt::format("step '{}' ({})", step.info.node, step.info.op)));
+    const UnitRange part = split_units(units, i, slices);
+    run_step(plan, context, {work.step, work.begin + part.begin, work.begin + part.end}, thread, times);
+  }
+}
+
 // One thread's part of a run with others. Pieces of a stage's work are taken one by one, first those that were meant for this
 // thread, and the stage is over when all are done, whoever did them: a thread that the system does not run is not waited for,
 // unless it is in the middle of a piece.
 class Worker {
  public:
-  Worker(RunMemory& memory, ThreadTeam& team, int thread, StepTimes* times)
+  Worker(RunMemory& memory, ThreadTeam& team, int thread, StepTimes* times, StopSignal* stop)
       : memory_(memory),
         plan_(*memory.plan()),
         context_(memory.context(thread)),
         progress_(team.progress()),
         spin_microseconds_(team.spin_microseconds()),
         thread_(thread),
-        times_(times) {}
+        times_(times),
+        stop_(stop) {}
 
   void run() {
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
@@ -76,7 +105,7 @@ class Worker {
       for (;;) {
         const std::uint32_t piece = progress.next[meant_for].fetch_add(1, std::memory_order_relaxed);
         if (piece >= work.size()) break;
-        run_step(plan_, context_, work[piece], thread_, times_);
+        run_piece(plan_, context_, work[piece], thread_, times_, stop_);
         if (progress.done.fetch_add(1, std::memory_order_acq_rel) + 1 == plan_.pieces[stage]) progress_.advance();
       }
     }
@@ -88,7 +117,12 @@ class Worker {
     for (;;) {
       const std::uint32_t seen = progress_.value.load(std::memory_order_acquire);
       if (over(stage)) return true;
-      if (thread_ == 0) {
+      if (thread_ == 0 && stop_ != nullptr && stop_->asks_caller()) {
+        while (!progress_.spin_while(seen, spin_microseconds)) {
+          (void)stop_->check();  // the others find the answer
+          std::this_thread::sleep_for(kNap);
+        }
+      } else if (thread_ == 0) {
         progress_.wait_while(seen, spin_microseconds);
       } else if (!progress_.spin_while(seen, spin_microseconds)) {
         return false;
@@ -103,20 +137,21 @@ class Worker {
   const int spin_microseconds_;
   const int thread_;
   StepTimes* times_;
+  StopSignal* stop_;
 };
 
-void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times) {
+void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times, StopSignal* stop) {
   memory.reset_progress();
-  team.assist([&](int thread) { Worker(memory, team, thread, times).run(); });
+  team.assist([&](int thread) { Worker(memory, team, thread, times, stop).run(); });
 }
 
-void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times) {
+void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times, StopSignal* stop) {
   const FlushDenormals flush(flush_denormals);
   const Plan& plan = *memory.plan();
   const StepContext context = memory.context(0);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     for (std::uint32_t s = plan.stages[i].begin; s < plan.stages[i].end; ++s)
-      run_step(plan, context, {s, 0, plan.steps[s].units}, 0, times);
+      run_piece(plan, context, {s, 0, plan.steps[s].units}, 0, times, stop);
     if (i + 1 < plan.stages.size()) release_slots(memory, plan, i);
   }
 }
@@ -151,10 +186,13 @@ Status execute(RunMemory& memory, ThreadTeam* team, bool flush_denormals, StepTi
     times->spans.assign(plan.steps.size() * static_cast<std::size_t>(plan.threads), {});
     times->run_began = now_ns();
   }
+  StopSignal* stop = state.bounds.stop;
+  if (stop != nullptr && !stop->has_deadline() && plan.info.reference_steps == 0 && plan.cost < kWorthAskingNs)
+    stop = nullptr;
   if (team != nullptr && plan.threads > 1) {
-    run_shared(memory, *team, times);
+    run_shared(memory, *team, times, stop);
   } else {
-    run_alone(memory, flush_denormals, times);
+    run_alone(memory, flush_denormals, times, stop);
   }
   if (times != nullptr) add_times(plan, *times);
   if (state.failed.load(std::memory_order_acquire)) return *state.error;

@@ -1,5 +1,8 @@
 #include "cycloid/model.h"
 
+#include <new>
+#include <stdexcept>
+
 #include "base/error.h"
 #include "graph/graph.h"
 #include "onnx/import/import.h"
@@ -40,8 +43,14 @@ Result<Model> finish(Result<ModelIr> read) {
   ModelIr ir = std::move(*read);
   const auto opset = ir.opsets.find("");
   const std::int64_t source = opset == ir.opsets.end() ? 0 : opset->second;
-  CYCLOID_TRY(onnx::to_normal_form(ir));
-  CYCLOID_TRY(infer_types(ir));
+  try {
+    CYCLOID_TRY(onnx::to_normal_form(ir));
+    CYCLOID_TRY(infer_types(ir));
+  } catch (const std::bad_alloc&) {
+    return make_error(ErrorCode::kResourceExhausted, "no memory to import the model");
+  } catch (const std::length_error&) {
+    return make_error(ErrorCode::kResourceExhausted, "no memory to import the model");
+  }
   return Model(std::make_shared<const ModelIr>(std::move(ir)), source);
 }
 

@@ -1,6 +1,10 @@
 #include "runtime/plan_cache.h"
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
+
+#include "base/error.h"
 
 namespace cycloid {
 
@@ -19,7 +23,16 @@ Result<std::shared_ptr<const Plan>> PlanCache::make(const std::vector<std::optio
   for (const std::optional<Dims>& d : dims) key.push_back(d.value_or(Dims{}));
   const std::lock_guard one(planning_);
   if (auto plan = find(key)) return plan;
-  CYCLOID_ASSIGN(std::shared_ptr<const Plan> plan, build_plan(model_, dims, options_));
+  Result<std::shared_ptr<const Plan>> built = [&]() -> Result<std::shared_ptr<const Plan>> {
+    try {
+      return build_plan(model_, dims, options_);
+    } catch (const std::bad_alloc&) {
+      return make_error(ErrorCode::kResourceExhausted, "no memory for a plan of the model");
+    } catch (const std::length_error&) {
+      return make_error(ErrorCode::kResourceExhausted, "no memory for a plan of the model");
+    }
+  }();
+  CYCLOID_ASSIGN(std::shared_ptr<const Plan> plan, std::move(built));
   std::shared_ptr<const Plan> gone;  // freed outside of the lock
   const std::lock_guard guard(lock_);
   if (entries_.size() >= capacity_) {

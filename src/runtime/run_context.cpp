@@ -56,6 +56,7 @@ Status RunContext::prepare() {
     if (!state.bound[i]) return invalid_argument("input '{}' is not bound", inputs[i].name);
   }
   Execution& execution = *state.execution;
+  const CallBounds bounds(state.session->options);
   CYCLOID_TRY(state.session->prepare(execution));
   const Plan& plan = *execution.memory.plan();
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
@@ -74,6 +75,7 @@ Status RunContext::prepare() {
 Status RunContext::run() {
   State& state = *state_;
   CYCLOID_TRY(prepare());
+  const CallBounds bounds(state.session->options);
   Execution& execution = *state.execution;
   bool slots = false;
   for (std::size_t i = 0; i < state.outputs.size(); ++i) slots = slots || execution.memory.plan()->outputs[i].slot;

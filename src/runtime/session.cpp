@@ -77,6 +77,8 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
   if (options.threads < 0 || options.threads > ThreadTeam::kMaxThreads) {
     return invalid_argument("threads is {}, but must be from 0 (all) to {}", options.threads, ThreadTeam::kMaxThreads);
   }
+  if (!(options.timeout_ms >= 0))
+    return invalid_argument("timeout is {} ms, but must not be negative", options.timeout_ms);
   if (options.max_plans < 1) return invalid_argument("max_plans is {}, but must be at least 1", options.max_plans);
   if (options.spin_microseconds < 0)
     return invalid_argument("spin_microseconds is {}, but must not be negative", options.spin_microseconds);
@@ -112,6 +114,7 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
     for (const std::int64_t size : info.shape) fixed = fixed && size >= 0;
   }
   if (fixed) {
+    const CallBounds bounds(session.state_->options);
     std::unique_ptr<Execution> execution = session.state_->new_execution();
     for (std::size_t i = 0; i < model.inputs().size(); ++i) execution->input_dims[i] = model.inputs()[i].shape;
     CYCLOID_TRY(session.state_->prepare(*execution));
@@ -131,6 +134,7 @@ Status Session::run(std::span<const TensorView> inputs, std::span<const MutableT
   CYCLOID_TRY(check_count("inputs", inputs.size(), this->inputs()));
   CYCLOID_TRY(check_count("outputs", outputs.size(), this->outputs()));
   for (std::size_t i = 0; i < inputs.size(); ++i) CYCLOID_TRY(state.check_input(i, inputs[i]));
+  const CallBounds bounds(state.options);
   const Borrowed borrowed(state, state.take(inputs));
   Execution& execution = *borrowed;
   for (std::size_t i = 0; i < inputs.size(); ++i) CYCLOID_TRY(state.set_input(execution, i, inputs[i]));
@@ -150,6 +154,7 @@ Result<std::vector<AnyValue>> Session::run(std::span<const TensorView> inputs) c
   State& state = *state_;
   CYCLOID_TRY(check_count("inputs", inputs.size(), this->inputs()));
   for (std::size_t i = 0; i < inputs.size(); ++i) CYCLOID_TRY(state.check_input(i, inputs[i]));
+  const CallBounds bounds(state.options);
   const Borrowed borrowed(state, state.take(inputs));
   for (std::size_t i = 0; i < inputs.size(); ++i) CYCLOID_TRY(state.set_input(*borrowed, i, inputs[i]));
   return state.run_owned(*borrowed);
@@ -158,6 +163,7 @@ Result<std::vector<AnyValue>> Session::run(std::span<const TensorView> inputs) c
 Result<std::vector<AnyValue>> Session::evaluate(std::span<const AnyValue> inputs) const {
   State& state = *state_;
   CYCLOID_TRY(check_count("inputs", inputs.size(), this->inputs()));
+  const CallBounds bounds(state.options);
   const Borrowed borrowed(state, state.take());
   for (std::size_t i = 0; i < inputs.size(); ++i) CYCLOID_TRY(state.set_input(*borrowed, i, inputs[i]));
   return state.run_owned(*borrowed);
@@ -181,6 +187,7 @@ Result<std::shared_ptr<const Plan>> plan_for(State& state, std::span<const Sessi
                               to_string(dims));
     execution->input_dims[i] = dims;
   }
+  const CallBounds bounds(state.options);
   CYCLOID_TRY(state.prepare(*execution));
   std::shared_ptr<const Plan> plan = execution->memory.plan();
   state.give_back(std::move(execution));

@@ -133,12 +133,22 @@ Status Session::State::prepare(Execution& execution) {
   return execution.memory.prepare(std::move(plan));
 }
 
+std::shared_ptr<MemoryBudget> Session::State::budget_for(const Plan& plan) const {
+  if (options.max_memory == 0) return nullptr;
+  const std::size_t own = plan.arena_bytes + plan.scratch_bytes * static_cast<std::size_t>(plan.threads);
+  return std::make_shared<MemoryBudget>(options.max_memory - std::min(options.max_memory, own));
+}
+
 Status Session::State::run(Execution& execution, StepTimes* times) {
+  const Plan& plan = *execution.memory.plan();
+  WorkBounds& bounds = execution.memory.state().bounds;
+  if (const WorkBounds* in_force = work_bounds()) bounds = *in_force;
+  if (bounds.memory == nullptr) bounds.memory = budget_for(plan);
   ThreadTeam* use = nullptr;
-  if (execution.memory.plan()->threads > 1 && team != nullptr && !team_busy_.exchange(true, std::memory_order_acquire))
-    use = team.get();
+  if (plan.threads > 1 && team != nullptr && !team_busy_.exchange(true, std::memory_order_acquire)) use = team.get();
   Status status = execute(execution.memory, use, !options.denormals, times);
   if (use != nullptr) team_busy_.store(false, std::memory_order_release);
+  bounds = {};
   return status;
 }
 
@@ -165,6 +175,9 @@ Status Session::State::copy_output(const Execution& execution, std::size_t i, co
 Result<std::vector<AnyValue>> Session::State::run_owned(Execution& execution) {
   CYCLOID_TRY(prepare(execution));
   const Plan& plan = *execution.memory.plan();
+  WorkBounds bounds = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
+  bounds.memory = budget_for(plan);
+  const BoundsScope scope(bounds);
   std::vector<Tensor> tensors(plan.outputs.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     execution.outputs[i] = nullptr;

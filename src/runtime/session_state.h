@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/spin_lock.h"
 #include "base/threads.h"
+#include "base/work_bounds.h"
 #include "cycloid/session.h"
 #include "runtime/executor.h"
 #include "runtime/plan_cache.h"
@@ -21,6 +23,23 @@ struct Execution {
   std::vector<RunInput> inputs;
   std::vector<Datum> input_values;  // of inputs that are no plain tensors
   std::vector<std::byte*> outputs;
+};
+
+// The bounds of one call of the user: made on the calling thread, and in force on it until the call ends.
+class CallBounds {
+ public:
+  explicit CallBounds(const SessionOptions& options) {
+    if (options.timeout_ms <= 0 && !options.interrupted) return;
+    stop_.emplace(StopSignal::Options{.timeout_ms = options.timeout_ms,
+                                      .interrupted = options.interrupted ? &options.interrupted : nullptr});
+    bounds_.stop = &*stop_;
+    scope_.emplace(bounds_);
+  }
+
+ private:
+  std::optional<StopSignal> stop_;
+  WorkBounds bounds_;
+  std::optional<BoundsScope> scope_;
 };
 
 struct Session::State {
@@ -44,7 +63,7 @@ struct Session::State {
 
   // The plan for the execution's input dims, made ready in its memory.
   Status prepare(Execution& execution);
-  // Runs what is bound: with the team if it is free, else on this thread alone.
+  // Runs what is bound, under the bounds in force on this thread: with the team if it is free, else on this thread alone.
   Status run(Execution& execution, StepTimes* times);
   // Copies output i, which is in a slot, into the view.
   Status copy_output(const Execution& execution, std::size_t i, const MutableTensorView& view) const;
@@ -58,6 +77,9 @@ struct Session::State {
   std::unique_ptr<Execution> new_execution() const;
 
  private:
+  // What max_memory leaves a run beside its arena and scratch; null where there is no bound.
+  std::shared_ptr<MemoryBudget> budget_for(const Plan& plan) const;
+
   SpinLock idle_lock_;
   std::vector<std::unique_ptr<Execution>> idle_;  // capacity is reserved, so that giving back seldom allocates
   std::atomic<bool> team_busy_{false};

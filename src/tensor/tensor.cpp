@@ -4,15 +4,89 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <optional>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 
 namespace cycloid {
 namespace {
 
-struct FreeDeleter {
-  void operator()(const void* p) const { std::free(const_cast<void*>(p)); }
+// Allocations up to this size are charged to the budget in force but never refused: it is asked again after each node, and
+// nobody handles the failure of a list of sizes.
+constexpr std::size_t kNeverRefused = std::size_t{64} << 10;
+
+// Memory charged to the budget in force, if there is one.
+class Charge {
+ public:
+  // Nothing where it does not fit.
+  static std::optional<Charge> take(std::size_t bytes, bool refusable = true) {
+    Charge charge;
+    const WorkBounds* bounds = work_bounds();
+    if (bounds == nullptr || bounds->memory == nullptr) return charge;
+    if (!refusable || bytes <= kNeverRefused) {
+      bounds->memory->force(bytes);
+    } else if (!bounds->memory->take(bytes)) {
+      return std::nullopt;
+    }
+    charge.budget_ = bounds->memory;
+    charge.bytes_ = bytes;
+    return charge;
+  }
+  void give_back() const {
+    if (budget_ != nullptr) budget_->give_back(bytes_);
+  }
+
+ private:
+  std::shared_ptr<MemoryBudget> budget_;
+  std::size_t bytes_ = 0;
 };
+
+struct FreeDeleter {
+  Charge charge;
+  void operator()(const void* p) const {
+    std::free(const_cast<void*>(p));
+    charge.give_back();
+  }
+};
+
+struct StringsDeleter {
+  Charge charge;
+  void operator()(const std::vector<std::string>* p) const {
+    delete p;
+    charge.give_back();
+  }
+};
+
+std::size_t rounded(std::size_t bytes) {
+  constexpr std::size_t kLine = Tensor::kAlignment;
+  return bytes == 0 ? kLine : (bytes + kLine - 1) / kLine * kLine;
+}
+
+// Null where there is no memory, or none left of the budget.
+std::shared_ptr<const void> allocate_bytes(std::size_t bytes, bool refusable) {
+  std::optional<Charge> charge = Charge::take(rounded(bytes), refusable);
+  if (!charge) return nullptr;
+  void* memory = std::aligned_alloc(Tensor::kAlignment, rounded(bytes));
+  if (memory == nullptr) {
+    charge->give_back();
+    return nullptr;
+  }
+  return {static_cast<const void*>(memory), FreeDeleter{*std::move(charge)}};
+}
+
+std::shared_ptr<const void> allocate_strings(std::size_t count) {
+  std::optional<Charge> charge = Charge::take(count * sizeof(std::string));
+  if (!charge) return nullptr;
+  std::vector<std::string>* strings = nullptr;
+  try {
+    strings = new std::vector<std::string>(count);
+  } catch (const std::exception&) {
+    charge->give_back();
+    return nullptr;
+  }
+  return {strings, StringsDeleter{*std::move(charge)}};
+}
 
 }  // namespace
 
@@ -26,22 +100,17 @@ Result<Tensor> Tensor::empty(DType dtype, Dims dims) {
   Tensor tensor;
   tensor.dtype_ = dtype;
   tensor.count_ = *count;
-  const auto out_of_memory = [&] {
-    return make_error(ErrorCode::kResourceExhausted, "no memory for a {} tensor of shape {}", to_string(dtype),
-                      to_string(dims));
-  };
+  const auto elements = static_cast<std::size_t>(*count);
   if (dtype == DType::kString) {
-    try {
-      tensor.owner_ = std::make_shared<std::vector<std::string>>(static_cast<std::size_t>(*count));
-    } catch (const std::exception&) {
-      return out_of_memory();
-    }
+    if (elements <= kMaxBytes / sizeof(std::string)) tensor.owner_ = allocate_strings(elements);
   } else {
-    const std::size_t bytes = (static_cast<std::size_t>(*count) * size + kAlignment - 1) / kAlignment * kAlignment;
-    void* memory = std::aligned_alloc(kAlignment, bytes == 0 ? kAlignment : bytes);
-    if (memory == nullptr) return out_of_memory();
-    tensor.owner_ = std::shared_ptr<const void>(memory, FreeDeleter());
-    tensor.bytes_ = static_cast<const std::byte*>(memory);
+    tensor.owner_ = allocate_bytes(elements * size, true);
+    tensor.bytes_ = static_cast<const std::byte*>(tensor.owner_.get());
+  }
+  if (tensor.owner_ == nullptr) {
+    return make_error(ErrorCode::kResourceExhausted,
+                      "no memory for a {} tensor of shape {}, or none left of the limit (max_memory)", to_string(dtype),
+                      to_string(dims));
   }
   tensor.dims_ = std::move(dims);
   return tensor;
@@ -69,9 +138,13 @@ Tensor Tensor::borrow(DType dtype, Dims dims, const void* bytes, std::shared_ptr
 std::byte* Tensor::mutable_bytes() {
   CYCLOID_CHECK(dtype_ != DType::kString);
   if (borrowed_ || owner_.use_count() > 1) {
-    Tensor copy = empty(dtype_, dims_).value();
-    if (byte_count() != 0) std::memcpy(const_cast<std::byte*>(copy.bytes_), bytes_, byte_count());
-    *this = std::move(copy);
+    std::shared_ptr<const void> copy = allocate_bytes(byte_count(), false);
+    CYCLOID_CHECK(copy != nullptr);
+    auto* bytes = static_cast<std::byte*>(const_cast<void*>(copy.get()));
+    if (byte_count() != 0) std::memcpy(bytes, bytes_, byte_count());
+    owner_ = std::move(copy);
+    bytes_ = bytes;
+    borrowed_ = false;
   }
   return const_cast<std::byte*>(bytes_);
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
 
@@ -81,6 +82,7 @@ std::vector<double> attend(const AttendOptions& options, const Heads& h, const S
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(h.size)));
   std::vector<double> row(static_cast<std::size_t>(h.keys));
   for (std::int64_t at = 0; at < h.batch * h.heads * h.queries && h.keys > 0; ++at) {
+    if (stopping()) break;
     const std::int64_t i = at % h.queries;
     const std::int64_t head = at / h.queries % h.heads;
     const std::int64_t b = at / h.queries / h.heads;

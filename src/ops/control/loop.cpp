@@ -129,6 +129,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   if (body->outputs().size() < 1 + count) return invalid_model("the body has too few outputs");
   const std::size_t scans = body->outputs().size() - 1 - count;
   std::vector<std::vector<Datum>> scanned(scans);
+  HeldStrings held;
   for (std::int64_t i = 0; i < limit && go_on; ++i) {
     std::vector<Datum> inputs{Datum(Tensor::scalar<std::int64_t>(i)), Datum(Tensor::scalar<bool>(true))};
     inputs.insert(inputs.end(), std::make_move_iterator(carried.begin()), std::make_move_iterator(carried.end()));
@@ -137,7 +138,10 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     CYCLOID_ASSIGN(go_on, flag(results[0]));
     carried.assign(std::make_move_iterator(results.begin() + 1),
                    std::make_move_iterator(results.begin() + 1 + static_cast<std::ptrdiff_t>(count)));
-    for (std::size_t s = 0; s < scans; ++s) scanned[s].push_back(std::move(results[1 + count + s]));
+    for (std::size_t s = 0; s < scans; ++s) {
+      CYCLOID_TRY(held.add(context, results[1 + count + s]));
+      scanned[s].push_back(std::move(results[1 + count + s]));
+    }
   }
   for (std::size_t s = 0; s < scans; ++s) {
     CYCLOID_ASSIGN(Tensor stacked, stack(context, scanned[s], 0, body->value(body->outputs()[1 + count + s]).type));

@@ -141,6 +141,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   }
   const std::int64_t length = sequences[0]->dim(axes[0]);
   std::vector<std::vector<Datum>> scanned(a.scan_outputs);
+  HeldStrings held;
   std::vector<ValueType> types = scanned_types(a);
   if (length == 0) learn_shapes(context, a, states, sequences, axes, types);
   for (std::int64_t step = 0; step < length; ++step) {
@@ -155,8 +156,10 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     CYCLOID_ASSIGN(auto results, context.run_subgraph("body", inputs));
     const auto middle = results.begin() + static_cast<std::ptrdiff_t>(a.states);
     states.assign(std::make_move_iterator(results.begin()), std::make_move_iterator(middle));
-    for (std::size_t i = 0; i < a.scan_outputs; ++i)
+    for (std::size_t i = 0; i < a.scan_outputs; ++i) {
+      CYCLOID_TRY(held.add(context, middle[static_cast<std::ptrdiff_t>(i)]));
       scanned[i].push_back(std::move(middle[static_cast<std::ptrdiff_t>(i)]));
+    }
   }
   for (std::size_t i = 0; i < a.scan_outputs; ++i) {
     if (a.output_directions[i] != 0) std::ranges::reverse(scanned[i]);

@@ -53,4 +53,12 @@ ValueType stacked_type(const ValueType& type, std::int64_t axis, const Dim& size
   return stacked;
 }
 
+Status HeldStrings::add(const EvalContext& context, const Datum& item) {
+  const Tensor* tensor = item.tensor();
+  if (tensor == nullptr || tensor->dtype() != DType::kString) return {};
+  for (const std::string& text : tensor->data<std::string>()) bytes_ += text.size();
+  if (bytes_ <= context.bytes_left()) return {};
+  return make_error(ErrorCode::kResourceExhausted, "the scan outputs of the iterations take more memory than is left");
+}
+
 }  // namespace cycloid

@@ -14,4 +14,14 @@ Result<Tensor> stack(const EvalContext& context, std::span<const Datum> items, s
 // The type with a new axis of this size.
 ValueType stacked_type(const ValueType& type, std::int64_t axis, const Dim& size);
 
+// Counts what scan outputs hold that is not charged to the memory budget, the characters of strings, from iteration to
+// iteration: an error when it is more than may still be taken.
+class HeldStrings {
+ public:
+  Status add(const EvalContext& context, const Datum& item);
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
 }  // namespace cycloid

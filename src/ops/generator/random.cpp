@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/elementwise/cast.h"
 #include "ops/infer.h"
@@ -115,6 +116,7 @@ Outputs evaluate_multinomial(EvalContext& context) {
     double sum = 0;
     for (double& w : weights) sum += w = std::exp(w - greatest);
     for (std::int64_t s = 0; s < samples; ++s) {
+      CYCLOID_TRY(check_stop());
       double left = random.uniform() * sum;
       std::int64_t pick = 0;
       while (pick + 1 < x->dim(1) && left >= weights[static_cast<std::size_t>(pick)])

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/linalg/list.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
@@ -186,6 +187,15 @@ Dims label_strides(const std::vector<std::size_t>& axes, const Dims& dims, std::
   return strides;
 }
 
+// The next index in row-major order; false after the last.
+bool advance(Dims& index, const Dims& dims) {
+  for (std::size_t axis = dims.size(); axis-- > 0;) {
+    if (++index[axis] < dims[axis]) return true;
+    index[axis] = 0;
+  }
+  return false;
+}
+
 template <class T>
 void sum_products(const std::vector<Tensor>& operands, const std::vector<Dims>& strides, const Dims& kept,
                   const Dims& summed, Tensor& y) {
@@ -193,14 +203,22 @@ void sum_products(const std::vector<Tensor>& operands, const std::vector<Dims>& 
   std::vector<const T*> data;
   for (const Tensor& operand : operands) data.push_back(operand.data<T>().data());
   T* to = y.mutable_data<T>().data();
+  unsigned turns = 0;
+  bool stopped = false;
   for_each_index(kept, [&](const Dims& outer) {
+    if (stopped) return;
     std::vector<std::int64_t> bases(operands.size(), 0);
     for (std::size_t p = 0; p < operands.size(); ++p) {
       for (std::size_t i = 0; i < outer.size(); ++i) bases[p] += outer[i] * strides[p][i];
     }
     Sum sum = 0;
     bool first = true;  // a sum of -0 is -0
-    for_each_index(summed, [&](const Dims& inner) {
+    Dims inner(summed.size(), 0);
+    for (bool more = std::ranges::find(summed, 0) == summed.end(); more; more = advance(inner, summed)) {
+      if ((++turns & 1023U) == 0 && stopping()) {
+        stopped = true;
+        return;
+      }
       Sum term = 1;
       for (std::size_t p = 0; p < operands.size(); ++p) {
         std::int64_t at = bases[p];
@@ -209,7 +227,7 @@ void sum_products(const std::vector<Tensor>& operands, const std::vector<Dims>& 
       }
       sum = first ? term : sum + term;
       first = false;
-    });
+    }
     *to++ = static_cast<T>(sum);
   });
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/list.h"
 #include "ops/linalg/product.h"
@@ -41,6 +42,7 @@ double determinant(std::vector<double> a, std::int64_t n) {
     }
     det *= at(k, k);
     for (std::int64_t i = k + 1; i < n; ++i) {
+      if (stopping()) break;
       const double factor = at(i, k) / at(k, k);
       for (std::int64_t j = k; j < n; ++j) at(i, j) -= factor * at(k, j);
     }

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/work_bounds.h"
 #include "tensor/tensor.h"
 
 namespace cycloid {
@@ -44,6 +45,7 @@ void blocked_product(std::int64_t m, std::int64_t n, std::int64_t k, const ReadR
       std::ranges::fill(sums, std::is_floating_point_v<Sum> && k > 0 ? Sum(-0.0) : Sum(0));
       for (std::int64_t l = 0; l < k; l += kPanelDepth) {
         const std::int64_t depth = std::min(kPanelDepth, k - l);
+        if (stopping()) return;
         read_panel(l, depth, j, columns, panel.data());
         for (std::int64_t r = 0; r < height; r += kPanelRows) {
           const std::int64_t count = std::min(kPanelRows, height - r);

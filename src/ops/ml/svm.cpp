@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/ml/list.h"
 #include "ops/ml/post_transform.h"
 #include "ops/ml/rows.h"
@@ -86,6 +87,7 @@ Result<std::vector<Datum>> evaluate_regressor(EvalContext& context) {
   }
   std::vector<double> scores;
   for (std::int64_t i = 0; i < x.rows; ++i) {
+    CYCLOID_TRY(check_stop());
     double sum = static_cast<double>(m.rho[0]);
     if (count == 0) {
       sum += m.apply(x.row(i), m.coefficients.data(), x.columns);
@@ -275,6 +277,7 @@ Result<std::vector<Datum>> evaluate_classifier(EvalContext& context) {
   std::vector<double> all;
   std::vector<double> scores;
   for (std::int64_t i = 0; i < x.rows; ++i) {
+    CYCLOID_TRY(check_stop());
     picked.push_back(classify(m, x.row(i), x.columns, scores));
     all.insert(all.end(), scores.begin(), scores.end());
   }

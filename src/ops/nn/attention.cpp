@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
@@ -202,6 +203,7 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
     if (a.qk_output == mode) std::ranges::copy(row, qk.begin() + at * keys);
   };
   for (std::int64_t at = 0; at < in.q.dim(0) * heads * queries; ++at) {
+    if (stopping()) break;
     const std::int64_t i = at % queries;
     const std::int64_t h = at / queries % heads;
     const std::int64_t b = at / queries / heads;

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "base/work_bounds.h"
 #include "ops/linalg/product.h"
 #include "ops/nn/conv.h"
 
@@ -41,6 +42,7 @@ void convolve(const Dims& x_dims, const Dims& w_dims, std::int64_t group, const 
   };
   for (std::int64_t n = 0; n < x_dims[0]; ++n) {
     for (std::int64_t g = 0; g < group; ++g) {
+      if (stopping()) return;
       const std::int64_t image = (n * x_dims[1] + g * w_dims[1]) * input_count;
       const auto read_row = [&](std::int64_t i, std::int64_t l0, std::int64_t count, Sum* to) {
         const std::int64_t from = (g * filters + i) * depth + l0;

@@ -1,6 +1,7 @@
 #include "ops/nn/conv_transpose.h"
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/linalg/product.h"
 #include "ops/nn/conv.h"
 #include "ops/tensor/arguments.h"
@@ -128,6 +129,7 @@ void accumulate(const Tensor& x, const Tensor& w, std::int64_t group, const Wind
   const std::int64_t filters = w.dim(1);
   for (std::int64_t n = 0; n < x.dim(0); ++n) {
     for (std::int64_t g = 0; g < group; ++g) {
+      if (stopping()) break;
       const MatrixView<T> weights{w.data<T>().data() + g * channels * filters * taps, 1, filters * taps};
       const MatrixView<T> image{x.data<T>().data() + (n * x.dim(1) + g * channels) * in_count, in_count, 1};
       double* to = y.data() + (n * group + g) * filters * out_count;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/nn/list.h"
@@ -190,6 +191,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   const double scale = a.scale != 0 ? a.scale : 1 / std::sqrt(static_cast<double>(in.key));
   const std::int64_t shared = a.q_heads / a.kv_heads;  // query heads that read one state
   for (std::int64_t token = 0; token < in.batch * in.length; ++token) {
+    if (stopping()) break;
     for (std::int64_t head = 0; head < a.kv_heads; ++head) {
       double* state = in.state.data() + (token / in.length * a.kv_heads + head) * in.key * in.value;
       update(a, in, token, head, state);

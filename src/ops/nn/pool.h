@@ -1,6 +1,7 @@
 // Pooling: attributes and window sums that MaxPool, AveragePool and LpPool have in common.
 #pragma once
 
+#include "base/work_bounds.h"
 #include "ops/dtype_set.h"
 #include "ops/nn/window.h"
 #include "ops/op.h"
@@ -39,6 +40,7 @@ void for_each_window(const Dims& x, const Window& window, const Visit& visit) {
   std::vector<std::int64_t> offsets;
   std::vector<std::int64_t> next;
   for (std::int64_t position = 0; position < positions; ++position) {
+    if (stopping()) return;
     offsets.assign(1, 0);
     std::int64_t padded = 1;
     for (std::size_t i = 0; i < rank; ++i) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
@@ -271,6 +272,7 @@ std::vector<double> resize_axis(const std::vector<double>& x, std::int64_t outer
   const auto out = static_cast<std::int64_t>(taps.size());
   std::vector<double> y(static_cast<std::size_t>(outer * out * inner), 0.0);
   for (std::int64_t o = 0; o < outer; ++o) {
+    if (stopping()) break;
     for (std::int64_t i = 0; i < out; ++i) {
       const ResizeTaps& tap = taps[static_cast<std::size_t>(i)];
       double* to = y.data() + (o * out + i) * inner;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/cost.h"
 #include "ops/elements.h"
 #include "ops/infer.h"
@@ -39,6 +40,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
       const std::int64_t first = std::max<std::int64_t>(0, c - before);
       const std::int64_t last = std::min(channels - 1, c + after);
       for (std::int64_t i = 0; i < each; ++i) {
+        if (stopping()) break;
         double sum = 0;
         for (std::int64_t k = first; k <= last; ++k) {
           const double value = x[static_cast<std::size_t>((n * channels + k) * each + i)];

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/cost.h"
 #include "ops/elements.h"
 #include "ops/infer.h"
@@ -40,8 +41,10 @@ Result<std::vector<Datum>> evaluate_lp(EvalContext& context) {
   CYCLOID_ASSIGN(const std::int64_t axis, normalize_axis(attributes.axis, x->rank()));
   CYCLOID_ASSIGN(Tensor y, context.allocate(x->dtype(), x->dims()));
   const Lanes lanes(x->dims(), axis);
+  if (y.element_count() == 0) return std::vector<Datum>{std::move(y)};  // a lane may be long all the same
   std::vector<double> lane(static_cast<std::size_t>(lanes.length));
   for (std::int64_t i = 0; i < lanes.count(); ++i) {
+    if (stopping()) break;
     load<double>(*x, lanes.start(i), lane, lanes.inner);
     double norm = 0;
     for (const double value : lane) norm += attributes.p == 1 ? std::fabs(value) : value * value;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
 #include "ops/tensor/movement.h"
@@ -298,6 +299,7 @@ Result<std::vector<Datum>> run_recurrent(EvalContext& context, const RecurrentAt
       double* c = in.c.empty() ? nullptr : in.c.data() + (d * s.batch + b) * s.hidden;
       const std::int64_t length = in.lengths[static_cast<std::size_t>(b)];
       for (std::int64_t i = 0; i < length; ++i) {
+        if (stopping()) break;
         const std::int64_t t = a.reversed(d) ? length - 1 - i : i;
         step(weights, a.activations.data() + static_cast<std::size_t>(d) * per_direction,
              input_part.data() + (t * s.batch + b) * rows, h, c, scratch.data());

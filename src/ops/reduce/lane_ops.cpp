@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/cost.h"
 #include "ops/elements.h"
 #include "ops/infer.h"
@@ -85,8 +86,10 @@ Outputs evaluate_arg(EvalContext& context) {
   if (lanes.length == 0 && lanes.count() != 0) return invalid_argument("axis {} has no elements to choose from", axis);
   const auto to = y.mutable_data<std::int64_t>();
   visit_wide(x->dtype(), [&]<class T>(T) {
+    if (x->element_count() == 0) return;  // a lane may be long all the same
     std::vector<T> lane(static_cast<std::size_t>(lanes.length));
     for (std::int64_t i = 0; i < lanes.count(); ++i) {
+      if (stopping()) break;
       load<T>(*x, lanes.start(i), lane, lanes.inner);
       std::size_t best = 0;
       for (std::size_t k = 1; k < lane.size(); ++k) {
@@ -142,8 +145,10 @@ Outputs evaluate_cumulative(EvalContext& context) {
   CYCLOID_ASSIGN(Tensor y, context.allocate(x->dtype(), x->dims()));
   const Lanes lanes(x->dims(), axis);
   visit_wide(x->dtype(), [&]<class T>(T) {
+    if (x->element_count() == 0) return;  // a lane may be long all the same
     std::vector<T> lane(static_cast<std::size_t>(lanes.length));
     for (std::int64_t i = 0; i < lanes.count(); ++i) {
+      if (stopping()) break;
       load<T>(*x, lanes.start(i), lane, lanes.inner);
       if (reverse != 0) std::ranges::reverse(lane);
       T running = kNeutral;
@@ -201,9 +206,11 @@ Outputs evaluate_top_k(EvalContext& context) {
   CYCLOID_ASSIGN(Tensor indices, context.allocate(DType::kInt64, dims));
   const Lanes lanes(x->dims(), axis);
   visit_wide(x->dtype(), [&]<class T>(T) {
+    if (x->element_count() == 0) return;  // a lane may be long all the same
     std::vector<T> lane(static_cast<std::size_t>(lanes.length));
     std::vector<std::int64_t> order(lane.size());
     for (std::int64_t i = 0; i < lanes.count(); ++i) {
+      if (stopping()) break;
       load<T>(*x, lanes.start(i), lane, lanes.inner);
       std::iota(order.begin(), order.end(), 0);
       // Of equal elements the one with the lower index comes first. Sorted, even where the node does not ask for it.

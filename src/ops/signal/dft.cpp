@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/lanes.h"
 #include "ops/linalg/product.h"
@@ -134,6 +135,7 @@ Result<std::vector<Datum>> evaluate_dft(EvalContext& context) {
   std::vector<Complex> lane(static_cast<std::size_t>(plan.length));
   std::vector<double> y(static_cast<std::size_t>(*element_count(plan.dims)));
   for (std::int64_t i = 0; i < (parts == 0 ? 0 : lanes.count()); ++i) {
+    CYCLOID_TRY(check_stop());
     std::ranges::fill(lane, Complex());
     for (std::int64_t k = 0; k < given; ++k) {
       const double* from = values.data() + (lanes.start(i) + k * lanes.inner) * parts;
@@ -230,6 +232,7 @@ Result<std::vector<Datum>> evaluate_stft(EvalContext& context) {
   std::vector<double> y;
   y.reserve(static_cast<std::size_t>(*element_count(dims)));
   for (std::int64_t i = 0; i < x->dim(0) * frames.count; ++i) {
+    CYCLOID_TRY(check_stop());
     const std::int64_t first = i / frames.count * x->dim(1) + i % frames.count * frames.step;
     for (std::int64_t k = 0; k < frames.length; ++k) {
       const double* from = values.data() + (first + k) * parts;

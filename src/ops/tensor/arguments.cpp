@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ops/element_bytes.h"
 
 namespace cycloid {
 namespace {
@@ -87,10 +88,10 @@ Status check_same_dtype(const Tensor& a, const Tensor& b, std::string_view what)
 
 Status check_fits(const EvalContext& context, DType dtype, const Dims& dims) {
   const auto count = element_count(dims);
-  const std::size_t size = std::max<std::size_t>(1, dtype == DType::kString ? sizeof(std::string) : size_of(dtype));
+  const std::size_t size = element_bytes(context, dtype);
   if (count && static_cast<std::size_t>(*count) <= context.bytes_left() / size) return {};
-  return make_error(ErrorCode::kResourceExhausted, "an output of shape {} is larger than the limit of memory",
-                    to_string(dims));
+  return make_error(ErrorCode::kResourceExhausted,
+                    "an output of shape {} needs more memory than is left of the limit (max_memory)", to_string(dims));
 }
 
 Result<Dims> concrete(const Shape& shape) {

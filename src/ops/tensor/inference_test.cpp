@@ -48,6 +48,18 @@ TEST(TensorInference, SliceClampsSymbolically) {
       "float[4]");
 }
 
+// What onnx's own inference gives, and ONNX Runtime; numpy's rules would give no element.
+TEST(TensorInference, SliceBackwardsStartsAtTheFirstElementAtLeast) {
+  EXPECT_EQ(
+      inferred(R"(g (float[1] x) => (y) <int64[1] b = {-3}, int64[1] e = {-3}, int64[1] a = {0}, int64[1] s = {-1}> {
+    y = Slice(x, b, e, a, s) })"),
+      "float[1]");
+  EXPECT_EQ(
+      inferred(R"(g (float[0] x) => (y) <int64[1] b = {-3}, int64[1] e = {-3}, int64[1] a = {0}, int64[1] s = {-1}> {
+    y = Slice(x, b, e, a, s) })"),
+      "float[0]");
+}
+
 TEST(TensorInference, PadTileConcatSplit) {
   EXPECT_EQ(inferred("g (float[n, 4] x) => (y) <int64[4] p = {1, 0, 2, 0}> { y = Pad(x, p) }"), "float[n + 3, 4]");
   EXPECT_EQ(inferred("g (float[n, 4] x) => (y) <int64[2] r = {3, 2}> { y = Tile(x, r) }"), "float[3*n, 8]");
@@ -62,6 +74,9 @@ TEST(TensorInference, RefusesWhatCannotBe) {
               HasSubstr("-1 more than once"));
   EXPECT_THAT(inferred("g (float[2, 3] x) => (y) { y = Transpose<perm = [0, 0]>(x) }"), HasSubstr("axis 0"));
   EXPECT_THAT(inferred("g (float[2, 3] x) => (y) { y = Transpose<perm = [0]>(x) }"), HasSubstr("perm"));
+  EXPECT_THAT(inferred("g (float[2, 3] x) => (y) { y = Transpose<perm = [0, -1]>(x) }"),
+              HasSubstr("perm has the axis -1"));
+  EXPECT_THAT(inferred("g (float[2, 3] x) => (y) { y = Min(x, , x) }"), HasSubstr("input 1 is absent"));
   EXPECT_THAT(inferred("g (float[2] x) => (y) <int64 i = {2}> { y = Gather(x, i) }"),
               HasSubstr("index 2 is out of range"));
   EXPECT_THAT(inferred("g (float[2, 3] x, float[2, 4] z) => (y) { y = Concat<axis = 0>(x, z) }"),

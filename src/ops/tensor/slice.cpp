@@ -20,11 +20,12 @@ struct Range {
 };
 
 Range range_of(std::int64_t size, std::int64_t start, std::int64_t end, std::int64_t step) {
-  // Backwards, -1 stands for the place before the first element.
-  const std::int64_t low = step > 0 ? 0 : -1;
+  if (size == 0) return {0, 0, step};
+  // As the specification clamps them, and not as numpy does: backwards, a start before the first element is the first
+  // element, and an end of -1 stands for the place before it.
   const std::int64_t high = step > 0 ? size : size - 1;
-  start = std::clamp(start < 0 ? start + size : start, low, high);
-  end = std::clamp(end < 0 ? end + size : end, low, high);
+  start = std::clamp<std::int64_t>(start < 0 ? start + size : start, 0, high);
+  end = std::clamp<std::int64_t>(end < 0 ? end + size : end, step > 0 ? 0 : -1, high);
   const std::int64_t span = step > 0 ? end - start : start - end;
   // The magnitude of the least int64 is not an int64.
   const std::int64_t stride =

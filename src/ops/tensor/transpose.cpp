@@ -16,6 +16,10 @@ Result<std::vector<std::int64_t>> transpose_permutation(const Node& node, std::s
   if (!has_attribute(node, "perm")) return reversed;
   CYCLOID_ASSIGN(const auto perm, get_ints(node, "perm"));
   if (perm.size() != rank) return invalid_argument("perm has {} axes, but the tensor has {}", perm.size(), rank);
+  // Negative axes have no meaning here.
+  for (const std::int64_t axis : perm) {
+    if (axis < 0) return invalid_argument("perm has the axis {}; axes must be in [0, {})", axis, rank);
+  }
   return normalize_axes(perm, rank);
 }
 

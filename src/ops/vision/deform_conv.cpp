@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/nn/conv.h"
@@ -145,6 +146,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   const std::int64_t filters_each = in.w[0] / a.conv.group;
   for (std::int64_t n = 0; n < in.y[0] && !y.empty(); ++n) {
     for (std::int64_t at = 0; at < in.y[2] * in.y[3]; ++at) {
+      if (stopping()) break;
       const std::vector<double> samples = samples_at(a, in, n, at / in.y[3], at % in.y[3]);
       for (std::int64_t m = 0; m < in.w[0]; ++m) {
         double sum = in.bias.empty() ? 0 : in.bias[static_cast<std::size_t>(m)];

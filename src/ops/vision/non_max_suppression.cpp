@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/tensor/arguments.h"
 #include "ops/vision/list.h"
@@ -97,6 +98,7 @@ std::vector<std::int64_t> select(const std::vector<Box>& boxes, const float* sco
   std::ranges::stable_sort(order, std::greater<>(), key);
   std::vector<std::int64_t> kept;
   for (const std::int64_t i : order) {
+    if (stopping()) break;
     if (static_cast<std::int64_t>(kept.size()) >= limits.most) break;
     const bool hidden = std::ranges::any_of(kept, [&](std::int64_t k) {
       return overlap(boxes[static_cast<std::size_t>(i)], boxes[static_cast<std::size_t>(k)], limits.overlap);
@@ -121,6 +123,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
       boxes[static_cast<std::size_t>(i)] =
           Box::read(box_tensor->data<float>().data() + (b * count + i) * 4, center != 0);
     for (std::int64_t c = 0; c < classes; ++c) {
+      if (stopping()) break;
       const float* of_class = scores->data<float>().data() + (b * classes + c) * count;
       for (const std::int64_t i : select(boxes, of_class, limits)) selected.insert(selected.end(), {b, c, i});
     }

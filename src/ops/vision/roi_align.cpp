@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
@@ -159,6 +160,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     for (std::int64_t c = 0; c < x->dim(1); ++c) {
       const double* image = values.data() + (batches[r] * x->dim(1) + c) * height * width;
       for (std::int64_t i = 0; i < a.height; ++i) {
+        CYCLOID_TRY(check_stop());
         const std::vector<Pair> row_pairs = pairs_of(rows, i, height);
         for (std::int64_t j = 0; j < a.width; ++j)
           y.push_back(pool_bin(a, image, width, row_pairs, pairs_of(columns, j, width)));

@@ -114,14 +114,17 @@ void BodyRun::set_input(std::size_t i, Datum datum) {
   if (plan_.inputs[i]) slots_[plan_.buffers[plan_.inputs[i]->index].index] = std::move(datum);
 }
 
-bool BodyRun::run() {
+Status BodyRun::run() {
   RunState state;
   state.slots = slots_.data();
+  state.bounds = outer_.bounds;
   const StepContext context{.base = base_, .scratch = inner_scratch_, .run = &state};
-  for (const PlannedStep& step : plan_.steps) step.step->run(context, 0, step.units);
-  if (!state.failed.load(std::memory_order_relaxed)) return true;
-  outer_.fail(*state.error);
-  return false;
+  for (const PlannedStep& step : plan_.steps) {
+    if (state.bounds.stop != nullptr) CYCLOID_TRY(state.bounds.stop->check());
+    step.step->run(context, 0, step.units);
+    if (state.failed.load(std::memory_order_relaxed)) return *state.error;
+  }
+  return {};
 }
 
 }  // namespace cycloid

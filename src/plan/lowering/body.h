@@ -52,8 +52,8 @@ class BodyRun {
   void set_output(std::size_t i, std::byte* data) { base_[plan_.outputs[i].buffer.index] = data; }
   const Datum& slot_output(std::size_t i) const { return slots_[plan_.buffers[plan_.outputs[i].buffer.index].index]; }
 
-  // False: the outer run has failed, with the body's error.
-  bool run();
+  // Under the outer run's bounds. The error of the step that failed.
+  Status run();
 
  private:
   const Plan& plan_;

@@ -25,9 +25,11 @@ class IfStep final : public Step {
     if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
     const std::size_t k = *context.at<const bool>(condition) ? 0 : 1;
     if (broken[k]) return context.run->fail(*broken[k]);
-    if (Status status = take(context, branches[k]); !status) context.run->fail(status.error());
+    const BoundsScope scope(context.run->bounds);
+    if (Status status = take(context, branches[k]); !status) context.run->fail(status.error().in(where));
   }
 
+  std::string where;  // the node, in words
   Place condition;
   Body branches[2];
   std::optional<Error> broken[2];  // why the branch cannot run with these shapes
@@ -49,7 +51,7 @@ class IfStep final : public Step {
       CYCLOID_ASSIGN(made[i], Tensor::empty(output.dtype, output.dims));
       run.set_output(i, made[i].mutable_bytes());
     }
-    if (!run.run()) return {};
+    CYCLOID_TRY(run.run());
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const bool in_slot = body.plan->outputs[i].slot;
       if (outputs[i].kind == Operand::Kind::kSlot)
@@ -235,7 +237,7 @@ class LoopLowering {
 
   void add() {
     const double trips = form.trips >= 0 ? static_cast<double>(form.trips) : 16;
-    if (lowering_.options().max_memory > 0) form.max_bytes = lowering_.options().max_memory;
+    form.where = describe(lowering_.graph(), node_);
     draft.nodes = {id_};
     draft.kernel = "loop";
     draft.reason = describe_body(*form.body.plan);
@@ -307,6 +309,7 @@ Declined lower_if(Lowering& lowering, NodeId id) {
   step->condition = lowering.read(node.inputs[0], Layout::kRowMajor);
   draft.reads.push_back(step->condition);
   for (const ValueId output : node.outputs) step->outputs.push_back(write_operand(lowering, output, draft));
+  step->where = describe(lowering.graph(), node);
   draft.nodes = {id};
   draft.kernel = "branch";
   draft.cost_ns = cost;

@@ -9,6 +9,33 @@
 namespace cycloid {
 namespace {
 
+// Outputs whose length is known after the loop, slice behind slice, charged to the run's memory budget.
+class GrownOutputs {
+ public:
+  GrownOutputs(std::size_t count, MemoryBudget* budget) : lists_(count), budget_(budget) {}
+  ~GrownOutputs() {
+    if (budget_ != nullptr) budget_->give_back(taken_);
+  }
+  GrownOutputs(const GrownOutputs&) = delete;
+  GrownOutputs& operator=(const GrownOutputs&) = delete;
+
+  Status append(std::size_t i, const std::byte* slice, std::size_t bytes) {
+    if (budget_ != nullptr && !budget_->take(bytes)) {
+      return make_error(ErrorCode::kResourceExhausted,
+                        "the iterations' outputs need more memory than is left of the limit (max_memory)");
+    }
+    taken_ += bytes;
+    lists_[i].insert(lists_[i].end(), slice, slice + bytes);
+    return {};
+  }
+  const std::vector<std::byte>& operator[](std::size_t i) const { return lists_[i]; }
+
+ private:
+  std::vector<std::vector<std::byte>> lists_;
+  MemoryBudget* budget_;
+  std::size_t taken_ = 0;
+};
+
 class LoopStep final : public Step {
  public:
   explicit LoopStep(LoopForm form) : form_(std::move(form)) {}
@@ -22,7 +49,8 @@ class LoopStep final : public Step {
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    if (Status status = walk(context); !status) context.run->fail(status.error());
+    const BoundsScope scope(context.run->bounds);
+    if (Status status = walk(context); !status) context.run->fail(status.error().in(form_.where));
   }
 
  private:
@@ -33,7 +61,8 @@ class LoopStep final : public Step {
     auto* iteration = reinterpret_cast<std::int64_t*>(memory);
     auto* goes_on = reinterpret_cast<bool*>(memory + sizeof(std::int64_t));
     memory += kHead;
-    std::vector<std::vector<std::byte>> grown(unknown_lengths());
+    const WorkBounds& bounds = context.run->bounds;
+    GrownOutputs grown(unknown_lengths(), bounds.memory.get());
     BodyRun run(form_.body, context, memory);
     memory += BodyRun::scratch_bytes(*form_.body.plan);
     std::byte* const buffers = memory;
@@ -48,6 +77,7 @@ class LoopStep final : public Step {
     std::int64_t i = 0;
     for (; i < most && *goes_on; ++i) {
       if (form_.trips >= 0 && i >= form_.trips) break;
+      if (bounds.stop != nullptr) CYCLOID_TRY(bounds.stop->check());  // a body may have no steps
       *iteration = i;
       if (form_.counts) {
         run.set_input(0, reinterpret_cast<const std::byte*>(iteration));
@@ -57,9 +87,8 @@ class LoopStep final : public Step {
         run.set_output(0, reinterpret_cast<std::byte*>(goes_on));
       }
       bind(context, run, i, buffers, memory);
-      if (!run.run()) return {};
-      keep(grown, memory);
-      if (Status status = check(grown); !status) return status;
+      CYCLOID_TRY(run.run());
+      CYCLOID_TRY(keep(grown, memory));
     }
     if (form_.trips >= 0 && i != form_.trips)
       return invalid_model("a loop ran {} times, but {} were inferred", i, form_.trips);
@@ -96,27 +125,16 @@ class LoopStep final : public Step {
   }
 
   // Slices of outputs whose length is not known are put one behind the other.
-  void keep(std::vector<std::vector<std::byte>>& grown, const std::byte* slices) const {
+  Status keep(GrownOutputs& grown, const std::byte* slices) const {
     std::size_t g = 0;
     for (const Stacked& stacked : form_.stacked) {
-      if (stacked.target.kind == Operand::Kind::kSlot) {
-        grown[g].insert(grown[g].end(), slices, slices + stacked.bytes);
-        ++g;
-      }
+      if (stacked.target.kind == Operand::Kind::kSlot) CYCLOID_TRY(grown.append(g++, slices, stacked.bytes));
       slices += align_up(stacked.bytes);
     }
+    return {};
   }
 
-  Status check(const std::vector<std::vector<std::byte>>& grown) const {
-    std::size_t bytes = 0;
-    for (const auto& list : grown) bytes += list.size();
-    if (bytes <= form_.max_bytes) return {};
-    return make_error(ErrorCode::kResourceExhausted, "a loop's outputs need more than the bound of {} bytes",
-                      form_.max_bytes);
-  }
-
-  Status finish(const StepContext& context, const std::vector<std::vector<std::byte>>& grown, std::byte* buffers,
-                std::int64_t trips) const {
+  Status finish(const StepContext& context, const GrownOutputs& grown, std::byte* buffers, std::int64_t trips) const {
     for (const Carried& carried : form_.carried) {
       const std::byte* from =
           trips == 0 ? context.at<const std::byte>(carried.first) : buffer_of(buffers, carried, trips - 1);

@@ -42,7 +42,7 @@ struct LoopForm {
   std::vector<Carried> carried;
   std::vector<Sliced> sliced;
   std::vector<Stacked> stacked;
-  std::size_t max_bytes = SIZE_MAX;  // of what is stacked without a known length
+  std::string where;  // the node, in words
 };
 
 // `scratch_bytes` becomes what the step needs.

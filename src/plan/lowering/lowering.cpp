@@ -214,6 +214,7 @@ std::optional<std::uint32_t> Lowering::find_slot(ValueId id) const {
 }
 
 BufferId Lowering::new_buffer(Buffer buffer) {
+  if (buffer.kind == Buffer::Kind::kArena) largest_buffer_ = std::max(largest_buffer_, buffer.bytes);
   plan_.buffers.push_back(buffer);
   return {static_cast<std::uint32_t>(plan_.buffers.size() - 1)};
 }
@@ -365,7 +366,13 @@ Status Lowering::lower_constant_output(ValueId id) {
 Status Lowering::run() {
   const std::vector<NodeId> order(graph_.nodes().begin(), graph_.nodes().end());
   for (const NodeId id : order) {
-    if (!done_[id.index]) CYCLOID_TRY(lower(id));
+    if (done_[id.index]) continue;
+    CYCLOID_TRY(check_stop().in(describe(graph_, graph_.node(id))));
+    CYCLOID_TRY(lower(id));
+    if (options_.max_memory > 0 && largest_buffer_ > options_.max_memory) {
+      return make_error(ErrorCode::kResourceExhausted, "{}: it needs {} bytes, more than the bound of {} (max_memory)",
+                        describe(graph_, graph_.node(id)), largest_buffer_, options_.max_memory);
+    }
   }
   return give_outputs();
 }

@@ -120,6 +120,7 @@ class Lowering {
   std::map<std::uint32_t, BufferId> output_buffers_;
   mutable std::map<ValueId, std::optional<Dims>> dims_;
   std::vector<bool> done_;  // by node: computed by a step of an earlier node
+  std::size_t largest_buffer_ = 0;
 };
 
 // Lowers one operator.

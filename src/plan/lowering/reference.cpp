@@ -1,6 +1,8 @@
 // Steps that run by the operators' reference evaluation: every operator, every kind of value.
 #include <cstring>
+#include <new>
 #include <optional>
+#include <stdexcept>
 
 #include "base/error.h"
 #include "ops/op.h"
@@ -20,12 +22,19 @@ struct Operand {
 
 class ReferenceStep final : public Step {
  public:
-  ReferenceStep(const ModelIr& model, const Node& node, EvaluateLimits limits)
-      : model_(model), node_(node), limits_(limits) {}
+  ReferenceStep(const ModelIr& model, const Node& node) : model_(model), node_(node) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    if (Status status = evaluate(context); !status) context.run->fail(status.error());
+    const BoundsScope scope(context.run->bounds);
+    // What operators keep beside tensors is bounded by these, but the machine may have less.
+    try {
+      if (Status status = evaluate(context); !status) context.run->fail(status.error());
+    } catch (const std::bad_alloc&) {
+      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", describe(model_.graph, node_)));
+    } catch (const std::length_error&) {
+      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", describe(model_.graph, node_)));
+    }
   }
 
   std::vector<Operand> inputs, outputs;
@@ -66,7 +75,7 @@ class ReferenceStep final : public Step {
       const auto found = captured.find(id);
       return found == captured.end() ? nullptr : &found->second;
     };
-    CYCLOID_ASSIGN(std::vector<Datum> results, evaluate_node(model_, model_.graph, node_, pointers, find, limits_));
+    CYCLOID_ASSIGN(std::vector<Datum> results, evaluate_node(model_, model_.graph, node_, pointers, find));
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i].kind == Operand::Kind::kAbsent) continue;
       if (i >= results.size()) return invalid_model("{}: output {} was not computed", describe(model_.graph, node_), i);
@@ -95,7 +104,6 @@ class ReferenceStep final : public Step {
 
   const ModelIr& model_;
   const Node& node_;
-  EvaluateLimits limits_;
 };
 
 class ConstantSlotStep final : public Step {
@@ -137,9 +145,7 @@ Status lower_reference(Lowering& lowering, NodeId id, std::string reason) {
     return unsupported("{}: operator '{}' of domain '{}' is not supported", describe(graph, node), node.op_type,
                        node.domain.empty() ? "ai.onnx" : node.domain);
   }
-  EvaluateLimits limits;
-  if (lowering.options().max_memory > 0) limits.max_bytes = lowering.options().max_memory;
-  auto step = std::make_unique<ReferenceStep>(lowering.model(), node, limits);
+  auto step = std::make_unique<ReferenceStep>(lowering.model(), node);
   Lowering::Draft draft{.nodes = {id}, .kernel = "reference", .reason = std::move(reason)};
   for (const ValueId input : node.inputs) step->inputs.push_back(read_operand(lowering, input, draft));
   for_each_subgraph(node, [&](const std::string&, const Graph& body) {
