@@ -107,11 +107,11 @@ def cut_out(label, node, values, constants, opsets):
 def from_models():
     """Of each operator and element type the node with the most elements, and how many nodes there are like it."""
     largest = {}
-    for name, path, shapes in bench_optimize.models("."):
+    for name, path, make_feeds in bench_optimize.models("."):
         if name.startswith("light_"):
             continue
         model = onnx.load(path)
-        feeds = bench_optimize.feeds_of(path, shapes)
+        feeds = make_feeds()
         if feeds is None:
             continue
         try:

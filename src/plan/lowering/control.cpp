@@ -147,7 +147,7 @@ class LoopLowering {
   // What the body is planned for.
   std::vector<std::optional<Dims>> dims;
   Lowering::Draft draft;
-  LoopForm form;
+  LoopSetup form;
 
   Declined plan(const Reduced& reduced, std::size_t first_in, std::size_t first_out, std::size_t node_first) {
     reduced_ = &reduced;

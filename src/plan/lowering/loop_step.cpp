@@ -38,7 +38,7 @@ class GrownOutputs {
 
 class LoopStep final : public Step {
  public:
-  explicit LoopStep(LoopForm form) : form_(std::move(form)) {}
+  explicit LoopStep(LoopSetup form) : form_(std::move(form)) {}
 
   std::size_t scratch_bytes() const {
     std::size_t bytes = kHead + BodyRun::scratch_bytes(*form_.body.plan);
@@ -154,12 +154,12 @@ class LoopStep final : public Step {
     return {};
   }
 
-  LoopForm form_;
+  LoopSetup form_;
 };
 
 }  // namespace
 
-std::unique_ptr<const Step> make_loop_step(LoopForm form, std::size_t& scratch_bytes) {
+std::unique_ptr<const Step> make_loop_step(LoopSetup form, std::size_t& scratch_bytes) {
   auto step = std::make_unique<LoopStep>(std::move(form));
   scratch_bytes = step->scratch_bytes();
   return step;

@@ -34,7 +34,7 @@ struct Stacked {
   bool reverse = false;
 };
 
-struct LoopForm {
+struct LoopSetup {
   Body body;
   bool counts = false;  // a Loop: inputs 0 and 1 are the iteration and the condition, output 0 the condition
   std::optional<Place> most, condition;
@@ -46,6 +46,6 @@ struct LoopForm {
 };
 
 // `scratch_bytes` becomes what the step needs.
-std::unique_ptr<const Step> make_loop_step(LoopForm form, std::size_t& scratch_bytes);
+std::unique_ptr<const Step> make_loop_step(LoopSetup form, std::size_t& scratch_bytes);
 
 }  // namespace cycloid
