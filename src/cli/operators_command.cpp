@@ -15,6 +15,7 @@
 #include "onnx/export/schema.h"
 #include "onnx/import/import.h"
 #include "ops/op.h"
+#include "plan/fusion/expand_composites.h"
 #include "plan/lowering/lowering.h"
 
 namespace cycloid {
@@ -45,7 +46,8 @@ DTypeSet dtypes_of(std::uint32_t bits) {
 Way way_of(const Row& row) {
   if (find_op(row.domain, row.name) == nullptr)
     return onnx::import_converts(row.domain, row.name) ? Way::kImport : Way::kNone;
-  return find_lowering(row.domain, row.name) != nullptr ? Way::kKernels : Way::kReference;
+  const bool kernels = find_lowering(row.domain, row.name) != nullptr || takes_apart(row.domain, row.name);
+  return kernels ? Way::kKernels : Way::kReference;
 }
 
 // The operators of the standard in all their versions, and those of the library that the standard does not have.

@@ -8,6 +8,9 @@
 // Attention, MultiHeadAttention                    =>  MatMul(Softmax(MatMul(scale * Q, K^T) + mask), V)
 //
 // What has no such form (caches, causal masks, shared heads) stays.
+#include "plan/fusion/expand_composites.h"
+
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -28,24 +31,14 @@ class Expanding {
     for (const NodeId id : order) {
       at_ = id;
       const Node node = graph_.node(id);
-      const bool microsoft = node.domain == "com.microsoft";
-      if (!microsoft && !node.domain.empty()) continue;
-      if (node.op_type == "SimplifiedLayerNormalization") {
-        simplified(node);
-      } else if (!microsoft) {
-        if (node.op_type == "Attention") attention(node);
-      } else if (node.op_type == "Gelu" || node.op_type == "BiasGelu" || node.op_type == "FastGelu") {
-        gelu(node);
-      } else if (node.op_type == "QuickGelu") {
-        quick_gelu(node);
-      } else if (node.op_type == "SkipLayerNormalization" || node.op_type == "SkipSimplifiedLayerNormalization") {
-        skip(node, node.op_type == "SkipLayerNormalization");
-      } else if (node.op_type == "FusedMatMul") {
-        fused_matmul(node);
-      } else if (node.op_type == "MultiHeadAttention") {
-        multi_head(node);
+      for (const Line& line : kLines) {
+        if (line.domain == node.domain && line.op == node.op_type) (this->*line.expand)(node);
       }
     }
+  }
+
+  static bool knows(std::string_view domain, std::string_view op_type) {
+    return std::ranges::any_of(kLines, [&](const Line& line) { return line.domain == domain && line.op == op_type; });
   }
 
  private:
@@ -130,7 +123,8 @@ class Expanding {
     done();
   }
 
-  void skip(const Node& node, bool centre) {
+  void skip(const Node& node) {
+    const bool centre = node.op_type == "SkipLayerNormalization";
     const Result<float> epsilon = get_float(node, "epsilon", 1e-12F);
     const auto shape = dims(node.inputs[0]);
     if (!epsilon || !shape || !usable(node.inputs[0]) || !dims(node.inputs[1])) return;
@@ -272,11 +266,34 @@ class Expanding {
     done();
   }
 
+  struct Line {
+    std::string_view domain, op;
+    void (Expanding::*expand)(const Node&);
+  };
+  static const Line kLines[11];
+
   Graph& graph_;
   NodeId at_;
 };
 
+constexpr std::string_view kMicrosoft = "com.microsoft";
+constexpr Expanding::Line Expanding::kLines[11] = {
+    {"", "Attention", &Expanding::attention},
+    {"", "SimplifiedLayerNormalization", &Expanding::simplified},
+    {kMicrosoft, "BiasGelu", &Expanding::gelu},
+    {kMicrosoft, "FastGelu", &Expanding::gelu},
+    {kMicrosoft, "FusedMatMul", &Expanding::fused_matmul},
+    {kMicrosoft, "Gelu", &Expanding::gelu},
+    {kMicrosoft, "MultiHeadAttention", &Expanding::multi_head},
+    {kMicrosoft, "QuickGelu", &Expanding::quick_gelu},
+    {kMicrosoft, "SimplifiedLayerNormalization", &Expanding::simplified},
+    {kMicrosoft, "SkipLayerNormalization", &Expanding::skip},
+    {kMicrosoft, "SkipSimplifiedLayerNormalization", &Expanding::skip},
+};
+
 }  // namespace
+
+bool takes_apart(std::string_view domain, std::string_view op_type) { return Expanding::knows(domain, op_type); }
 
 void expand_composites(Graph& graph) {
   Expanding(graph).run();
