@@ -14,6 +14,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -402,6 +403,11 @@ def means_table(kinds, threads):
     return markdown(["geometric mean of the ratio", *[threads_text(count) for count in threads]], rows)
 
 
+def without_folders(text):
+    """The text with files named without their folders, which are this machine's."""
+    return re.sub(r"(?<![\w.])/(?:[\w.+-]+/)+(?=[\w.+-])", "", text)
+
+
 def reasons(entries):
     lines = []
     for name, entry in entries.items():
@@ -410,7 +416,7 @@ def reasons(entries):
             for backend, row in group["backends"].items():
                 if row["status"] != "ok" and (backend, row["reason"]) not in said:
                     said.add((backend, row["reason"]))
-                    lines.append(f"- {name}, {backend}: {row['status']}, {(row['reason'] or '')[:240]}")
+                    lines.append(f"- {name}, {backend}: {row['status']}, {without_folders(row['reason'] or '')[:240]}")
     return "\n".join(lines) + "\n" if lines else ""
 
 

@@ -163,15 +163,15 @@ struct Mask {
   }
 };
 
-// The softmax of a row of scores; all 0 where every score is -infinity.
+// The softmax of a row of scores: NaN where all are -infinity because they overflow, as Softmax gives it.
 void softmax(std::span<double> row) {
   const double largest = row.empty() ? 0 : *std::ranges::max_element(row);
   double sum = 0;
   for (double& score : row) {
-    score = largest == -std::numeric_limits<double>::infinity() ? 0 : std::exp(score - largest);
+    score = std::exp(score - largest);
     sum += score;
   }
-  for (double& score : row) score = sum == 0 ? 0 : score / sum;
+  for (double& score : row) score /= sum;
 }
 
 struct Operands {
@@ -222,18 +222,25 @@ void attend(const AttentionAttributes& a, const Operands& in, std::vector<double
       for (double& score : row) score = a.softcap * std::tanh(score / a.softcap);
     }
     keep(1, at);
+    bool all_masked = true;
     for (std::int64_t j = 0; j < keys; ++j) {
       const std::int64_t position = i + offset;
       const bool hidden = j >= valid || (a.is_causal && j > position) ||
                           (a.left_window >= 0 && j < position - a.left_window) ||
                           (a.right_window >= 0 && j > position + a.right_window);
       double& score = row[static_cast<std::size_t>(j)];
-      if (in.mask) score = rounded(score + in.mask->at(b, h, i, j));
+      const double bias = in.mask ? in.mask->at(b, h, i, j) : 0;
+      score = rounded(score + bias);
+      all_masked = all_masked && (hidden || bias == -std::numeric_limits<double>::infinity());
       if (hidden) score = -std::numeric_limits<double>::infinity();
       hides[static_cast<std::size_t>(j)] = hidden;
     }
     keep(2, at);
-    softmax(row);
+    if (all_masked) {
+      std::ranges::fill(row, 0.0);
+    } else {
+      softmax(row);
+    }
     for (double& share : row) share = rounded(share);
     keep(3, at);
     for (std::int64_t j = 0; j < keys; ++j) {
