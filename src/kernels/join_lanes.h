@@ -1,10 +1,28 @@
-// The lanes of a vector joined to one value, for bodies on simd.h.
+// Ways of joining two vectors, and the lanes of one to one value, for bodies on simd.h.
 #pragma once
 
 #include "kernels/simd.h"
 
 namespace cycloid::kernels {
 namespace {
+
+struct ReduceAdd {
+  static CYCLOID_INLINE Vec start() { return zero(); }
+  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return a + b; }
+};
+struct ReduceMul {
+  static CYCLOID_INLINE Vec start() { return set1(1.0f); }
+  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return a * b; }
+};
+// max(a, b) returns b where either is NaN; the select keeps a NaN in a.
+struct ReduceMax {
+  static CYCLOID_INLINE Vec start() { return set1(-__builtin_inff()); }
+  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return select(is_nan(a), a, max(a, b)); }
+};
+struct ReduceMin {
+  static CYCLOID_INLINE Vec start() { return set1(__builtin_inff()); }
+  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return select(is_nan(a), a, min(a, b)); }
+};
 
 // The upper half of the first 2 * kHalf lanes moved to the lower; what comes to the others is of no account.
 template <int kHalf>

@@ -86,28 +86,18 @@ struct AmxByRows {
                                            one, one, one, one, one, one, one, one, one, one};
 };
 
+constexpr QtileKernels amx_table() {
+  QtileKernels table =
+      qtile_table({1, kRows, AmxByRows<1>::table}, {2, kRows, AmxByRows<2>::table}, {3, 0, nullptr}, {4, 0, nullptr});
+  table.step_multiple = 16;
+  table.amx = true;
+  table.enter = enter;
+  table.leave = leave;
+  return table;
+}
+
 }  // namespace
 
-const QtileKernels qtile_kernels_avx512amx = {
-    kLanes,
-    kWords,
-    16,
-    true,
-    enter,
-    leave,
-    {{1, kRows, AmxByRows<1>::table}, {2, kRows, AmxByRows<2>::table}, {3, 0, nullptr}, {4, 0, nullptr}},
-    to_bytes,
-    to_floats,
-    widen,
-    quantize_row,
-    dequantize_row,
-    binary_row,
-    range,
-    max_pool,
-    column_sums,
-    correct,
-    interleave,
-    depthwise_row,
-};
+const QtileKernels qtile_kernels_avx512amx = amx_table();
 
 }  // namespace cycloid::kernels

@@ -449,5 +449,12 @@ void depthwise_row(const QdepthwiseRow& t) {
   }
 }
 
+// The kernels of this instruction set with these tiles, which need neither padded rows nor a state of the processor.
+constexpr QtileKernels qtile_table(QtilePanel one, QtilePanel two, QtilePanel three, QtilePanel four) {
+  return {kLanes,   kWords,      1,       false,        nullptr,        nullptr,    {one, two, three, four},
+          to_bytes, to_floats,   widen,   quantize_row, dequantize_row, binary_row, range,
+          max_pool, column_sums, correct, interleave,   depthwise_row};
+}
+
 }  // namespace
 }  // namespace cycloid::kernels

@@ -3,26 +3,7 @@
 namespace cycloid::kernels {
 
 // Accumulators take rows * vectors registers.
-const QtileKernels qtile_kernels_scalar = {
-    kLanes,
-    kWords,
-    1,
-    false,
-    nullptr,
-    nullptr,
-    {qtile_panel<1, 4>(), qtile_panel<2, 4>(), qtile_panel<3, 3>(), qtile_panel<4, 2>()},
-    to_bytes,
-    to_floats,
-    widen,
-    quantize_row,
-    dequantize_row,
-    binary_row,
-    range,
-    max_pool,
-    column_sums,
-    correct,
-    interleave,
-    depthwise_row,
-};
+const QtileKernels qtile_kernels_scalar =
+    qtile_table(qtile_panel<1, 4>(), qtile_panel<2, 4>(), qtile_panel<3, 3>(), qtile_panel<4, 2>());
 
 }  // namespace cycloid::kernels

@@ -8,24 +8,6 @@
 namespace cycloid::kernels {
 namespace {
 
-struct ReduceAdd {
-  static CYCLOID_INLINE Vec start() { return zero(); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return a + b; }
-};
-struct ReduceMul {
-  static CYCLOID_INLINE Vec start() { return set1(1.0f); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return a * b; }
-};
-// max(a, b) returns b where either is NaN; the select keeps a NaN in a.
-struct ReduceMax {
-  static CYCLOID_INLINE Vec start() { return set1(-__builtin_inff()); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return select(is_nan(a), a, max(a, b)); }
-};
-struct ReduceMin {
-  static CYCLOID_INLINE Vec start() { return set1(__builtin_inff()); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return select(is_nan(a), a, min(a, b)); }
-};
-
 // The vectors of a row mapped and joined, with four running vectors to hide the latency of joining. The tail's unused
 // lanes are left at the neutral element.
 template <class Join, class Map>

@@ -8,24 +8,6 @@
 namespace cycloid::kernels {
 namespace {
 
-struct SegmentSum {
-  static CYCLOID_INLINE Vec start() { return zero(); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return a + b; }
-};
-struct SegmentProduct {
-  static CYCLOID_INLINE Vec start() { return set1(1.0f); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return a * b; }
-};
-// max(a, b) returns b where either is NaN; the select keeps a NaN in a.
-struct SegmentMax {
-  static CYCLOID_INLINE Vec start() { return set1(-__builtin_inff()); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return select(is_nan(a), a, max(a, b)); }
-};
-struct SegmentMin {
-  static CYCLOID_INLINE Vec start() { return set1(__builtin_inff()); }
-  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return select(is_nan(a), a, min(a, b)); }
-};
-
 // The segments of kLanes elements: ids less `first` in 32 bits, and which lanes fit there (`known`); the others are in no
 // segment.
 #if defined(__AVX512F__)
@@ -132,11 +114,10 @@ void reduce_segments(const SegmentArgs& t) {
   reduce_few<Join, Id, 16>(t);
 }
 
-constexpr SegmentBodies kSegmentBodies = {
-    {reduce_segments<SegmentSum, int64_t>, reduce_segments<SegmentProduct, int64_t>,
-     reduce_segments<SegmentMax, int64_t>, reduce_segments<SegmentMin, int64_t>},
-    {reduce_segments<SegmentSum, int32_t>, reduce_segments<SegmentProduct, int32_t>,
-     reduce_segments<SegmentMax, int32_t>, reduce_segments<SegmentMin, int32_t>}};
+constexpr SegmentBodies kSegmentBodies = {{reduce_segments<ReduceAdd, int64_t>, reduce_segments<ReduceMul, int64_t>,
+                                           reduce_segments<ReduceMax, int64_t>, reduce_segments<ReduceMin, int64_t>},
+                                          {reduce_segments<ReduceAdd, int32_t>, reduce_segments<ReduceMul, int32_t>,
+                                           reduce_segments<ReduceMax, int32_t>, reduce_segments<ReduceMin, int32_t>}};
 
 }  // namespace
 }  // namespace cycloid::kernels

@@ -180,18 +180,23 @@ class Fusing {
     return matrix != nullptr && matrix->rank() == 2 && (b->axis == 1 || b->axis == -1);
   }
 
+  // The inputs of a QLinear operator of two operands: bytes, scale and zero point of each, and the last two of the result.
+  std::vector<ValueId> inputs_of(const Quantized& a, const Quantized& b, const Quantized& to, ValueId y) {
+    return {a.q,
+            a.scale,
+            zero_of(a, dtype_of(a.q)),
+            b.q,
+            b.scale,
+            zero_of(b, dtype_of(b.q)),
+            to.scale,
+            zero_of(to, dtype_of(y))};
+  }
+
   void fuse_matmul(const Node& matmul, const Quantized& to, ValueId y, NodeId before) {
     std::optional<Quantized> a, b;
     if (!operands(matmul, a, b)) return;
     Node node{.name = matmul.name, .domain = "", .op_type = "QLinearMatMul"};
-    node.inputs = {a->q,
-                   a->scale,
-                   zero_of(*a, dtype_of(a->q)),
-                   b->q,
-                   b->scale,
-                   zero_of(*b, dtype_of(b->q)),
-                   to.scale,
-                   zero_of(to, dtype_of(y))};
+    node.inputs = inputs_of(*a, *b, to, y);
     replace(std::move(node), y, before);
   }
 
@@ -218,14 +223,7 @@ class Fusing {
     Node node{.name = binary.name,
               .domain = "com.microsoft",
               .op_type = binary.op_type == "Add" ? "QLinearAdd" : "QLinearMul"};
-    node.inputs = {a->q,
-                   a->scale,
-                   zero_of(*a, dtype_of(a->q)),
-                   b->q,
-                   b->scale,
-                   zero_of(*b, dtype_of(b->q)),
-                   to.scale,
-                   zero_of(to, dtype_of(y))};
+    node.inputs = inputs_of(*a, *b, to, y);
     replace(std::move(node), y, before);
   }
 
