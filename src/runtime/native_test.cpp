@@ -1,26 +1,11 @@
 // Every lowering against the reference evaluation, for each instruction set and one and two threads.
-#include <gtest/gtest.h>
-
-#include <cmath>
-#include <random>
-
-#include "base/cpu.h"
-#include "cycloid/session.h"
-#include "graph/text.h"
-#include "ops/op.h"
+#include "runtime/native_testing.h"
 
 namespace cycloid {
 namespace {
 
-struct Case {
-  const char* name;
-  const char* text;      // inputs of fixed shape; constants without values are drawn
-  std::int64_t terms;    // the longest sum
-  int reference = 0;     // steps that may run by the reference evaluation
-  int conversions = -1;  // steps that only move elements; -1: any number
-};
-
-void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+using native::Case;
+using native::expect_agreement;
 
 // "W[8,3,3,3]" in the text stands for a float constant of these dims with random elements.
 constexpr Case kCases[] = {
@@ -333,96 +318,9 @@ constexpr Case kCases[] = {
      500, 3},
 };
 
-Tensor random_tensor(const Dims& dims, std::mt19937& random) {
-  Tensor tensor = Tensor::zeros(DType::kFloat32, dims).value();
-  std::uniform_real_distribution<float> draw(-1, 1);
-  for (float& x : tensor.mutable_data<float>()) x = draw(random);
-  return tensor;
-}
-
-// All inputs but x become constants with random elements where `constants`; the rest stay inputs.
-Result<ModelIr> model_of(const Case& c, bool constants, std::mt19937& random) {
-  ModelIr model = parse_model(c.text).value();
-  Graph& graph = model.graph;
-  const std::vector<ValueId> inputs(graph.inputs().begin(), graph.inputs().end());
-  for (const ValueId id : inputs) {
-    const std::string name = graph.value(id).name;
-    if (!constants || name == "x" || name == "a" || name == "z") continue;
-    const ValueId constant =
-        graph.add_constant("constant", random_tensor(*known_dims(*graph.value(id).type.shape), random));
-    graph.replace_uses(id, constant);
-    graph.erase_value(id);
-  }
-  CYCLOID_TRY(infer_types(model));
-  return model;
-}
-
-using Outputs = std::vector<std::vector<float>>;
-
-Outputs run(const Session& session, const std::vector<Tensor>& inputs) {
-  std::vector<TensorView> views;
-  for (const Tensor& tensor : inputs)
-    views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
-  const Result<std::vector<AnyValue>> values = session.run(views);
-  EXPECT_TRUE(values.ok()) << (values.ok() ? "" : values.error().message());
-  Outputs outputs;
-  if (!values) return outputs;
-  for (const AnyValue& value : *values) {
-    const TensorView view = value.tensor();
-    const auto* data = static_cast<const float*>(view.data);
-    outputs.emplace_back(data, data + view.bytes / sizeof(float));
-  }
-  return outputs;
-}
-
 class Native : public testing::TestWithParam<Case> {};
 
-TEST_P(Native, AgreesWithTheReferenceEvaluation) {
-  const Case& c = GetParam();
-  for (const bool constants : {true, false}) {
-    std::mt19937 random(7);
-    Result<ModelIr> ir = model_of(c, constants, random);
-    ASSERT_TRUE(ir.ok()) << ir.error().message();
-    const Model model(std::make_shared<const ModelIr>(*std::move(ir)));
-    std::vector<Tensor> inputs;
-    for (const ValueInfo& info : model.inputs()) inputs.push_back(random_tensor(info.shape, random));
-    Result<Session> reference = Session::create(model, {.reference = true});
-    ASSERT_TRUE(reference.ok()) << reference.error().message();
-    const Outputs expected = run(*reference, inputs);
-    for (const Isa isa : kAllIsas) {
-      if (!isa_available(isa)) continue;
-      for (const int threads : {1, 2}) {
-        Result<Session> session = Session::create(model, {.threads = threads, .isa = std::string(to_string(isa))});
-        ASSERT_TRUE(session.ok()) << session.error().message();
-        const PlanInfo plan = session->plan().value();
-        if (constants) {
-          EXPECT_LE(plan.reference_steps, c.reference) << plan.to_text();
-          if (c.conversions >= 0) EXPECT_EQ(plan.conversions, c.conversions) << plan.to_text();
-        }
-        const Outputs actual = run(*session, inputs);
-        ASSERT_EQ(actual.size(), expected.size());
-        for (std::size_t i = 0; i < expected.size(); ++i) {
-          ASSERT_EQ(actual[i].size(), expected[i].size());
-          float largest = 0, worst = 0;
-          for (std::size_t k = 0; k < expected[i].size(); ++k) {
-            largest = std::max(largest, std::fabs(expected[i][k]));
-            worst = std::max(worst, std::fabs(actual[i][k] - expected[i][k]));
-            ASSERT_FALSE(std::isnan(actual[i][k]) != std::isnan(expected[i][k]))
-                << "output " << i << " element " << k << "\n"
-                << plan.to_text();
-          }
-          // Two sums of n terms in different orders differ by about sqrt(n) roundings of the largest partial sum; functions of them (exp, log, a
-          // Winograd transform) lose some bits more: 32 of each.
-          const float tolerance = 32 * std::sqrt(static_cast<float>(c.terms)) * std::numeric_limits<float>::epsilon() *
-                                  std::max(largest, 1e-3f);
-          EXPECT_LE(worst, tolerance) << "output " << i << ", " << to_string(isa) << ", " << threads << " threads\n"
-                                      << plan.to_text();
-        }
-        EXPECT_EQ(run(*session, inputs), actual) << "the same bits in every run";
-      }
-    }
-  }
-}
+TEST_P(Native, AgreesWithTheReferenceEvaluation) { expect_agreement(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Native, testing::ValuesIn(kCases),
                          [](const auto& info) { return std::string(info.param.name); });

@@ -5,8 +5,6 @@
 
 #include "base/cgroup.h"
 #include "base/error.h"
-#include "onnx/export/export.h"
-#include "plan/lowering/lowering.h"
 #include "plan/tune/tuner.h"
 #include "runtime/session_state.h"
 
@@ -41,28 +39,6 @@ std::optional<std::size_t> find_name(std::span<const ValueInfo> infos, std::stri
     if (infos[i].name == name) return i;
   }
   return {};
-}
-
-// Operators that are composed of others: without a kernel of its own, such a node runs as those, which have kernels.
-bool runs_composed(const Node& node) {
-  constexpr std::string_view kComposed[] = {"Attention", "RMSNormalization", "RotaryEmbedding"};
-  return std::ranges::find(kComposed, node.op_type) != std::end(kComposed) &&
-         find_lowering(node.domain, node.op_type) == nullptr;
-}
-
-bool any_runs_composed(const Graph& graph) {
-  return std::ranges::any_of(graph.nodes(), [&](NodeId id) {
-    bool inside = false;
-    for_each_subgraph(graph.node(id),
-                      [&](const std::string&, const Graph& body) { inside = inside || any_runs_composed(body); });
-    return inside || runs_composed(graph.node(id));
-  });
-}
-
-Result<Model> as_it_runs(const Model& model, const SessionOptions& options) {
-  if (options.reference || !any_runs_composed(model.ir()->graph)) return model;
-  CYCLOID_ASSIGN(ModelIr ir, onnx::expanded(*model.ir(), runs_composed));
-  return Model(std::make_shared<const ModelIr>(std::move(ir)), model.source_opset());
 }
 
 }  // namespace
@@ -105,8 +81,7 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
                                  .reference = options.reference,
                                  .max_memory = options.max_memory,
                                  .tuner = std::move(tuner)};
-  CYCLOID_ASSIGN(const Model running, as_it_runs(model, options));
-  Session session(std::make_unique<State>(running, std::move(in_force), plan_options, std::move(team)));
+  Session session(std::make_unique<State>(model, std::move(in_force), plan_options, std::move(team)));
 
   bool fixed = true;
   for (const ValueInfo& info : model.inputs()) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <span>
 
+#include "plan/lowering/attention.h"
 #include "plan/lowering/control.h"
 #include "plan/lowering/elements.h"
 #include "plan/lowering/features.h"
@@ -9,6 +10,7 @@
 #include "plan/lowering/lowering.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/recurrent.h"
+#include "plan/lowering/rotary.h"
 #include "plan/lowering/trees.h"
 
 namespace cycloid {
@@ -26,6 +28,7 @@ constexpr Line kLines[] = {
     {"And", lower_elements},
     {"ArgMax", lower_arg},
     {"ArgMin", lower_arg},
+    {"Attention", lower_attention},
     {"AveragePool", lower_pool},
     {"BatchNormalization", lower_batch_normalization},
     {"BitwiseAnd", lower_elements},
@@ -106,6 +109,7 @@ constexpr Line kLines[] = {
     {"Relu", lower_unary},
     {"Reshape", lower_view},
     {"Resize", lower_resize},
+    {"RotaryEmbedding", lower_rotary_embedding},
     {"Round", lower_unary},
     {"Scan", lower_scan},
     {"ScatterElements", lower_scatter},
@@ -144,12 +148,14 @@ constexpr Line kMicrosoftLines[] = {
     {"DequantizeLinear", lower_dequantize},
     {"DynamicQuantizeLSTM", lower_dynamic_quantize_lstm},
     {"DynamicQuantizeMatMul", lower_dynamic_quantize_matmul},
+    {"GroupQueryAttention", lower_group_query_attention},
     {"MatMulIntegerToFloat", lower_matmul_integer_to_float},
     {"QLinearAdd", lower_qlinear_binary},
     {"QLinearLeakyRelu", lower_qlinear_unary},
     {"QLinearMul", lower_qlinear_binary},
     {"QLinearSigmoid", lower_qlinear_unary},
     {"QuantizeLinear", lower_quantize},
+    {"RotaryEmbedding", lower_microsoft_rotary_embedding},
 };
 
 Lower find(std::span<const Line> lines, std::string_view op_type) {

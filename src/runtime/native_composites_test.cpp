@@ -1,0 +1,124 @@
+// Operators that are taken apart, and attention, against the reference evaluation.
+#include "runtime/native_testing.h"
+
+namespace cycloid {
+namespace {
+
+using native::Case;
+using native::expect_agreement;
+
+constexpr Case kCases[] = {
+    {"einsum_products",
+     R"(g (float[2,3,5,7] x, float[2,3,9,7] k, float[3,7,4] w) => (float[?,?,?,?] y, float[?,?,?,?] z, float[?,?] t) {
+        y = Einsum <equation="bhid,bhjd->bhij"> (x, k) z = Einsum <equation="bhid,hdk->bihk"> (x, w) t = Einsum <equation="bhid,bhjd->dj"> (x, k) })",
+     42},
+    {"einsum_of_one",
+     R"(g (float[2,3,5] x) => (float[?,?] y, float[?] z, float[?,?,?] t, float s) {
+        y = Einsum <equation="abc->ca"> (x) z = Einsum <equation="abc->b"> (x) t = Einsum <equation="bca"> (x) s = Einsum <equation="abc->"> (x) })",
+     30},
+    {"einsum_outer",
+     R"(g (float[4,5] x, float[4,3] k) => (float[?,?,?] y, float[?,?] z) {
+        y = Einsum <equation="ai,aj->aji"> (x, k) z = Einsum <equation="ai,aj->ij"> (x, k) })",
+     4},
+    {"einsum_of_three",
+     R"(g (float[4,5] x, float[5,6] k, float[6,3] w) => (float[?,?] y, float[?] z) {
+        y = Einsum <equation="ij,jk,kl->il"> (x, k, w) z = Einsum <equation="ij,jk,kl->l"> (x, k, w) })",
+     120},
+    {"einsum_ellipsis",
+     R"(g (float[2,1,4,5] x, float[3,5,6] k) => (float[?,?,?,?] y, float[?,?,?] z) {
+        y = Einsum <equation="...ij,...jk->...ik"> (x, k) z = Einsum <equation="...ij,...jk->i..."> (x, k) })",
+     30},
+    {"einsum_sizes_of_one",
+     R"(g (float[1,4,1] x, float[1,6] k) => (float[?,?,?] y, float[?,?] z) {
+        y = Einsum <equation="bic,bj->bij"> (x, k) z = Einsum <equation="bic,bj->jc"> (x, k) })",
+     4},
+    // A diagonal has no form of its own.
+    {"einsum_diagonal", R"(g (float[5,5] x) => (float[?] y) { y = Einsum <equation="ii->i"> (x) })", 1, 1},
+    {"small_operators",
+     R"(g (float[2,6,4,10] x, float[6,1,10] k) => (float[?,?,?,?] y, float[?,?,?,?] z, float[?,?,?,?] t, float[?,?,?,?] u, float[?,?,?,?] v, float[?,?,?,?] w) {
+        y = Mean (x, k) z = MeanVarianceNormalization (x) t = LpNormalization <axis=1> (x) u = LpNormalization <p=1> (x) v = Selu (x) w = Celu <alpha=0.7> (x) })",
+     80},
+    {"more_small_operators",
+     R"(g (float[2,6,4,10] x) => (float[?,?,?,?] y, float[?,?,?,?] z, float[?,?,?] t) <int64[1] i = {1}> {
+        y = SpaceToDepth <blocksize=2> (x) z = SpaceToDepth <blocksize=2, mode="CRD"> (x) a = Abs (x) t = ReduceLogSum <keepdims=0> (a, i) })",
+     6},
+    {"fused_conv",
+     R"(g (float[1,5,6,6] x, float[7,5,3,3] w, float[7] b, float[1,7,4,4] k) => (float[?,?,?,?] y, float[?,?,?,?] z, float[?,?,?,?] t) {
+        y = com.microsoft.FusedConv <activation="Relu"> (x, w, b, k) z = com.microsoft.FusedConv <activation="Clip", activation_params=[-0.5, 0.25]> (x, w, b) t = com.microsoft.FusedConv <activation="HardSigmoid", activation_params=[0.2, 0.5]> (x, w) })",
+     46},
+    {"fused_gemm",
+     R"(g (float[5,17] x, float[9,17] w, float[9] b) => (float[?,?] y) { y = com.microsoft.FusedGemm <transB=1, activation="LeakyRelu", activation_alpha=0.1> (x, w, b) })",
+     18},
+    {"embed_layer_normalization",
+     R"(g (float[11,8] w, float[6,8] p, float[2,8] s, float[8] g1, float[8] b1) => (float[?,?,?] y, float[?,?,?] z) <int32[2,3] i = {3, 0, 10, 7, 7, 1}, int32[2,3] k = {0, 1, 1, 0, 0, 1}, int32[1,3] at = {5, 0, 2}> {
+        y = com.microsoft.EmbedLayerNormalization (i, k, w, p, s, g1, b1) z, , e = com.microsoft.EmbedLayerNormalization (i, , w, p, , g1, b1, , at) })",
+     16},
+    {"attention_causal",
+     R"(g (float[2,37,24] x, float[2,37,12] k, float[2,37,8] v) => (float[?,?,?] y, float[?,?,?] z) {
+        y = Attention <q_num_heads=4, kv_num_heads=2, is_causal=1> (x, k, v) z = Attention <q_num_heads=4, kv_num_heads=2, softcap=2.0> (x, k, v) })",
+     64},
+    {"attention_one_query",
+     R"(g (float[2,6,1,20] x, float[2,2,75,20] k, float[2,2,75,35] v, float[1,6,1,75] m) => (float[?,?,?,?] y, float[?,?,?,?] z) {
+        y = Attention <scale=0.7> (x, k, v) z = Attention (x, k, v, m) })",
+     100},
+    {"attention_with_a_past",
+     R"(g (float[2,3,16] x, float[2,3,8] k, float[2,3,10] v, float[2,2,5,4] p, float[2,2,5,5] r) => (float[?,?,?] y, float[?,?,?,?] pk, float[?,?,?,?] pv, float[?,?,?] z) {
+        y, pk, pv = Attention <q_num_heads=4, kv_num_heads=2, is_causal=1> (x, k, v, , p, r) z = Attention <q_num_heads=4, kv_num_heads=2> (x, k, v, , p, r) })",
+     24},
+    {"attention_windows_and_lengths",
+     R"(g (float[2,3,9,8] x, float[2,3,11,8] k, float[2,3,11,4] v) => (float[?,?,?,?] y, float[?,?,?,?] z) <int64[2] n = {11, 3}> {
+        y = Attention <left_window_size=2, right_window_size=1> (x, k, v) z = Attention <is_causal=1> (x, k, v, , , , n) })",
+     24},
+    {"attention_of_truth_values",
+     R"(g (float[2,3,5,8] x, float[2,3,7,8] k, float[2,3,7,4] v) => (float[?,?,?,?] y) <bool[5,7] m = {1,1,1,0,1,1,1, 0,0,0,0,0,0,0, 1,0,0,0,0,0,0, 1,1,1,1,1,1,1, 0,0,0,0,0,0,1}> {
+        y = Attention (x, k, v, m) })",
+     24},
+    {"attention_of_short_masks",
+     R"(g (float[2,3,5,8] x, float[2,3,7,8] k, float[2,3,7,4] v, float[5,4] m) => (float[?,?,?,?] y) { y = Attention (x, k, v, m) })",
+     24},
+    {"multi_head_masks",
+     R"(g (float[2,5,24] x, float[2,7,24] k, float[2,7,12] v, float[1,3,5,7] m) => (float[?,?,?] y, float[?,?,?] z, float[?,?,?] t, float[?,?,?] u) <int32[2] n = {7, 3}, int32[4] e = {5, 7, 1, 0}, int32[2,7] f = {1,1,1,0,1,1,0, 0,1,1,1,1,1,1}> {
+        y = com.microsoft.MultiHeadAttention <num_heads=3> (x, k, v, , n) z = com.microsoft.MultiHeadAttention <num_heads=3, mask_filter_value=-3.0> (x, k, v, , f, m)
+        t = com.microsoft.MultiHeadAttention <num_heads=3, unidirectional=1, scale=0.4> (x, k, v) u = com.microsoft.MultiHeadAttention <num_heads=3> (x, k, v, , e) })",
+     24},
+    {"multi_head_by_heads",
+     R"(g (float[2,5,24] x, float[2,3,7,8] k, float[2,3,7,4] v) => (float[?,?,?] y) { y = com.microsoft.MultiHeadAttention <num_heads=3> (x, k, v) })",
+     24},
+    {"multi_head_with_a_past",
+     R"(g (float[2,2,24] x, float[2,2,24] k, float[2,2,24] v, float[72] b, float[2,3,4,8] p, float[2,3,4,8] r) => (float[?,?,?] y, float[?,?,?,?] pk, float[?,?,?,?] pv) {
+        y, pk, pv = com.microsoft.MultiHeadAttention <num_heads=3> (x, k, v, b, , , p, r) })",
+     24},
+    {"attention_of_microsoft",
+     R"(g (float[2,5,16] x, float[16,72] w, float[72] b, float[2,2,3,4,8] p) => (float[?,?,?] y, float[?,?,?,?,?] pp, float[?,?,?] z) <int32[2] n = {5, 2}> {
+        y, pp = com.microsoft.Attention <num_heads=3, unidirectional=1> (x, w, b, , p) z = com.microsoft.Attention <num_heads=3> (x, w, b, n) })",
+     40},
+    {"attention_of_microsoft_with_sizes",
+     R"(g (float[2,5,16] x, float[16,60] w, float[60] b) => (float[?,?,?] y) { y = com.microsoft.Attention <num_heads=3, qkv_hidden_sizes=[24,24,12]> (x, w, b) })",
+     40},
+    {"group_query_prompt",
+     R"(g (float[2,5,32] x, float[2,5,16] k, float[2,5,16] v, float[9,4] c, float[9,4] s) => (float[?,?,?] y, float[?,?,?,?] pk, float[?,?,?,?] pv) <int32[2] n = {4, 4}, int32[1] t = {5}> {
+        y, pk, pv = com.microsoft.GroupQueryAttention <num_heads=4, kv_num_heads=2, do_rotary=1> (x, k, v, , , n, t, c, s) })",
+     24},
+    {"group_query_step",
+     R"(g (float[2,1,64] x, float[2,2,9,8] p, float[2,2,9,8] r, float[12,3] c, float[12,3] s) => (float[?,?,?] y, float[?,?,?,?] pk, float[?,?,?,?] pv) <int32[2] n = {7, 3}, int32 t = {9}> {
+        y, pk, pv = com.microsoft.GroupQueryAttention <num_heads=4, kv_num_heads=2, do_rotary=1, rotary_interleaved=1, local_window_size=4, softcap=3.0> (x, , , p, r, n, t, c, s) })",
+     24},
+    {"group_query_bias",
+     R"(g (float[2,3,32] x, float[2,3,16] k, float[2,3,16] v, float[2,2,4,8] p, float[2,2,4,8] r, float[1,4,3,7] m) => (float[?,?,?] y) <int32[2] n = {6, 4}, int32[1] t = {7}> {
+        y = com.microsoft.GroupQueryAttention <num_heads=4, kv_num_heads=2, scale=0.3> (x, k, v, p, r, n, t, , , , m) })",
+     24},
+    {"rotary",
+     R"(g (float[2,5,24] x, float[2,5,4] c, float[2,5,4] s, float[2,3,5,10] z, float[9,4] d, float[9,4] e) => (float[?,?,?] y, float[?,?,?,?] t, float[?,?,?] u) <int64[2,5] i = {0,1,2,3,4, 8,7,6,5,4}, int64[1] f = {3}> {
+        y = RotaryEmbedding <num_heads=3, interleaved=1> (x, c, s) t = RotaryEmbedding <rotary_embedding_dim=8> (z, d, e, i) u = com.microsoft.RotaryEmbedding <num_heads=3> (x, f, d, e) })",
+     2},
+};
+
+class NativeComposites : public testing::TestWithParam<Case> {};
+
+TEST_P(NativeComposites, AgreesWithTheReferenceEvaluation) { expect_agreement(GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(Cases, NativeComposites, testing::ValuesIn(kCases),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace cycloid
