@@ -9,6 +9,7 @@
 #include "plan/schedule.h"
 #include "plan/specialize.h"
 #include "plan/tune/tuner.h"
+#include "plan/weight_bytes.h"
 
 namespace cycloid {
 namespace {
@@ -23,14 +24,6 @@ double total_flops(const Graph& graph) {
     if (cost) flops += static_cast<double>(cost->flops.known().value_or(0));
   }
   return flops;
-}
-
-std::size_t weight_bytes(const Graph& graph) {
-  std::size_t bytes = 0;
-  for (const ValueId id : graph.values()) {
-    if (const Tensor* tensor = graph.constant(id)) bytes += tensor->byte_count();
-  }
-  return bytes;
 }
 
 void summarize(Plan& plan) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 namespace cycloid {
 namespace {
@@ -98,6 +99,21 @@ void set_release(Plan& plan) {
   }
 }
 
+// Whether all steps of the stage read a buffer in common, and can each be cut for all threads. What one thread made of that
+// buffer is then best read by the same thread: lines that another core has changed come slower than from L3.
+bool share_reads(const std::vector<PlannedStep>& steps, const Stage& stage, int threads) {
+  if (stage.end - stage.begin < 2) return false;
+  const auto reads = [&](const PlannedStep& step, BufferId buffer) {
+    return std::ranges::any_of(step.uses, [&](const BufferUse& use) { return !use.write && use.buffer == buffer; });
+  };
+  const std::span<const PlannedStep> of_stage(&steps[stage.begin], stage.end - stage.begin);
+  if (std::ranges::any_of(of_stage, [&](const PlannedStep& step) { return step.units < threads; })) return false;
+  return std::ranges::any_of(of_stage.front().uses, [&](const BufferUse& use) {
+    return !use.write &&
+           std::ranges::all_of(of_stage, [&](const PlannedStep& step) { return reads(step, use.buffer); });
+  });
+}
+
 // Cuts each range into pieces of about `piece_cost`.
 std::vector<Work> cut(const std::vector<PlannedStep>& steps, const std::vector<Work>& share, double piece_cost) {
   std::vector<Work> pieces;
@@ -124,22 +140,24 @@ bool conflicts(const BufferUse& a, const BufferUse& b) {
 std::vector<Work> share_work(const std::vector<PlannedStep>& steps, const Stage& stage, int thread, int threads) {
   double total = 0;
   for (std::uint32_t s = stage.begin; s < stage.end; ++s) total += steps[s].cost;
-  const bool even = !(total > 0);
+  const bool even = !(total > 0), together = !even && share_reads(steps, stage, threads);
   if (even) total = stage.end - stage.begin;
   std::vector<Work> work;
-  double before = 0;
+  double before = 0, owed_begin = 0, owed_end = 0;
   for (std::uint32_t s = stage.begin; s < stage.end; ++s) {
     const double cost = even ? 1 : steps[s].cost;
     const auto units = static_cast<double>(steps[s].units);
     // The same expression gives one thread's end and the next one's begin, so no unit is lost or done twice.
-    const auto cut = [&](int t) -> std::int64_t {
+    const auto cut = [&](int t, double& owed) -> std::int64_t {
       if (t <= 0) return 0;
       if (t >= threads) return steps[s].units;
-      const double at = total * t / threads - before;
+      const double at = together ? cost * t / threads + owed : total * t / threads - before;
       if (!(cost > 0)) return at < 0 ? 0 : steps[s].units;
-      return static_cast<std::int64_t>(std::clamp(std::round(at / cost * units), 0.0, units));
+      const double to = std::clamp(std::round(at / cost * units), 0.0, units);
+      owed = at - to / units * cost;
+      return static_cast<std::int64_t>(to);
     };
-    const std::int64_t begin = cut(thread), end = cut(thread + 1);
+    const std::int64_t begin = cut(thread, owed_begin), end = cut(thread + 1, owed_end);
     if (begin < end) work.push_back({s, begin, end});
     before += cost;
   }

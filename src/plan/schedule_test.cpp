@@ -71,6 +71,33 @@ TEST(Schedule, OneThreadKeepsTheOrderOfTheGraph) {
     EXPECT_EQ(plan.steps[s].info.node, std::to_string(s / 4) + "." + std::to_string(s % 4));
 }
 
+// The units of a step that a thread computes.
+std::int64_t share_of(const Plan& plan, std::size_t thread, std::uint32_t step) {
+  std::int64_t units = 0;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    for (const Work& work : plan.work[i * static_cast<std::size_t>(plan.threads) + thread])
+      units += work.step == step ? work.end - work.begin : 0;
+  }
+  return units;
+}
+
+TEST(Schedule, StepsThatReadTheSameAreEachCutForAllThreads) {
+  Plan plan;
+  plan.threads = 2;
+  plan.buffers.resize(4);
+  plan.steps.push_back(step("maker", {0}, {1}, 30'000));
+  plan.steps.push_back(step("a", {1}, {2}, 30'000, 3));
+  plan.steps.push_back(step("b", {1}, {3}, 60'000, 60));
+  schedule(plan);
+  ASSERT_EQ(plan.stages.size(), 2);
+  EXPECT_EQ(share_of(plan, 0, 1), 2);
+  EXPECT_EQ(share_of(plan, 0, 2), 25);  // and so much less as it has more of the other
+  plan.steps[2].uses[0].buffer = BufferId{0};
+  schedule(plan);
+  EXPECT_EQ(share_of(plan, 0, 1), 3);
+  EXPECT_EQ(share_of(plan, 0, 2), 15);
+}
+
 // Random steps over few buffers: whatever touches what another step writes stays before or after it, and every unit of every
 // step is done once.
 TEST(Schedule, StepsThatConflictKeepTheirOrder) {

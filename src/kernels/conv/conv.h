@@ -40,8 +40,9 @@ struct ConvParams {
   bool has_residual = false;          // y = activation(conv + bias + residual), or
   bool residual_last = false;         // y = activation(conv + bias) + residual
   Activation activation = {};
-  int threads = 1;      // how many threads will share the work: units are made small enough for them
-  bool strict = false;  // only direct sums: no algorithm that trades accuracy (Winograd)
+  int threads = 1;           // how many threads will share the work: units are made small enough for them
+  bool strict = false;       // only direct sums: no algorithm that trades accuracy (Winograd)
+  bool weights_far = false;  // the weights of all layers do not fit L2, so these come from beyond it in each run
   // Columns of the register tile in vectors (igemm/igemm.h); 0: the kernel's own choice. What tuning tries; a kernel that has
   // no such tile declines.
   int panel_vectors = 0;
@@ -87,6 +88,7 @@ struct ConvPlan {
   int64_t tile_rows = 0, tiles = 0, block_tiles = 0;
   int64_t vectors = 0, panels = 0, splits = 0, group_bytes = 0, zero_bytes = 0;
   int64_t taps = 0, channels = 0;
+  int64_t inside_taps = 0;  // over all output pixels of an image, where taps outside the input are left out; else 0
   int64_t phases = 1, point_channels = 0;
   WinogradAxis axis_y, axis_x;
 

@@ -282,11 +282,24 @@ class Runner {
       tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), out_, panel);
       tile_.bias = bias + column;
       const IgemmFn* by_rows = plan_.igemm->panels[tile_.b_stride / plan_.igemm->lanes - 1].by_rows;
-      for (int64_t t = begin; t < end; ++t) run_tile(by_rows, t, t - begin, group * out_ + column);
+      // The first panel comes from afar while it is used; each later one has been fetched by the tiles of the one before.
+      const bool fetches = panel + 1 < panel_end && fetches_next(end - begin);
+      const float* next = fetches ? tile_.b + sum_ * tile_.b_stride : nullptr;
+      for (int64_t t = begin; t < end; ++t) {
+        tile_.next = t == begin && panel == panel_begin ? nullptr : next;
+        if (fetches) next += sum_ / 2 * kIgemmLine;
+        run_tile(by_rows, t, t - begin, group * out_ + column);
+      }
     }
   }
 
  private:
+  // Where weights come from beyond L2, and `tiles` tiles fetch half of a panel or more.
+  bool fetches_next(int64_t tiles) const {
+    const bool far = p_.weights_far || plan_.group_bytes > cpu_info().l2_bytes / 2;
+    return far && tiles >= plan_.vectors && plan_.tile_rows * plan_.vectors >= 16;
+  }
+
   void run_tile(const IgemmFn* by_rows, int64_t t, int64_t in_block, int64_t channel) {
     const int64_t first = shape_.tile_begin(t), rows = shape_.tile_begin(t + 1) - first;
     const float* residual = p_.has_residual ? args_.residual + first * p_.residual_stride + channel : nullptr;

@@ -8,17 +8,25 @@
 namespace cycloid::kernels {
 
 ConvKernel conv_igemm_kernel(std::string_view name, Isa isa);
+ConvKernel conv_position_kernel(std::string_view name, Isa isa);
 ConvKernel conv_depthwise_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n4_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n5_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n6_kernel(std::string_view name, Isa isa);
 
-// What reading the packed weights `passes` times takes, in the unit of ConvKernel::cost, where they do not stay in L2:
-// about 8 bytes per cycle from L3 and 3 from memory (one core of the reference machine). It overlaps with arithmetic.
+// Cycles of a call of the register tile beside its sums, measured on Zen 4.
+inline constexpr double kCallCycles = 80;
+
+// What reading the packed weights `passes` times takes, in the unit of ConvKernel::cost, where they do not stay in L2: about 8
+// bytes per cycle from L3 and 3 from memory (one core of the reference machine). It overlaps with arithmetic. Weights that
+// would stay by themselves are pushed out between runs by those of other layers, and read once from afar.
 inline double weight_streaming_cost(const ConvPlan& plan, double passes) {
   const CpuInfo& cpu = cpu_info();
   const int64_t bytes = static_cast<int64_t>(plan.packed_bytes);
-  if (bytes <= cpu.l2_bytes / 2) return 0;
+  if (bytes <= cpu.l2_bytes / 2) {
+    if (!plan.params.weights_far) return 0;
+    passes = 1;
+  }
   // Other tenants and layers share L3.
   return static_cast<double>(bytes) * passes / (bytes <= cpu.l3_bytes / 4 ? 8 : 3) * kCostPerCycle;
 }

@@ -270,6 +270,34 @@ TEST_P(ConvKernels, AgreesWithEveryWidthOfTheRegisterTile) {
   }
 }
 
+// More images than a register tile has rows, and maps on whose positions few taps are inside.
+TEST_P(ConvKernels, AgreesOnBatchesOfSmallMaps) {
+  for (int seed = 0; seed < 60; ++seed) {
+    Case test = seed % 2 == 0 ? random_case(seed) : square_case(seed);
+    std::mt19937 random(static_cast<unsigned>(seed) + 20000);
+    ConvParams& p = test.p;
+    p.batch = pick(random, 4, 33);
+    p.in_h = pick(random, 1, 4);
+    p.in_w = pick(random, 1, 4);
+    p.out_h = pick(random, 1, 4);
+    p.out_w = pick(random, 1, 4);
+    p.weights_far = seed % 3 == 0;
+    check(*GetParam(), test);
+    if (HasFailure()) return;
+  }
+}
+
+// Weights of several panels that come from beyond L2: tiles fetch those of the next panel.
+TEST_P(ConvKernels, AgreesWhereWeightsAreFar) {
+  for (int seed = 0; seed < 100; ++seed) {
+    Case test = seed % 2 == 0 ? random_case(seed) : square_case(seed);
+    test.p.weights_far = true;
+    test.p.groups = 1;
+    check(*GetParam(), test);
+    if (HasFailure()) return;
+  }
+}
+
 // Larger than L2, where the depthwise bodies fetch ahead.
 TEST_P(ConvKernels, AgreesOnLargeDepthwiseMaps) {
   ConvParams p{

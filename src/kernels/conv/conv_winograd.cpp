@@ -50,9 +50,9 @@ void choose_blocks(ConvPlan& plan) {
     plan.block_tiles += (winograd_kind_tiles(plan, kind) + count - 1) / count;
 }
 
-// Cycles of a vector's transforms, per point; of laying 2 x 2 pixels side by side, per point; and of a call of the tile.
-// Measured on Zen 4; other vector widths differ little.
-constexpr double kInputCycles = 7, kOutputCycles = 5.5, kGatherCycles = 5, kCallCycles = 80;
+// Cycles of a vector's transforms, per point; of laying 2 x 2 pixels side by side, per point. Measured on Zen 4; other vector
+// widths differ little.
+constexpr double kInputCycles = 7, kOutputCycles = 5.5, kGatherCycles = 5;
 
 // Points of a tile, over the kinds: small tiles have fewer.
 double mean_points(const ConvPlan& plan) {

@@ -51,7 +51,11 @@ int64_t winograd_sum(const ConvPlan& plan) {
 }
 
 double conv_arithmetic(const ConvPlan& plan) {
-  if (plan.axis_y.taps == 0) return plan.params.flops();
+  const ConvParams& p = plan.params;
+  if (plan.inside_taps > 0)
+    return p.flops() * static_cast<double>(plan.inside_taps) /
+           static_cast<double>(p.out_h * p.out_w * p.kernel_h * p.kernel_w);
+  if (plan.axis_y.taps == 0) return p.flops();
   double products = 0;
   for (int kind = 0; kind < kWinogradKindCount; ++kind) {
     const int64_t points_y = plan.axis_y.points - (kWinogradKinds[kind].large_y ? 0 : 1);

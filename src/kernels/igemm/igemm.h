@@ -21,10 +21,16 @@ struct IgemmTile {
   int64_t row_stride;  // not 0: floats from row to row; then rows[0] alone is read, there is one tap, and the sum is
                        // dense (k_stride is 1 and b_stride the panel's width)
   int64_t taps;
+  int64_t tap_run;  // after so many taps, B's next one lies b_skip floats further; 0: never
+  int64_t b_skip;
   int64_t channels;
-  int64_t k_stride;       // floats between channels of a row of A: 1 when channels-last
-  const float* b;         // [taps][channels][b_stride]: whole vectors are read up to the panel's width
-  int64_t b_stride;       // floats
+  int64_t k_stride;  // floats between channels of a row of A: 1 when channels-last
+  const float* b;    // [taps][channels][b_stride]: whole vectors are read up to the panel's width
+  int64_t b_stride;  // floats
+  // Null: B is fetched ahead of its use. Otherwise B is in L2, and what begins here, to be wanted next, is fetched from afar
+  // instead: a cache line for every two steps of a tap's sum, about as fast as one core's 16 line buffers can. Tiles of more
+  // than kIgemmNextRows rows whose row_stride is 0 have no register left for it.
+  const float* next;
   int64_t columns;        // columns stored, in ((vectors - 1) * lanes, vectors * lanes]
   const float* bias;      // [columns] or null
   const float* residual;  // row r begins at residual + r * residual_stride; null for none
@@ -48,6 +54,8 @@ struct IgemmPanel {
 };
 
 inline constexpr int kIgemmMaxVectors = 4;
+inline constexpr int64_t kIgemmLine = 16;  // floats of a cache line
+inline constexpr int kIgemmNextRows = 9;
 
 // c[r][0, columns) = activation(c[r][...] ) (+ residual after it, where residual is not null). `activation.slope` is
 // already that of the first column.

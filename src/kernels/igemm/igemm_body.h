@@ -85,14 +85,16 @@ constexpr int64_t fetch_ahead(int rows, int vectors) {
 
 // One step of the sum: row `b` of B, and an element of each row of A. Of kGroup rows one has a pointer, the others follow it
 // `stride` floats apart. No lambdas here: g++ keeps in memory what one captures.
-template <int kGroup, int kRows, int kVectors, int kPointers>
+template <int kGroup, bool kAhead, int kRows, int kVectors, int kPointers>
 CYCLOID_INLINE void igemm_step(const float* const (&a)[kPointers], int64_t stride, int64_t at, const float* b,
                                int64_t ahead, Vec (&acc)[kRows][kVectors]) {
   Vec bv[kVectors];
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) bv[v] = load(b + v * kLanes);
+  if constexpr (kAhead) {
 #pragma GCC unroll 4
-  for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + ahead + v * kLanes);
+    for (int v = 0; v < kVectors; ++v) __builtin_prefetch(b + ahead + v * kLanes);
+  }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     const Vec x = set1(a[r / kGroup][r % kGroup * stride + at]);
@@ -103,37 +105,44 @@ CYCLOID_INLINE void igemm_step(const float* const (&a)[kPointers], int64_t strid
 
 // Rows of A that lie row_stride apart, one tap, dense. A pointer serves three rows (x86 addresses base, base + i and
 // base + 2 i), so all stay in registers, which a pointer per row does not.
-template <int kRows, int kVectors>
+template <bool kNext, int kRows, int kVectors>
 CYCLOID_INLINE void igemm_sum_strided(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
   constexpr int64_t kWidth = kVectors * kLanes;
   constexpr int kPointers = (kRows + 2) / 3;
   constexpr int64_t kAhead = fetch_ahead(kRows, kVectors) * kWidth;
   const int64_t stride = t.row_stride;
+  const float* next = t.next;
   const float* b = t.b;
   const float* a[kPointers];
 #pragma GCC unroll 8
   for (int i = 0; i < kPointers; ++i) a[i] = t.rows[0] + t.row_offset + 3 * i * stride;
   for (int64_t k = t.channels / 2; k > 0; --k, b += 2 * kWidth) {
-    igemm_step<3>(a, stride, 0, b, kAhead, acc);
-    igemm_step<3>(a, stride, 1, b + kWidth, kAhead, acc);
+    igemm_step<3, !kNext>(a, stride, 0, b, kAhead, acc);
+    igemm_step<3, !kNext>(a, stride, 1, b + kWidth, kAhead, acc);
+    if constexpr (kNext) {
+      __builtin_prefetch(next);
+      next += kIgemmLine;
+    }
 #pragma GCC unroll 8
     for (int i = 0; i < kPointers; ++i) {
       a[i] += 2;
       __asm__("" : "+r"(a[i]));  // or the compiler makes one more pointer of each
     }
   }
-  if (t.channels % 2 != 0) igemm_step<3>(a, stride, 0, b, kAhead, acc);
+  if (t.channels % 2 != 0) igemm_step<3, !kNext>(a, stride, 0, b, kAhead, acc);
 }
 
 // kDense: k_stride is 1 and b_stride the panel's width, as nearly always. The loop then needs registers for the rows, b and
 // one counter alone; with two more the compiler spills, and 10 rows of 2 vectors fell to 84 % of peak.
-template <bool kDense, int kRows, int kVectors>
+template <bool kDense, bool kNext, int kRows, int kVectors>
 CYCLOID_INLINE void igemm_sum(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
   constexpr int64_t kWidth = kVectors * kLanes;
   const int64_t b_stride = kDense ? kWidth : t.b_stride, k_stride = kDense ? 1 : t.k_stride;
   const int64_t ahead = fetch_ahead(kRows, kVectors) * b_stride;
   const float* b = t.b;
+  const float* next = t.next;
   const float* const* rows = t.rows;
+  int64_t run = t.tap_run;
   for (int64_t tap = t.taps; tap > 0; --tap) {
     // Past the end: the counter goes from minus the channels up to 0.
     const float* a[kRows];
@@ -143,21 +152,29 @@ CYCLOID_INLINE void igemm_sum(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
     int64_t at = -t.channels * k_stride;
     if constexpr (kDense) {
       if (t.channels % 2 != 0) {
-        igemm_step<1>(a, 0, at, b, ahead, acc);
+        igemm_step<1, !kNext>(a, 0, at, b, ahead, acc);
         b += kWidth;
         ++at;
       }
       for (; at != 0; at += 2, b += 2 * kWidth) {
-        igemm_step<1>(a, 0, at, b, ahead, acc);
-        igemm_step<1>(a, 0, at + 1, b + kWidth, ahead, acc);
+        igemm_step<1, !kNext>(a, 0, at, b, ahead, acc);
+        igemm_step<1, !kNext>(a, 0, at + 1, b + kWidth, ahead, acc);
+        if constexpr (kNext) {
+          __builtin_prefetch(next);
+          next += kIgemmLine;
+        }
         __asm__("" : "+r"(at));
       }
     } else {
       for (; at < 0; at += k_stride, b += b_stride) {
-        igemm_step<1>(a, 0, at, b, ahead, acc);
+        igemm_step<1, true>(a, 0, at, b, ahead, acc);
         // One shared offset: without this the compiler keeps one moving pointer per row, and spills them.
         __asm__("" : "+r"(at));
       }
+    }
+    if (--run == 0) {
+      b += t.b_skip;
+      run = t.tap_run;
     }
   }
 }
@@ -176,11 +193,17 @@ void igemm_tile(const IgemmTile& t) {
     }
   }
   if (t.row_stride != 0) {
-    igemm_sum_strided(t, acc);
-  } else if (t.k_stride == 1 && t.b_stride == kVectors * kLanes) {
-    igemm_sum<true>(t, acc);
+    if (t.next != nullptr) {
+      igemm_sum_strided<true>(t, acc);
+    } else {
+      igemm_sum_strided<false>(t, acc);
+    }
+  } else if (t.k_stride != 1 || t.b_stride != kVectors * kLanes) {
+    igemm_sum<false, false>(t, acc);
+  } else if (kRows <= kIgemmNextRows && t.next != nullptr) {
+    igemm_sum<true, kRows <= kIgemmNextRows>(t, acc);
   } else {
-    igemm_sum<false>(t, acc);
+    igemm_sum<true, false>(t, acc);
   }
   igemm_finish<kRows, kVectors>(t, last, acc);
 }

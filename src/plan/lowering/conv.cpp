@@ -4,6 +4,7 @@
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/window.h"
 #include "plan/tune/tuner.h"
+#include "plan/weight_bytes.h"
 
 namespace cycloid {
 namespace {
@@ -47,13 +48,16 @@ ConvParams make_params(const Lowering& lowering, const Window& window, const Dim
   params.groups = groups;
   params.threads = lowering.threads();
   params.strict = lowering.options().strict;
+  params.weights_far = weights_are_far(lowering.graph());
   return params;
 }
 
 // Why a window of several taps is summed directly: what Winograd's kernels said, or that they are no faster here.
 std::string why_direct(const ConvPlan& plan, Isa isa) {
   const ConvParams& params = plan.params;
-  if (params.kernel_h * params.kernel_w == 1 || plan.name().find("igemm") == std::string_view::npos) return {};
+  if (params.kernel_h * params.kernel_w == 1 || plan.name().find("winograd") != std::string_view::npos ||
+      plan.name().find("depthwise") != std::string_view::npos)
+    return {};
   std::string reason;
   for (const kernels::ConvCandidate& candidate : kernels::conv_candidates(params, isa)) {
     if (candidate.kernel->name.find("winograd") == std::string_view::npos) continue;
