@@ -46,7 +46,7 @@ void add_pools(Isa isa) {
     const PoolPlan plan = std::get<PoolPlan>(select_pool(p, isa));
     add(std::string(plan.name) + "/" + std::to_string(p.in_h) + "x" + std::to_string(p.channels), isa,
         p.batch * p.in_h * p.in_w * p.channels, p.batch * p.out_h * p.out_w * p.channels,
-        [plan](const float* in, float* out) { plan.run(in, out, 0, plan.units); });
+        [plan](const float* in, float* out) { plan.run(in, out, nullptr, 0, plan.units); });
   }
 }
 
@@ -78,7 +78,7 @@ void add_permutes() {
   const auto permute = [](const char* name, std::vector<int64_t> shape, std::vector<int64_t> order) {
     int64_t count = 1;
     for (const int64_t d : shape) count *= d;
-    const PermutePlan plan = std::get<PermutePlan>(plan_permute(shape, order, 4));
+    const PermutePlan plan = std::get<PermutePlan>(plan_permute(shape, order, 4, cpu_info().best_isa));
     add(std::string("move.permute/") + name, cpu_info().best_isa, count, count,
         [plan](const float* in, float* out) { plan.run(in, out, 0, plan.units); });
   };

@@ -10,24 +10,6 @@ struct Dim {
   int64_t size, in_stride, out_stride;
 };
 
-// Transposes [rows][columns]: in is contiguous along rows' index r, out along columns' index c:
-// out[r * out_stride + c] = in[r + c * in_stride]. Blocks of 16 x 16 keep both sides' lines in L1.
-template <class T>
-void transpose(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t rows, int64_t columns) {
-  constexpr int64_t kBlock = 16;
-  for (int64_t r0 = 0; r0 < rows; r0 += kBlock) {
-    const int64_t r_end = std::min(rows, r0 + kBlock);
-    for (int64_t c0 = 0; c0 < columns; c0 += kBlock) {
-      const int64_t c_end = std::min(columns, c0 + kBlock);
-      for (int64_t r = r0; r < r_end; ++r) {
-        T* to = out + r * out_stride;
-        const T* from = in + r;
-        for (int64_t c = c0; c < c_end; ++c) to[c] = from[c * in_stride];
-      }
-    }
-  }
-}
-
 #if defined(__GNUC__)
 typedef float Float4 __attribute__((vector_size(16)));
 
@@ -55,53 +37,61 @@ void interleave3(const float* in, int64_t in_stride, float* out, int64_t rows) {
   }
 }
 
-// 4 x 4 blocks in registers; the rest as above.
-void transpose_floats(const float* in, int64_t in_stride, float* out, int64_t out_stride, int64_t rows,
-                      int64_t columns) {
-  if (columns == 3 && out_stride == 3) return interleave3(in, in_stride, out, rows);
-  const int64_t rows4 = rows / 4 * 4, columns4 = columns / 4 * 4;
-  constexpr int64_t kBlock = 16;
-  for (int64_t r0 = 0; r0 < rows4; r0 += kBlock) {
-    const int64_t r_end = std::min(rows4, r0 + kBlock);
-    for (int64_t c = 0; c < columns4; c += 4) {
-      for (int64_t r = r0; r < r_end; r += 4) {
-        const float* p = in + c * in_stride + r;
-        const Float4 a = load4(p), b = load4(p + in_stride), d = load4(p + 2 * in_stride), e = load4(p + 3 * in_stride);
-        const Float4 ab_lo = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-                     ab_hi = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-        const Float4 de_lo = __builtin_shufflevector(d, e, 0, 4, 1, 5),
-                     de_hi = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-        float* q = out + r * out_stride + c;
-        store4(q, __builtin_shufflevector(ab_lo, de_lo, 0, 1, 4, 5));
-        store4(q + out_stride, __builtin_shufflevector(ab_lo, de_lo, 2, 3, 6, 7));
-        store4(q + 2 * out_stride, __builtin_shufflevector(ab_hi, de_hi, 0, 1, 4, 5));
-        store4(q + 3 * out_stride, __builtin_shufflevector(ab_hi, de_hi, 2, 3, 6, 7));
-      }
-    }
-  }
-  transpose(in + columns4 * in_stride, in_stride, out + columns4, out_stride, rows4, columns - columns4);
-  transpose(in + rows4, in_stride, out + rows4 * out_stride, out_stride, rows - rows4, columns);
-}
 #endif
 
-void transpose_bytes(int64_t element_bytes, const char* in, int64_t in_stride, char* out, int64_t out_stride,
-                     int64_t rows, int64_t columns) {
-  const auto go = [&]<class T>(T) {
-    transpose(reinterpret_cast<const T*>(in), in_stride, reinterpret_cast<T*>(out), out_stride, rows, columns);
-  };
-  switch (element_bytes) {
-    case 1: return go(uint8_t{});
-    case 2: return go(uint16_t{});
-    case 8: return go(uint64_t{});
-    default:
-#if defined(__GNUC__)
-      return transpose_floats(reinterpret_cast<const float*>(in), in_stride, reinterpret_cast<float*>(out), out_stride,
-                              rows, columns);
-#else
-      return go(uint32_t{});
-#endif
+// Elements `step` apart, one after the other.
+template <class T>
+void gather_run(const char* in, int64_t in_step, char* out, int64_t out_step, int64_t count) {
+  const T* from = reinterpret_cast<const T*>(in);
+  T* to = reinterpret_cast<T*>(out);
+  if (out_step == 1) {
+    for (int64_t j = 0; j < count; ++j) to[j] = from[j * in_step];
+  } else {
+    for (int64_t j = 0; j < count; ++j) to[j * out_step] = from[j * in_step];
   }
 }
+
+using GatherFn = void (*)(const char*, int64_t, char*, int64_t, int64_t);
+GatherFn gather_of(int64_t element_bytes) {
+  switch (element_bytes) {
+    case 1: return gather_run<uint8_t>;
+    case 2: return gather_run<uint16_t>;
+    case 4: return gather_run<uint32_t>;
+    default: return gather_run<uint64_t>;
+  }
+}
+
+// What a unit moves, `position` counting the blocks in the order of the output.
+class BlockAt {
+ public:
+  BlockAt(const PermutePlan& plan, int64_t position) : plan_(plan) {
+    for (int i = plan.rank - 2; i >= 0; --i) {
+      if (i == plan.column) continue;
+      index_[i] = position % plan.size[i];
+      position /= plan.size[i];
+      in_ += index_[i] * plan.in_stride[i];
+      out_ += index_[i] * plan.out_stride[i];
+    }
+  }
+  int64_t in() const { return in_; }
+  int64_t out() const { return out_; }
+  void next() {
+    for (int i = plan_.rank - 2; i >= 0; --i) {
+      if (i == plan_.column) continue;
+      in_ += plan_.in_stride[i];
+      out_ += plan_.out_stride[i];
+      if (++index_[i] < plan_.size[i]) return;
+      in_ -= index_[i] * plan_.in_stride[i];
+      out_ -= index_[i] * plan_.out_stride[i];
+      index_[i] = 0;
+    }
+  }
+
+ private:
+  const PermutePlan& plan_;
+  int64_t index_[kMaxPermuteRank] = {};
+  int64_t in_ = 0, out_ = 0;
+};
 
 // Drops dimensions of size 1 and merges neighbours that are contiguous with each other on both sides.
 std::vector<Dim> simplify(const std::vector<Dim>& dims) {
@@ -121,7 +111,7 @@ std::vector<Dim> simplify(const std::vector<Dim>& dims) {
 }  // namespace
 
 std::variant<PermutePlan, std::string> plan_permute(std::span<const int64_t> shape, std::span<const int64_t> order,
-                                                    int64_t element_bytes, int threads,
+                                                    int64_t element_bytes, Isa isa, int threads,
                                                     std::span<const int64_t> in_strides,
                                                     std::span<const int64_t> out_strides) {
   const size_t rank = shape.size();
@@ -150,6 +140,7 @@ std::variant<PermutePlan, std::string> plan_permute(std::span<const int64_t> sha
   }
   PermutePlan plan;
   plan.element_bytes = element_bytes;
+  plan.transpose = transpose_kernel(isa, element_bytes);
   if (empty) {
     plan.units = 0;
     return plan;
@@ -189,32 +180,38 @@ void PermutePlan::run(const void* in, void* out, int64_t begin, int64_t end) con
     if (begin < end) std::memcpy(to, from, static_cast<size_t>(element_bytes));
     return;
   }
+  if (begin >= end) return;
   const int last = rank - 1;
-  for (int64_t unit = begin; unit < end; ++unit) {
-    int64_t rest = unit / row_parts, in_at = 0, out_at = 0;
-    for (int i = last - 1; i >= 0; --i) {
-      if (i == column) continue;
-      const int64_t index = rest % size[i];
-      rest /= size[i];
-      in_at += index * in_stride[i];
-      out_at += index * out_stride[i];
-    }
-    if (copies_runs) {
-      std::memcpy(to + out_at * element_bytes, from + in_at * element_bytes,
-                  static_cast<size_t>(size[last] * element_bytes));
-    } else if (column >= 0) {
+  BlockAt at(*this, begin / row_parts);
+  if (copies_runs) {
+    const auto bytes = static_cast<size_t>(size[last] * element_bytes);
+    for (int64_t unit = begin; unit < end; ++unit, at.next())
+      std::memcpy(to + at.out() * element_bytes, from + at.in() * element_bytes, bytes);
+  } else if (column >= 0) {
+    for (int64_t unit = begin; unit < end; ++unit) {
       const int64_t part = unit % row_parts;
       const int64_t row = part * size[column] / row_parts, row_end = (part + 1) * size[column] / row_parts;
-      transpose_bytes(element_bytes, from + (in_at + row) * element_bytes, in_stride[last],
-                      to + (out_at + row * out_stride[column]) * element_bytes, out_stride[column], row_end - row,
-                      size[last]);
-    } else {
-      for (int64_t j = 0; j < size[last]; ++j) {
-        std::memcpy(to + (out_at + j * out_stride[last]) * element_bytes,
-                    from + (in_at + j * in_stride[last]) * element_bytes, static_cast<size_t>(element_bytes));
-      }
+      transpose_rows(from + (at.in() + row) * element_bytes, to + (at.out() + row * out_stride[column]) * element_bytes,
+                     row_end - row);
+      if (part + 1 == row_parts) at.next();
     }
+  } else {
+    const GatherFn gather = gather_of(element_bytes);
+    for (int64_t unit = begin; unit < end; ++unit, at.next())
+      gather(from + at.in() * element_bytes, in_stride[last], to + at.out() * element_bytes, out_stride[last],
+             size[last]);
   }
+}
+
+void PermutePlan::transpose_rows(const char* in, char* out, int64_t rows) const {
+  const int last = rank - 1;
+#if defined(__GNUC__)
+  if (element_bytes == 4 && size[last] == 3 && out_stride[column] == 3) {
+    interleave3(reinterpret_cast<const float*>(in), in_stride[last], reinterpret_cast<float*>(out), rows);
+    return;
+  }
+#endif
+  transpose({in, in_stride[last], out, out_stride[column], rows, size[last]});
 }
 
 void copy_rows(const void* in, int64_t in_stride, void* out, int64_t out_stride, int64_t rows, int64_t bytes) {

@@ -9,6 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "base/cpu.h"
+#include "kernels/move/transpose.h"
+
 namespace cycloid::kernels {
 
 inline constexpr int kMaxPermuteRank = 8;
@@ -26,9 +29,13 @@ struct PermutePlan {
   int64_t outer = 1;         // blocks: product of the dimensions that the inner loop does not cover
   int64_t row_parts = 1;     // a block's innermost output dimension is cut into so many units
   int64_t units = 1;
+  TransposeFn transpose = nullptr;  // of a block
 
   // Moves units [begin, end); ranges may run at the same time. `out` must not overlap `in`.
   void run(const void* in, void* out, int64_t begin, int64_t end) const;
+
+ private:
+  void transpose_rows(const char* in, char* out, int64_t rows) const;
 };
 
 // The output's dimension i is the input's dimension order[i]; `shape` is the input's. Strides are in elements per input
@@ -36,7 +43,7 @@ struct PermutePlan {
 // A reason where the rank is above kMaxPermuteRank, the order is no permutation, or the element size is not 1, 2, 4
 // or 8.
 std::variant<PermutePlan, std::string> plan_permute(std::span<const int64_t> shape, std::span<const int64_t> order,
-                                                    int64_t element_bytes, int threads = 1,
+                                                    int64_t element_bytes, Isa isa, int threads = 1,
                                                     std::span<const int64_t> in_strides = {},
                                                     std::span<const int64_t> out_strides = {});
 

@@ -1,4 +1,4 @@
-// Transposing a matrix of floats block by block in registers.
+// Transposing a matrix of elements of 1, 2, 4 or 8 bytes block by block in registers.
 #pragma once
 
 #include "base/cpu.h"
@@ -6,6 +6,7 @@
 
 namespace cycloid::kernels {
 
-TransposeFn transpose_kernel(Isa isa);
+// Null for elements of another size.
+TransposeFn transpose_kernel(Isa isa, int64_t element_bytes);
 
 }  // namespace cycloid::kernels

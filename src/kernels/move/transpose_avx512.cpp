@@ -2,6 +2,7 @@
 
 namespace cycloid::kernels {
 
-void transpose_avx512(const TransposeArgs& t) { transpose_blocks(t); }
+const TransposeBodies transpose_bodies_avx512 = {
+    {transpose_blocks<Bytes>, transpose_blocks<Pairs>, transpose_blocks<Floats>, transpose_blocks<Longs>}};
 
 }  // namespace cycloid::kernels

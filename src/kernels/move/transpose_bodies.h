@@ -1,4 +1,4 @@
-// Arguments and per-ISA bodies of the transposition.
+// Arguments and per-ISA tables of the transposition.
 #pragma once
 
 #include <stdint.h>
@@ -7,17 +7,23 @@ namespace cycloid::kernels {
 
 // out[r * out_stride + c] = in[c * in_stride + r] for `rows` values of r and `columns` of c; out must not overlap in.
 struct TransposeArgs {
-  const float* in;
-  int64_t in_stride;
-  float* out;
+  const void* in;
+  int64_t in_stride;  // in elements, as all sizes here
+  void* out;
   int64_t out_stride;
   int64_t rows, columns;
 };
 
 using TransposeFn = void (*)(const TransposeArgs&);
 
-void transpose_scalar(const TransposeArgs& t);
-void transpose_avx2(const TransposeArgs& t);
-void transpose_avx512(const TransposeArgs& t);
+inline constexpr int kTransposeSizes = 4;  // of elements: log2 of their bytes is 0 to 3
+
+struct TransposeBodies {
+  TransposeFn by_log2[kTransposeSizes];
+};
+
+extern const TransposeBodies transpose_bodies_scalar;
+extern const TransposeBodies transpose_bodies_avx2;
+extern const TransposeBodies transpose_bodies_avx512;
 
 }  // namespace cycloid::kernels

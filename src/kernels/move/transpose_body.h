@@ -3,11 +3,12 @@
 
 #include "kernels/move/transpose_bodies.h"
 #include "kernels/simd.h"
+#include "kernels/vectors16.h"
 
 namespace cycloid::kernels {
 namespace {
 
-// Row i of v becomes column i: pairs of rows are interleaved, then pairs of pairs, then the 128-bit parts change places.
+// Floats. Row i of v becomes column i: pairs of rows are interleaved, then pairs of pairs, then the 128-bit parts change places.
 #if defined(__AVX512F__)
 
 CYCLOID_INLINE void transpose_square(__m512 (&v)[16]) {
@@ -84,25 +85,141 @@ CYCLOID_INLINE void transpose_square(Float4 (&v)[4]) {
 
 #endif
 
-void transpose_blocks(const TransposeArgs& t) {
-  using Lanes = decltype(Vec::v);
-  const int64_t rows = t.rows / kLanes * kLanes, columns = t.columns / kLanes * kLanes;
-  // Rows innermost: they lie side by side in the input, so whole cache lines of it are used up before the next ones.
-  for (int64_t c = 0; c < columns; c += kLanes) {
-    for (int64_t r = 0; r < rows; r += kLanes) {
-      Lanes v[kLanes];
+// What a block is made of: kSide rows of as many elements, each row a register.
+struct Floats {
+  using Element = float;
+  using Row = decltype(Vec::v);
+  static constexpr int kSide = kLanes;
+  static CYCLOID_INLINE Row get(const float* p) { return load(p).v; }
+  static CYCLOID_INLINE void put(float* p, Row v) { store(p, {v}); }
+#if defined(__AVX512F__)
+  static CYCLOID_INLINE Row get(const float* p, int64_t n) { return load(p, first(n)).v; }
+  static CYCLOID_INLINE void put(float* p, Row v, int64_t n) { store(p, {v}, first(n)); }
+#endif
+  static CYCLOID_INLINE void transpose(Row (&v)[kSide]) { transpose_square(v); }
+};
+
+// Rows of 16 bytes. Interleaving the two halves of the rows moves each bit of an element's place up by one: after as many
+// times as a row's number has bits, row and column have changed places.
+template <class Vector, class T>
+struct Rows16 {
+  using Element = T;
+  using Row = Vector;
+  static constexpr int kSide = 16 / static_cast<int>(sizeof(T));
+  static CYCLOID_INLINE Row get(const T* p) {
+    Row v;
+    __builtin_memcpy(&v, p, sizeof(v));
+    return v;
+  }
+  static CYCLOID_INLINE void put(T* p, Row v) { __builtin_memcpy(p, &v, sizeof(v)); }
+  static CYCLOID_INLINE void transpose(Row (&v)[kSide]) {
+#pragma GCC unroll 4
+    for (int bit = 1; bit < kSide; bit *= 2) {
+      Row t[kSide];
+#pragma GCC unroll 8
+      for (int i = 0; i < kSide / 2; ++i) {
+        t[2 * i] = low(v[i], v[i + kSide / 2]);
+        t[2 * i + 1] = high(v[i], v[i + kSide / 2]);
+      }
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) v[i] = load(t.in + (c + i) * t.in_stride + r).v;
-      transpose_square(v);
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) store(t.out + (r + i) * t.out_stride + c, {v[i]});
-    }
-    for (int64_t r = rows; r < t.rows; ++r) {
-      for (int i = 0; i < kLanes; ++i) t.out[r * t.out_stride + c + i] = t.in[(c + i) * t.in_stride + r];
+      for (int i = 0; i < kSide; ++i) v[i] = t[i];
     }
   }
-  for (int64_t c = columns; c < t.columns; ++c) {
-    for (int64_t r = 0; r < t.rows; ++r) t.out[r * t.out_stride + c] = t.in[c * t.in_stride + r];
+};
+
+#if defined(__AVX512F__)
+
+struct Bytes : Rows16<Bytes16, uint8_t> {
+  using Rows16::get, Rows16::put;
+  static CYCLOID_INLINE __mmask16 mask(int64_t n) { return static_cast<__mmask16>((1u << n) - 1); }
+  static CYCLOID_INLINE Row get(const uint8_t* p, int64_t n) {
+    return reinterpret_cast<Row>(_mm_maskz_loadu_epi8(mask(n), p));
+  }
+  static CYCLOID_INLINE void put(uint8_t* p, Row v, int64_t n) {
+    _mm_mask_storeu_epi8(p, mask(n), reinterpret_cast<__m128i>(v));
+  }
+};
+struct Pairs : Rows16<Pairs8, uint16_t> {
+  using Rows16::get, Rows16::put;
+  static CYCLOID_INLINE __mmask8 mask(int64_t n) { return static_cast<__mmask8>((1u << n) - 1); }
+  static CYCLOID_INLINE Row get(const uint16_t* p, int64_t n) {
+    return reinterpret_cast<Row>(_mm_maskz_loadu_epi16(mask(n), p));
+  }
+  static CYCLOID_INLINE void put(uint16_t* p, Row v, int64_t n) {
+    _mm_mask_storeu_epi16(p, mask(n), reinterpret_cast<__m128i>(v));
+  }
+};
+struct Longs : Rows16<Longs2, uint64_t> {
+  using Rows16::get, Rows16::put;
+  static CYCLOID_INLINE __mmask8 mask(int64_t n) { return static_cast<__mmask8>((1u << n) - 1); }
+  static CYCLOID_INLINE Row get(const uint64_t* p, int64_t n) {
+    return reinterpret_cast<Row>(_mm_maskz_loadu_epi64(mask(n), p));
+  }
+  static CYCLOID_INLINE void put(uint64_t* p, Row v, int64_t n) {
+    _mm_mask_storeu_epi64(p, mask(n), reinterpret_cast<__m128i>(v));
+  }
+};
+
+// A block that is cut: `rows` and `columns` up to its side.
+template <class Block>
+CYCLOID_INLINE void transpose_part(const typename Block::Element* in, int64_t in_stride, typename Block::Element* out,
+                                   int64_t out_stride, int64_t rows, int64_t columns) {
+  typename Block::Row v[Block::kSide];
+#pragma GCC unroll 16
+  for (int i = 0; i < Block::kSide; ++i)
+    v[i] = i < columns ? Block::get(in + i * in_stride, rows) : typename Block::Row{};
+  Block::transpose(v);
+#pragma GCC unroll 16
+  for (int i = 0; i < Block::kSide; ++i) {
+    if (i < rows) Block::put(out + i * out_stride, v[i], columns);
+  }
+}
+
+#else
+
+struct Bytes : Rows16<Bytes16, uint8_t> {};
+struct Pairs : Rows16<Pairs8, uint16_t> {};
+struct Longs : Rows16<Longs2, uint64_t> {};
+
+template <class Block>
+CYCLOID_INLINE void transpose_part(const typename Block::Element* in, int64_t in_stride, typename Block::Element* out,
+                                   int64_t out_stride, int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = 0; c < columns; ++c) out[r * out_stride + c] = in[c * in_stride + r];
+  }
+}
+
+#endif
+
+template <class Block>
+CYCLOID_INLINE void transpose_whole(const typename Block::Element* in, int64_t in_stride, typename Block::Element* out,
+                                    int64_t out_stride) {
+  typename Block::Row v[Block::kSide];
+#pragma GCC unroll 16
+  for (int i = 0; i < Block::kSide; ++i) v[i] = Block::get(in + i * in_stride);
+  Block::transpose(v);
+#pragma GCC unroll 16
+  for (int i = 0; i < Block::kSide; ++i) Block::put(out + i * out_stride, v[i]);
+}
+
+template <class Block>
+void transpose_blocks(const TransposeArgs& t) {
+  constexpr int kSide = Block::kSide;
+  const auto* in = static_cast<const typename Block::Element*>(t.in);
+  auto* out = static_cast<typename Block::Element*>(t.out);
+  // Rows innermost: they lie side by side in the input, so whole cache lines of it are used up before the next ones. The
+  // last block of many begins early enough to be whole: some elements are written twice.
+  for (int64_t c = 0; c < t.columns; c += kSide) {
+    const int64_t columns = min_of(t.columns, kSide), c0 = min_of(c, t.columns - columns);
+    for (int64_t r = 0; r < t.rows; r += kSide) {
+      const int64_t rows = min_of(t.rows, kSide), r0 = min_of(r, t.rows - rows);
+      const auto* from = in + c0 * t.in_stride + r0;
+      auto* to = out + r0 * t.out_stride + c0;
+      if (rows == kSide && columns == kSide)
+        transpose_whole<Block>(from, t.in_stride, to, t.out_stride);
+      else
+        transpose_part<Block>(from, t.in_stride, to, t.out_stride, rows, columns);
+    }
   }
 }
 

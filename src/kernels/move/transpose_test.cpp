@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <vector>
+
 #include "kernels/testing.h"
 
 namespace cycloid::kernels {
@@ -14,26 +18,42 @@ class Transpose : public ::testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(Transpose, Transpose, ::testing::ValuesIn(kAllIsas),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
+template <class T>
+void check(Isa isa, std::mt19937& random) {
+  const int64_t rows = pick(random, 1, 50), columns = pick(random, 1, 50);
+  const int64_t in_stride = rows + pick(random, 0, 5), out_stride = columns + pick(random, 0, 5);
+  const auto in_size = static_cast<size_t>((columns - 1) * in_stride + rows),
+             out_size = static_cast<size_t>((rows - 1) * out_stride + columns);
+  // Ending at the guard, and beginning anywhere.
+  const auto floats = [](size_t count) { return (count * sizeof(T) + sizeof(float) - 1) / sizeof(float); };
+  Guarded in_memory(floats(in_size)), out_memory(floats(out_size));
+  T* in = reinterpret_cast<T*>(in_memory.end()) - in_size;
+  T* out = reinterpret_cast<T*>(out_memory.end()) - out_size;
+  const std::vector<T> before(out_size, T(77));
+  std::copy(before.begin(), before.end(), out);
+  for (size_t i = 0; i < in_size; ++i) in[i] = static_cast<T>(random());
+  transpose_kernel(isa, sizeof(T))({in, in_stride, out, out_stride, rows, columns});
+  for (int64_t at = 0; at < static_cast<int64_t>(out_size); ++at) {
+    const int64_t r = at / out_stride, c = at % out_stride;
+    const T want = c < columns ? in[c * in_stride + r] : T(77);
+    ASSERT_EQ(out[at], want) << sizeof(T) << " bytes, " << rows << " x " << columns << " at " << r << ", " << c;
+  }
+  ASSERT_TRUE(in_memory.intact() && out_memory.intact());
+}
+
 // Every element, all sizes around the blocks, strided and misaligned on both sides; nothing is touched around them.
 TEST_P(Transpose, MovesEveryElement) {
   if (!isa_available(GetParam())) GTEST_SKIP() << to_string(GetParam()) << " is not available here";
   std::mt19937 random(1);
-  for (int round = 0; round < 200; ++round) {
-    const int64_t rows = pick(random, 1, 50), columns = pick(random, 1, 50);
-    const int64_t in_stride = rows + pick(random, 0, 5), out_stride = columns + pick(random, 0, 5);
-    Guarded in(static_cast<size_t>((columns - 1) * in_stride + rows), static_cast<size_t>(pick(random, 0, 3)));
-    Guarded out(static_cast<size_t>((rows - 1) * out_stride + columns), static_cast<size_t>(pick(random, 0, 3)));
-    for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i);
-    for (float& y : out) y = -1;
-    transpose_kernel(GetParam())({in.data(), in_stride, out.data(), out_stride, rows, columns});
-    for (int64_t at = 0; at < static_cast<int64_t>(out.size()); ++at) {
-      const int64_t r = at / out_stride, c = at % out_stride;
-      const float want = c < columns ? static_cast<float>(c * in_stride + r) : -1;
-      ASSERT_EQ(out[static_cast<size_t>(at)], want) << rows << " x " << columns << " at " << r << ", " << c;
-    }
-    ASSERT_TRUE(in.intact() && out.intact());
+  for (int round = 0; round < 200 && !HasFailure(); ++round) {
+    check<uint8_t>(GetParam(), random);
+    check<uint16_t>(GetParam(), random);
+    check<uint32_t>(GetParam(), random);
+    check<uint64_t>(GetParam(), random);
   }
 }
+
+TEST(TransposeKernel, HasNoneForOtherSizes) { EXPECT_EQ(transpose_kernel(Isa::kScalar, 16), nullptr); }
 
 }  // namespace
 }  // namespace cycloid::kernels

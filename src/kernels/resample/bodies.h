@@ -15,8 +15,23 @@ struct BlendArgs {
 };
 using BlendFn = void (*)(const BlendArgs&);
 
-extern const BlendFn blend_scalar;
-extern const BlendFn blend_avx2;
-extern const BlendFn blend_avx512;
+// y: each element of the `rows` rows of `columns` of x (row-major) repeated row_factor times one below the other and
+// column_factor times side by side.
+struct RepeatArgs {
+  const void* x;
+  void* y;
+  int64_t rows, columns;
+  int64_t row_factor, column_factor;
+};
+using RepeatFn = void (*)(const RepeatArgs&);
+
+struct ResampleBodies {
+  BlendFn blend;
+  RepeatFn repeat[4];  // by log2 of the element's bytes
+};
+
+extern const ResampleBodies resample_bodies_scalar;
+extern const ResampleBodies resample_bodies_avx2;
+extern const ResampleBodies resample_bodies_avx512;
 
 }  // namespace cycloid::kernels

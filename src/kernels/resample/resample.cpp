@@ -3,7 +3,22 @@
 #include "kernels/isa_table.h"
 
 namespace cycloid::kernels {
+namespace {
 
-BlendFn blend_kernel(Isa isa) { return CYCLOID_ISA_TABLE(isa, blend); }
+const ResampleBodies& bodies(Isa isa) { return CYCLOID_ISA_TABLE(isa, resample_bodies); }
+
+}  // namespace
+
+BlendFn blend_kernel(Isa isa) { return bodies(isa).blend; }
+
+RepeatFn repeat_kernel(Isa isa, int64_t element_bytes) {
+  switch (element_bytes) {
+    case 1: return bodies(isa).repeat[0];
+    case 2: return bodies(isa).repeat[1];
+    case 4: return bodies(isa).repeat[2];
+    case 8: return bodies(isa).repeat[3];
+    default: return nullptr;
+  }
+}
 
 }  // namespace cycloid::kernels

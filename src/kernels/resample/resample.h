@@ -1,4 +1,5 @@
-// Weighted sums of a few pixels, the inner loop of resizing an image: float32, channels-last.
+// The inner loops of resizing images: weighted sums of a few pixels (float32, channels-last), and repeated elements (of any
+// type, row-major).
 #pragma once
 
 #include <stdint.h>
@@ -10,5 +11,8 @@ namespace cycloid::kernels {
 
 // For resizing along both axes: an output pixel is the sum of taps_y * taps_x input pixels.
 BlendFn blend_kernel(Isa isa);
+
+// For resizing by whole factors to the nearest neighbour; null for elements of other than 1, 2, 4 or 8 bytes.
+RepeatFn repeat_kernel(Isa isa, int64_t element_bytes);
 
 }  // namespace cycloid::kernels

@@ -2,6 +2,7 @@
 
 namespace cycloid::kernels {
 
-const BlendFn blend_avx512 = blend;
+const ResampleBodies resample_bodies_avx512 = {blend,
+                                               {repeat<uint8_t>, repeat<uint16_t>, repeat<uint32_t>, repeat<uint64_t>}};
 
 }  // namespace cycloid::kernels

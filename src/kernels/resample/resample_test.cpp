@@ -13,11 +13,11 @@ namespace {
 using testing::Guarded;
 using testing::pick;
 
-class Blend : public ::testing::TestWithParam<Isa> {};
-INSTANTIATE_TEST_SUITE_P(All, Blend, ::testing::ValuesIn(kAllIsas),
+class Resample : public ::testing::TestWithParam<Isa> {};
+INSTANTIATE_TEST_SUITE_P(All, Resample, ::testing::ValuesIn(kAllIsas),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
-TEST_P(Blend, AgreesWithTheDefinition) {
+TEST_P(Resample, AgreesWithTheDefinition) {
   if (!isa_available(GetParam())) GTEST_SKIP() << to_string(GetParam()) << " is not available here";
   for (int seed = 0; seed < 200; ++seed) {
     std::mt19937 random(static_cast<unsigned>(seed));
@@ -48,6 +48,41 @@ TEST_P(Blend, AgreesWithTheDefinition) {
     for (const auto& pixel : pixels) ASSERT_TRUE(pixel->intact());
   }
 }
+
+template <class T>
+void check_repeat(Isa isa, std::mt19937& random) {
+  const int64_t rows = pick(random, 1, 4), columns = pick(random, 1, 70);
+  const int64_t row_factor = pick(random, 1, 4), column_factor = pick(random, 1, 5);
+  const auto in_size = static_cast<size_t>(rows * columns);
+  const size_t out_size = in_size * static_cast<size_t>(row_factor * column_factor);
+  const auto floats = [](size_t count) { return (count * sizeof(T) + sizeof(float) - 1) / sizeof(float); };
+  Guarded in_memory(floats(in_size)), out_memory(floats(out_size));
+  T* in = reinterpret_cast<T*>(in_memory.end()) - in_size;
+  T* out = reinterpret_cast<T*>(out_memory.end()) - out_size;
+  for (size_t i = 0; i < in_size; ++i) in[i] = static_cast<T>(random());
+  repeat_kernel(isa, sizeof(T))({in, out, rows, columns, row_factor, column_factor});
+  const int64_t wide = columns * column_factor;
+  for (int64_t y = 0; y < rows * row_factor; ++y) {
+    for (int64_t x = 0; x < wide; ++x) {
+      ASSERT_EQ(out[y * wide + x], in[y / row_factor * columns + x / column_factor])
+          << sizeof(T) << " bytes, " << columns << " columns, factor " << column_factor << " at " << y << ", " << x;
+    }
+  }
+  ASSERT_TRUE(in_memory.intact() && out_memory.intact());
+}
+
+TEST_P(Resample, RepeatsEveryElement) {
+  if (!isa_available(GetParam())) GTEST_SKIP() << to_string(GetParam()) << " is not available here";
+  std::mt19937 random(3);
+  for (int round = 0; round < 100 && !HasFailure(); ++round) {
+    check_repeat<uint8_t>(GetParam(), random);
+    check_repeat<uint16_t>(GetParam(), random);
+    check_repeat<uint32_t>(GetParam(), random);
+    check_repeat<uint64_t>(GetParam(), random);
+  }
+}
+
+TEST(RepeatKernel, HasNoneForOtherSizes) { EXPECT_EQ(repeat_kernel(Isa::kScalar, 16), nullptr); }
 
 }  // namespace
 }  // namespace cycloid::kernels

@@ -71,7 +71,8 @@ Status infer(InferContext& context) {
   return {};
 }
 
-// For each element along an axis of the output: its source along the axis, -1 where it is the constant.
+}  // namespace
+
 Result<std::vector<std::int64_t>> axis_sources(std::int64_t size, std::int64_t begin, std::int64_t end, PadMode mode) {
   // Negative pads crop first; the rest pads what is left.
   const std::int64_t first = std::max<std::int64_t>(-begin, 0);
@@ -103,6 +104,8 @@ Result<std::vector<std::int64_t>> axis_sources(std::int64_t size, std::int64_t b
   }
   return sources;
 }
+
+namespace {
 
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const PadAttributes attributes, PadAttributes::parse(context.node()));

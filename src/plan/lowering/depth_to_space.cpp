@@ -1,5 +1,9 @@
-// DepthToSpace of channels-last tensors: one permutation.
+// DepthToSpace and SpaceToDepth: one permutation of elements of any type, in the layout that they are in.
+#include <algorithm>
+#include <numeric>
+
 #include "kernels/move/move.h"
+#include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
 
 namespace cycloid {
@@ -18,39 +22,57 @@ class BlocksStep final : public Step {
   Place from_, to_;
 };
 
+// One loop of the permutation: how far an element moves on either side from one to the next, in elements.
+struct Part {
+  std::int64_t size, in_stride, out_stride;
+};
+
+// `deep` is the side of few large pixels, `wide` that of many: the strides of both in logical order.
+std::vector<Part> parts_of(const Dims& wide_dims, std::int64_t block, bool depth_column_row, const Place& deep,
+                           const Place& wide, bool to_wide) {
+  const std::vector<std::int64_t> d = strides_of(deep), w = strides_of(wide);
+  const std::int64_t channels = wide_dims[1], rows = wide_dims[2] / block, columns = wide_dims[3] / block;
+  // Of the deep channel (block row, block column, channel), or (channel, block row, block column).
+  const std::int64_t row_step = depth_column_row ? block * channels : block,
+                     column_step = depth_column_row ? channels : 1, channel_step = depth_column_row ? 1 : block * block;
+  std::vector<Part> parts = {{wide_dims[0], d[0], w[0]},    {channels, channel_step * d[1], w[1]},
+                             {rows, d[2], block * w[2]},    {block, row_step * d[1], w[2]},
+                             {columns, d[3], block * w[3]}, {block, column_step * d[1], w[3]}};
+  if (!to_wide) {
+    for (Part& part : parts) std::swap(part.in_stride, part.out_stride);
+  }
+  std::ranges::stable_sort(parts, std::greater(), &Part::out_stride);
+  return parts;
+}
+
 }  // namespace
 
 Declined lower_depth_to_space(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  const ValueId x = node.inputs[0];
-  if (!lowering.is_float(x) || lowering.dims(x)->size() != 4) return "only float32 of rank 4 is native";
+  const ValueId x = node.inputs[0], y = node.outputs[0];
+  const bool to_wide = node.op_type == "DepthToSpace";
+  const std::size_t bytes = size_of(lowering.dtype(x));
+  if (lowering.dims(x)->size() != 4 || (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8))
+    return "a rank or element size that the kernel has not";
   const Result<std::int64_t> size = get_int(node, "blocksize", 1);
   const Result<std::string> mode = get_string(node, "mode", "DCR");
   if (!size || !mode || *size < 1) return "a block size that is not positive";
-  const Dims in = *lowering.dims(x);
-  const std::int64_t b = *size, channels = in[1] / (b * b);
-  if (channels * b * b != in[1]) return "channels that the blocks do not divide";
-  const Place from = lowering.read(x, Layout::kChannelsLast),
-              to = lowering.define(node.outputs[0], Layout::kChannelsLast);
-
-  // Of the input: image, row, column, then the channel's parts in the mode's order.
-  const bool dcr = *mode == "DCR";
-  const std::int64_t row = in[3] * from.pixel_stride;
-  std::vector<std::int64_t> shape = {in[0], in[2], in[3]}, strides = {in[2] * row, row, from.pixel_stride}, order;
-  if (dcr) {
-    shape.insert(shape.end(), {b, b, channels});
-    strides.insert(strides.end(), {b * channels, channels, 1});
-    order = {0, 1, 3, 2, 4, 5};
-  } else {
-    shape.insert(shape.end(), {channels, b, b});
-    strides.insert(strides.end(), {b * b, b, 1});
-    order = {0, 1, 4, 2, 5, 3};
+  const Dims deep = *lowering.dims(to_wide ? x : y), wide = *lowering.dims(to_wide ? y : x);
+  if (deep[1] != wide[1] * *size * *size || wide[2] != deep[2] * *size || wide[3] != deep[3] * *size)
+    return "sizes that the blocks do not divide";
+  const Layout layout = lowering.layout_of(x);
+  const Place from = lowering.read(x, layout), to = lowering.define(y, layout);
+  const std::vector<Part> parts =
+      parts_of(wide, *size, *mode == "DCR", to_wide ? from : to, to_wide ? to : from, to_wide);
+  std::vector<std::int64_t> shape, in_strides, out_strides, order(parts.size());
+  std::iota(order.begin(), order.end(), 0);
+  for (const Part& part : parts) {
+    shape.push_back(part.size);
+    in_strides.push_back(part.in_stride);
+    out_strides.push_back(part.out_stride);
   }
-  // Of the output: image, row, row in block, column, column in block, channel.
-  const std::int64_t out_row = in[3] * b * to.pixel_stride;
-  const std::int64_t out_strides[] = {in[2] * b * out_row, b * out_row,     out_row,
-                                      b * to.pixel_stride, to.pixel_stride, 1};
-  const auto plan = kernels::plan_permute(shape, order, sizeof(float), lowering.threads(), strides, out_strides);
+  const auto plan = kernels::plan_permute(shape, order, static_cast<std::int64_t>(bytes), lowering.options().isa,
+                                          lowering.threads(), in_strides, out_strides);
   CYCLOID_CHECK(std::holds_alternative<kernels::PermutePlan>(plan));
   const auto& permute = std::get<kernels::PermutePlan>(plan);
   Lowering::Draft draft;

@@ -120,6 +120,7 @@ constexpr Line kLines[] = {
     {"Softmax", lower_softmax},
     {"Softplus", lower_unary},
     {"Softsign", lower_unary},
+    {"SpaceToDepth", lower_depth_to_space},
     {"Split", lower_split},
     {"Sqrt", lower_unary},
     {"Squeeze", lower_view},

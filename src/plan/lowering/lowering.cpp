@@ -225,7 +225,7 @@ void Lowering::convert(const Place& from, const Place& to) {
     std::byte* memory = nullptr;
     if (plan_.buffers[to.buffer.index].kind == Buffer::Kind::kArena && to.dense()) {
       memory = plan_.packed.allocate(to.bytes());
-      move_now(from, to, plan_.buffers[from.buffer.index].constant + from.offset, memory);
+      move_now(from, to, plan_.buffers[from.buffer.index].constant + from.offset, memory, options_.isa);
       plan_.buffers[to.buffer.index] = {.kind = Buffer::Kind::kConstant, .bytes = to.bytes(), .constant = memory};
       return;
     }

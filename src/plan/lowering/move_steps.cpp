@@ -23,7 +23,7 @@ class PermuteStep final : public Step {
 };
 
 // All elements, dimension by dimension in logical order. plan_permute finds the loops.
-PermutePlan plan_move(const Place& from, const Place& to, int threads) {
+PermutePlan plan_move(const Place& from, const Place& to, Isa isa, int threads) {
   std::vector<std::int64_t> order(from.dims.size());
   std::iota(order.begin(), order.end(), 0);
   // Moving needs the output's dimensions outermost first.
@@ -34,7 +34,8 @@ PermutePlan plan_move(const Place& from, const Place& to, int threads) {
   const std::vector<std::int64_t> in = strides_of(from), logical = strides_of(to);
   std::vector<std::int64_t> out;
   for (const std::int64_t axis : order) out.push_back(logical[static_cast<std::size_t>(axis)]);
-  auto plan = kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)), threads, in, out);
+  auto plan =
+      kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)), isa, threads, in, out);
   CYCLOID_CHECK(std::holds_alternative<PermutePlan>(plan));
   return std::get<PermutePlan>(plan);
 }
@@ -50,7 +51,7 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
     a.dims = b.dims = {from.count()};
     a.layout = b.layout = Layout::kRowMajor;
   }
-  const PermutePlan plan = plan_move(a, b, lowering.threads());
+  const PermutePlan plan = plan_move(a, b, lowering.options().isa, lowering.threads());
   Lowering::Draft draft{.nodes = std::move(nodes),
                         .op = std::move(op),
                         .kernel = "move",
@@ -65,7 +66,7 @@ void add_strided_move(Lowering& lowering, const Place& from, const std::vector<s
   std::vector<std::int64_t> order(from.dims.size());
   std::iota(order.begin(), order.end(), 0);
   const auto plan = kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)),
-                                          lowering.threads(), strides);
+                                          lowering.options().isa, lowering.threads(), strides);
   CYCLOID_CHECK(std::holds_alternative<PermutePlan>(plan));
   const PermutePlan& permute = std::get<PermutePlan>(plan);
   Lowering::Draft draft{
@@ -73,15 +74,15 @@ void add_strided_move(Lowering& lowering, const Place& from, const std::vector<s
   lowering.add(std::make_unique<PermuteStep>(permute, from, to), std::move(draft));
 }
 
-void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out) {
-  const PermutePlan plan = plan_move(from, to, 1);
+void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out, Isa isa) {
+  const PermutePlan plan = plan_move(from, to, isa, 1);
   plan.run(in, out, 0, plan.units);
 }
 
 Declined add_permute(Lowering& lowering, const Place& from, const Place& to, const std::vector<std::int64_t>& order,
                      std::vector<NodeId> nodes) {
-  auto plan =
-      kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)), lowering.threads());
+  auto plan = kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)),
+                                    lowering.options().isa, lowering.threads());
   if (const std::string* reason = std::get_if<std::string>(&plan)) return *reason;
   const PermutePlan& permute = std::get<PermutePlan>(plan);
   Lowering::Draft draft{

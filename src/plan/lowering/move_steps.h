@@ -16,7 +16,7 @@ void add_strided_move(Lowering& lowering, const Place& from, const std::vector<s
                       std::vector<NodeId> nodes);
 
 // The same as add_move() at plan time. `in` and `out` are the addresses of the first elements.
-void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out);
+void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out, Isa isa);
 
 // A permutation: dims of `to` are those of `from` in `order`; both row-major. Empty where it was added.
 Declined add_permute(Lowering& lowering, const Place& from, const Place& to, const std::vector<std::int64_t>& order,

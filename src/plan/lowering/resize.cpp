@@ -1,7 +1,8 @@
-// Resize of images, channels-last: by whole factors with the nearest neighbour each pixel is repeated; otherwise each output
+// Resize of images: by whole factors with the nearest neighbour each pixel is repeated; otherwise, channels-last, each output
 // pixel is a weighted sum of input pixels, whose places and weights along both axes are found at plan time.
 #include "ops/nn/resize.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -38,6 +39,37 @@ class RepeatStep final : public Step {
   Place from_, to_;
   std::int64_t rows_, columns_;
 };
+
+// Planes whose rows and columns are repeated: row-major. A unit is one row of an input plane.
+class RepeatPlanesStep final : public Step {
+ public:
+  RepeatPlanesStep(kernels::RepeatFn repeat, Place from, Place to, std::int64_t rows, std::int64_t columns)
+      : repeat_(repeat), from_(std::move(from)), to_(std::move(to)), rows_(rows), columns_(columns) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const auto size = static_cast<std::int64_t>(size_of(from_.dtype));
+    const std::int64_t width = from_.dims.back();
+    repeat_({context.at<const std::byte>(from_) + begin * width * size,
+             context.at<std::byte>(to_) + begin * width * rows_ * columns_ * size, end - begin, width, rows_,
+             columns_});
+  }
+
+ private:
+  kernels::RepeatFn repeat_;
+  Place from_, to_;
+  std::int64_t rows_, columns_;
+};
+
+// Whether a node takes its images channels-last, so that what it reads is best made so while it is small.
+bool is_wanted_channels_last(const Lowering& lowering, ValueId id) {
+  static constexpr std::string_view kOps[] = {"AveragePool",   "Conv",    "ConvInteger",
+                                              "ConvTranspose", "MaxPool", "QLinearConv"};
+  const auto& uses = lowering.graph().value(id).uses;
+  return std::ranges::any_of(uses, [&](const Use& use) {
+    return use.input != Use::kCaptured &&
+           std::ranges::find(kOps, lowering.graph().node(use.node).op_type) != std::end(kOps);
+  });
+}
 
 // Whether output pixel i of a size grown by `factor` takes input pixel i / factor, for all i.
 bool repeats(const std::string& coordinates, const std::string& rounding, std::int64_t factor) {
@@ -191,12 +223,22 @@ Declined lower_repeat(Lowering& lowering, NodeId id) {
   const std::int64_t rows = out[2] / in[2], columns = out[3] / in[3];
   if (!repeats(*coordinates, *rounding, rows) || !repeats(*coordinates, *rounding, columns))
     return "coordinates that do not just repeat pixels";
-  const Place from = lowering.read(x, Layout::kChannelsLast), to = lowering.define(y, Layout::kChannelsLast);
+  const kernels::RepeatFn repeat =
+      kernels::repeat_kernel(lowering.options().isa, static_cast<std::int64_t>(size_of(lowering.dtype(x))));
+  const bool planes =
+      repeat != nullptr && lowering.layout_of(x) == Layout::kRowMajor && !is_wanted_channels_last(lowering, y);
+  const Layout layout = planes ? Layout::kRowMajor : Layout::kChannelsLast;
+  const Place from = lowering.read(x, layout), to = lowering.define(y, layout);
   Lowering::Draft draft;
   draft.nodes = {id};
   draft.kernel = "repeat";
   draft.reads = {from};
   draft.writes = {to};
+  if (planes) {
+    draft.units = in[0] * in[1] * in[2];
+    lowering.add(std::make_unique<RepeatPlanesStep>(repeat, from, to, rows, columns), std::move(draft));
+    return {};
+  }
   draft.units = in[0] * in[2];
   lowering.add(std::make_unique<RepeatStep>(from, to, rows, columns), std::move(draft));
   return {};

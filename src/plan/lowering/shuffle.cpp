@@ -136,7 +136,8 @@ bool lower_channel_shuffle(Lowering& lowering, NodeId id) {
   const std::int64_t groups = shuffle->groups, size = shuffle->group_size;
   const std::int64_t shape[] = {from.pixels(), groups, size}, swap[] = {0, 2, 1};
   const std::int64_t in_strides[] = {from.pixel_stride, size, 1}, out_strides[] = {to.pixel_stride, groups, 1};
-  const auto plan = kernels::plan_permute(shape, swap, sizeof(float), lowering.threads(), in_strides, out_strides);
+  const auto plan = kernels::plan_permute(shape, swap, sizeof(float), lowering.options().isa, lowering.threads(),
+                                          in_strides, out_strides);
   CYCLOID_CHECK(std::holds_alternative<kernels::PermutePlan>(plan));
   const auto& permute = std::get<kernels::PermutePlan>(plan);
   Lowering::Draft draft;

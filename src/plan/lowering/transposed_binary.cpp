@@ -169,7 +169,7 @@ bool add_transposed_binary(Lowering& lowering, kernels::BinaryKind kind, std::ve
     y = lowering.define(output, Layout::kRowMajor);
     const Isa isa = lowering.options().isa;
     auto step = std::make_unique<TransposedBinaryStep>(
-        kernels::binary_kernel(kind, isa), kernels::transpose_kernel(isa), *loops, i,
+        kernels::binary_kernel(kind, isa), kernels::transpose_kernel(isa, sizeof(float)), *loops, i,
         i == 0 ? std::array<Place, 3>{source, other, y} : std::array<Place, 3>{other, source, y}, clip);
     Lowering::Draft draft;
     draft.nodes = std::move(nodes);
