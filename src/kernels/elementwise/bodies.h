@@ -47,7 +47,8 @@ struct BinaryArgs {
   bool stream = false;  // past the caches: for results that do not stay in them until they are read
 };
 
-// y[r][j] = activation(x[r][j] * scale[j] + shift[j]): batch normalisation and the like.
+// y[r][j] = activation(x[r][j] * scale[j] + shift[j]): batch normalisation and the like. With `by_row` scale and shift are of
+// row r instead of column j.
 struct AffineArgs {
   const float* x;
   int64_t x_stride;
@@ -58,6 +59,7 @@ struct AffineArgs {
   int64_t rows, columns;
   bool clip;
   float lo, hi;
+  bool by_row = false;
 };
 
 using UnaryFn = void (*)(const UnaryArgs&);

@@ -2,6 +2,6 @@
 
 namespace cycloid::kernels {
 
-const ElementwiseBodies elementwise_bodies_avx512 = {kUnary, kActivations, kBinary, affine_rows};
+const ElementwiseBodies elementwise_bodies_avx512 = {kUnary, kActivations, kBinary, affine};
 
 }  // namespace cycloid::kernels

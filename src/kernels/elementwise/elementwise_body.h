@@ -126,21 +126,22 @@ void binary_rows(const BinaryArgs& t) {
   binary_all<Op, false, false>(t);
 }
 
+template <bool kByRow>
 void affine_rows(const AffineArgs& t) {
   const Vec lo = set1(t.clip ? t.lo : -__builtin_inff()), hi = set1(t.clip ? t.hi : __builtin_inff());
   for (int64_t r = 0; r < t.rows; ++r) {
     const float* x = t.x + r * t.x_stride;
     float* y = t.y + r * t.y_stride;
-    int64_t j = 0;
-    for (; j + kLanes <= t.columns; j += kLanes) {
-      store(y + j, min(hi, max(lo, fma(load(x + j), load(t.scale + j), load(t.shift + j)))));
-    }
-    if (j < t.columns) {
-      const Mask m = first(t.columns - j);
-      store(y + j, min(hi, max(lo, fma(load(x + j, m), load(t.scale + j, m), load(t.shift + j, m)))), m);
-    }
+    const Vec row_scale = kByRow ? set1(t.scale[r]) : zero(), row_shift = kByRow ? set1(t.shift[r]) : zero();
+    for_each_vector(t.columns, [&]<bool kFull>(int64_t j, Mask m) {
+      const Vec scale = kByRow ? row_scale : load_part<kFull>(t.scale + j, m);
+      const Vec shift = kByRow ? row_shift : load_part<kFull>(t.shift + j, m);
+      store_part<kFull>(y + j, min(hi, max(lo, fma(load_part<kFull>(x + j, m), scale, shift))), m);
+    });
   }
 }
+
+void affine(const AffineArgs& t) { t.by_row ? affine_rows<true>(t) : affine_rows<false>(t); }
 
 constexpr UnaryFn kUnary[] = {
 #define CYCLOID_UNARY(kind, name, body, reference, lo, hi) unary_rows<UnaryOp<UnaryKind::kind>>,

@@ -2,6 +2,6 @@
 
 namespace cycloid::kernels {
 
-const ElementwiseBodies elementwise_bodies_scalar = {kUnary, kActivations, kBinary, affine_rows};
+const ElementwiseBodies elementwise_bodies_scalar = {kUnary, kActivations, kBinary, affine};
 
 }  // namespace cycloid::kernels

@@ -18,13 +18,27 @@ struct PoolRow {
   bool count_padding;    // columns before 0 count too
   float* out;
   int64_t out_stride, out_w, channels;
+  float* scratch;  // of a plane: plane_scratch_floats()
 };
+
+// Rows that go through the two passes of planes together: what a pass stores is read in other pieces by the next, which has to
+// wait for it if it follows at once.
+inline constexpr int64_t kPlaneRows = 8;
+// Of one of these rows (one channel, pixels side by side): the tap rows joined, with what padding counts for on both sides.
+constexpr int64_t plane_scratch_floats(int64_t in_w, int64_t out_w, int64_t kernel_w, int64_t stride_w,
+                                       int64_t dilation_w, int64_t pad_left) {
+  const int64_t taken = (out_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1;
+  return (taken > pad_left + in_w ? taken : pad_left + in_w) + 64;  // vectors of one tap may end behind it
+}
 
 using PoolRowFn = void (*)(const PoolRow&);
 
 struct PoolBodies {
   int lanes;
   PoolRowFn max, average;
+  // Of planes, in two passes; pixel_stride, out_stride and channels do not count.
+  PoolRowFn max_rows, average_rows;  // the tap rows joined, into scratch
+  PoolRowFn max_taps, average_taps;  // and from there the taps
 };
 
 extern const PoolBodies pool_bodies_scalar;

@@ -1,7 +1,9 @@
 #include "kernels/pool/pool.h"
 
 #include <algorithm>
+#include <array>
 
+#include "base/aligned.h"
 #include "kernels/isa_table.h"
 
 namespace cycloid::kernels {
@@ -31,6 +33,10 @@ struct Taps {
   int64_t begin, end;
 };
 Taps taps_inside(int64_t first, int64_t step, int64_t count, int64_t size) {
+  if (step == 1) {  // the usual case, without a division
+    const int64_t from = std::clamp<int64_t>(-first, 0, count);
+    return {from, std::max(from, std::min(count, size - first))};
+  }
   const int64_t begin = first < 0 ? std::min(count, (-first + step - 1) / step) : 0;
   const int64_t end = first >= size ? 0 : std::min(count, (size - first + step - 1) / step);
   return {begin, std::max(begin, end)};
@@ -47,6 +53,12 @@ PoolSelection select_pool(const PoolParams& params, Isa isa) {
   if (std::string reason = invalid(p); !reason.empty()) return reason;
   plan.bodies = &CYCLOID_ISA_TABLE(isa, pool_bodies);
   plan.name = name_of(p.kind, isa);
+  if (p.planes) {
+    const int64_t floats = plane_scratch_floats(p.in_w, p.out_w, p.kernel_w, p.stride_w, p.dilation_w, p.pad_left);
+    plan.scratch_bytes = kPlaneRows * align_up(static_cast<size_t>(floats) * sizeof(float));
+    plan.units = p.batch * p.channels * p.out_h;
+    return plan;
+  }
   const int64_t rows = p.batch * p.out_h, block = 4 * plan.bodies->lanes;
   if (p.threads > 1 && rows < 4 * p.threads) {
     plan.channel_blocks = std::clamp<int64_t>(p.channels / block, 1, (4 * p.threads + rows - 1) / rows);
@@ -55,38 +67,66 @@ PoolSelection select_pool(const PoolParams& params, Isa isa) {
   return plan;
 }
 
-void PoolPlan::run(const float* in, float* out, int64_t begin, int64_t end) const {
+// Output row y of an image or a plane; what channels it has is the caller's.
+PoolRow PoolPlan::row_of(const float* in, int64_t image, int64_t y) const {
   const PoolParams& p = params;
+  const int64_t in_stride = p.planes ? 1 : p.in_stride;
+  const int64_t top = y * p.stride_h - p.pad_top;
+  const Taps rows = taps_inside(top, p.dilation_h, p.kernel_h, p.in_h);
+  PoolRow t{};
+  t.in = in + (image * p.in_h + top + rows.begin * p.dilation_h) * p.in_w * in_stride;
+  t.row_step = p.dilation_h * p.in_w * in_stride;
+  t.tap_rows = rows.end - rows.begin;
+  t.column_step = p.dilation_w * in_stride;
+  t.pixel_stride = in_stride;
+  t.in_w = p.in_w;
+  t.kernel_w = p.kernel_w;
+  t.stride_w = p.stride_w;
+  t.dilation_w = p.dilation_w;
+  t.pad_left = p.pad_left;
+  t.count_padding = p.kind == PoolKind::kAverageCountPadding;
+  t.counted_rows = t.tap_rows;
+  t.counted_end = p.in_w;
+  if (t.count_padding) {
+    const Taps counted = taps_inside(top + p.pad_top, p.dilation_h, p.kernel_h, p.pad_top + p.in_h + p.pad_bottom);
+    t.counted_rows = counted.end - counted.begin;
+    t.counted_end = p.in_w + p.pad_right;
+  }
+  t.out_w = p.out_w;
+  return t;
+}
+
+void PoolPlan::run(const float* in, float* out, void* scratch, int64_t begin, int64_t end) const {
+  const PoolParams& p = params;
+  if (p.planes) {
+    const bool max = p.kind == PoolKind::kMax;
+    const PoolRowFn rows = max ? bodies->max_rows : bodies->average_rows,
+                    taps = max ? bodies->max_taps : bodies->average_taps;
+    const auto floats = static_cast<int64_t>(scratch_bytes / sizeof(float)) / kPlaneRows;
+    std::array<PoolRow, kPlaneRows> t;
+    for (int64_t unit = begin; unit < end;) {
+      const int64_t count = std::min(kPlaneRows, end - unit);
+      for (int64_t i = 0; i < count; ++i, ++unit) {
+        PoolRow& row = t[static_cast<size_t>(i)];
+        row = row_of(in, unit / p.out_h, unit % p.out_h);
+        row.out = out + unit * p.out_w;
+        row.scratch = static_cast<float*>(scratch) + i * floats;
+        rows(row);
+      }
+      for (int64_t i = 0; i < count; ++i) taps(t[static_cast<size_t>(i)]);
+    }
+    return;
+  }
   const int64_t block = 4 * bodies->lanes, wide = (p.channels + block - 1) / block;
   const PoolRowFn body = p.kind == PoolKind::kMax ? bodies->max : bodies->average;
   for (int64_t unit = begin; unit < end; ++unit) {
-    const int64_t part = unit % channel_blocks, row = unit / channel_blocks, n = row / p.out_h, y = row % p.out_h;
+    const int64_t part = unit % channel_blocks, row = unit / channel_blocks;
     const int64_t channel = part * wide / channel_blocks * block;
     const int64_t channel_end = std::min(p.channels, (part + 1) * wide / channel_blocks * block);
-    const int64_t top = y * p.stride_h - p.pad_top;
-    const Taps rows = taps_inside(top, p.dilation_h, p.kernel_h, p.in_h);
-    PoolRow t{};
-    t.in = in + (n * p.in_h + top + rows.begin * p.dilation_h) * p.in_w * p.in_stride + channel;
-    t.row_step = p.dilation_h * p.in_w * p.in_stride;
-    t.tap_rows = rows.end - rows.begin;
-    t.column_step = p.dilation_w * p.in_stride;
-    t.pixel_stride = p.in_stride;
-    t.in_w = p.in_w;
-    t.kernel_w = p.kernel_w;
-    t.stride_w = p.stride_w;
-    t.dilation_w = p.dilation_w;
-    t.pad_left = p.pad_left;
-    t.count_padding = p.kind == PoolKind::kAverageCountPadding;
-    t.counted_rows = t.tap_rows;
-    t.counted_end = p.in_w;
-    if (t.count_padding) {
-      const Taps counted = taps_inside(top + p.pad_top, p.dilation_h, p.kernel_h, p.pad_top + p.in_h + p.pad_bottom);
-      t.counted_rows = counted.end - counted.begin;
-      t.counted_end = p.in_w + p.pad_right;
-    }
-    t.out = out + (n * p.out_h + y) * p.out_w * p.out_stride + channel;
+    PoolRow t = row_of(in, row / p.out_h, row % p.out_h);
+    t.in += channel;
+    t.out = out + row * p.out_w * p.out_stride + channel;
     t.out_stride = p.out_stride;
-    t.out_w = p.out_w;
     t.channels = channel_end - channel;
     body(t);
   }

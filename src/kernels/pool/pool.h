@@ -1,6 +1,7 @@
-// Max and average pooling of channels-last float32. Protocol as in conv/conv.h, without constants or scratch.
+// Max and average pooling of float32, channels-last or in planes (row-major). Protocol as in conv/conv.h, without constants.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct PoolParams {
   int64_t dilation_h = 1, dilation_w = 1;
   int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
   int64_t in_stride = 0, out_stride = 0;  // floats from pixel to pixel; 0 means `channels`
+  bool planes = false;                    // row-major: a plane for each channel; strides do not count
   int threads = 1;                        // as in ConvParams
 };
 
@@ -36,11 +38,15 @@ struct PoolPlan {
   PoolParams params;
   std::string_view name;  // "pool.max.avx512"
   const PoolBodies* bodies = nullptr;
-  int64_t units = 0;  // (output row of an image) x (block of channels)
+  int64_t units = 0;  // (output row of an image, or of a plane) x (block of channels)
   int64_t channel_blocks = 1;
+  size_t scratch_bytes = 0;  // of planes
 
   // `out` must not overlap `in`.
-  void run(const float* in, float* out, int64_t begin, int64_t end) const;
+  void run(const float* in, float* out, void* scratch, int64_t begin, int64_t end) const;
+
+ private:
+  PoolRow row_of(const float* in, int64_t image, int64_t y) const;
 };
 
 using PoolSelection = std::variant<PoolPlan, std::string>;

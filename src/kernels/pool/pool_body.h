@@ -66,5 +66,97 @@ void pool_row(const PoolRow& t) {
   }
 }
 
+// Every second float from p on.
+CYCLOID_INLINE Vec load_even(const float* p) {
+#if defined(__AVX512F__)
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  return {_mm512_permutex2var_ps(_mm512_loadu_ps(p), even, _mm512_loadu_ps(p + 16))};
+#elif defined(__AVX2__)
+  const __m256 both = _mm256_shuffle_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8), 0x88);
+  return {_mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(both), 0xd8))};
+#else
+  return {__builtin_shufflevector(load(p).v, load(p + 4).v, 0, 2, 4, 6)};
+#endif
+}
+
+// out[x] = the taps joined, of which the first is at v[x * stride]; `v` may be read a few vectors beyond them.
+template <bool kMax, int kStride>
+CYCLOID_INLINE void join_taps(const PoolRow& t, const float* v, float scale) {
+  for_each_vector(t.out_w, [&]<bool kFull>(int64_t x, Mask mask) {
+    const auto tap = [&](int64_t j) {
+      const float* p = v + x * kStride + j * t.dilation_w;
+      return kStride == 1 ? load(p) : load_even(p);
+    };
+    Vec sum = tap(0);
+    for (int64_t j = 1; j < t.kernel_w; ++j) sum = pool_join<kMax>(sum, tap(j));
+    if (!kMax) sum = sum * set1(scale);
+    store_part<kFull>(t.out + x, sum, mask);
+  });
+}
+
+template <bool kMax>
+CYCLOID_INLINE void join_taps_one_by_one(const PoolRow& t, const float* v, float scale) {
+  for (int64_t x = 0; x < t.out_w; ++x) {
+    const float* p = v + x * t.stride_w;
+    float sum = p[0];
+    for (int64_t j = 1; j < t.kernel_w; ++j) {
+      const float tap = p[j * t.dilation_w];
+      if (kMax)
+        sum = sum != sum || sum > tap ? sum : tap;
+      else
+        sum += tap;
+    }
+    t.out[x] = kMax ? sum : sum * scale;
+  }
+}
+
+// An average whose window the end of a row cuts: fewer taps count.
+CYCLOID_INLINE void cut_average(const PoolRow& t, const float* v, int64_t x) {
+  const int64_t left = x * t.stride_w - t.pad_left;
+  int64_t taps = 0;
+  float sum = 0;
+  for (int64_t j = 0; j < t.kernel_w; ++j) {
+    const int64_t at = left + j * t.dilation_w;
+    taps += (at >= 0 || t.count_padding) && at < t.counted_end ? 1 : 0;
+    sum += v[t.pad_left + at];
+  }
+  t.out[x] = taps * t.counted_rows == 0 ? 0 : sum / static_cast<float>(taps * t.counted_rows);
+}
+
+template <bool kMax>
+void plane_rows(const PoolRow& t) {
+  const float nothing = kMax ? -__builtin_inff() : 0.0f;
+  const int64_t taken =
+      max_of((t.out_w - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1, t.pad_left + t.in_w) + 2 * kLanes;
+  float* v = t.scratch;
+  for (int64_t x = 0; x < t.pad_left; ++x) v[x] = nothing;
+  for_each_vector(t.in_w, [&]<bool kFull>(int64_t x, Mask mask) {
+    Vec sum = set1(nothing);
+    for (int64_t i = 0; i < t.tap_rows; ++i)
+      sum = pool_join<kMax>(sum, load_part<kFull>(t.in + i * t.row_step + x, mask));
+    store_part<kFull>(v + t.pad_left + x, sum, mask);
+  });
+  for (int64_t x = t.pad_left + t.in_w; x < taken; ++x) v[x] = nothing;
+}
+
+template <bool kMax>
+void plane_taps(const PoolRow& t) {
+  const float* v = t.scratch;
+  const int64_t count = t.kernel_w * t.counted_rows;
+  const float scale = count > 0 ? 1.0f / static_cast<float>(count) : 1.0f;
+  if (t.stride_w == 1)
+    join_taps<kMax, 1>(t, v, scale);
+  else if (t.stride_w == 2)
+    join_taps<kMax, 2>(t, v, scale);
+  else
+    join_taps_one_by_one<kMax>(t, v, scale);
+  if (kMax) return;
+  const int64_t span = (t.kernel_w - 1) * t.dilation_w;
+  int64_t x = 0;
+  for (; x < t.out_w && x * t.stride_w < t.pad_left; ++x) cut_average(t, v, x);
+  for (int64_t end = t.out_w; end-- > x && end * t.stride_w - t.pad_left + span >= t.counted_end;)
+    cut_average(t, v, end);
+}
+
 }  // namespace
 }  // namespace cycloid::kernels

@@ -2,6 +2,7 @@
 
 namespace cycloid::kernels {
 
-const PoolBodies pool_bodies_scalar = {kLanes, pool_row<true>, pool_row<false>};
+const PoolBodies pool_bodies_scalar = {
+    kLanes, pool_row<true>, pool_row<false>, plane_rows<true>, plane_rows<false>, plane_taps<true>, plane_taps<false>};
 
 }  // namespace cycloid::kernels

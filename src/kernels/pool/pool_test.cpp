@@ -12,6 +12,11 @@ namespace {
 using testing::Guarded;
 using testing::pick;
 
+// Where a pixel of h x w lies.
+size_t place(const PoolParams& p, int64_t h, int64_t w, int64_t stride, int64_t n, int64_t y, int64_t x, int64_t c) {
+  return static_cast<size_t>(p.planes ? ((n * p.channels + c) * h + y) * w + x : ((n * h + y) * w + x) * stride + c);
+}
+
 double reference(const PoolParams& p, const Guarded& in, int64_t n, int64_t oy, int64_t ox, int64_t c) {
   double best = -INFINITY, sum = 0, count = 0;
   for (int64_t i = 0; i < p.kernel_h; ++i) {
@@ -22,7 +27,7 @@ double reference(const PoolParams& p, const Guarded& in, int64_t n, int64_t oy, 
       const bool padded = y >= -p.pad_top && y < p.in_h + p.pad_bottom && x >= -p.pad_left && x < p.in_w + p.pad_right;
       if (inside || (padded && p.kind == PoolKind::kAverageCountPadding)) ++count;
       if (!inside) continue;
-      const double value = in[static_cast<size_t>(((n * p.in_h + y) * p.in_w + x) * p.in_stride + c)];
+      const double value = in[place(p, p.in_h, p.in_w, p.in_stride, n, y, x, c)];
       best = std::max(best, value);
       sum += value;
     }
@@ -59,8 +64,14 @@ PoolParams random_params(std::mt19937& random) {
     p.out_h = out(p.in_h, p.pad_top + p.pad_bottom, p.kernel_h, p.stride_h, p.dilation_h);
     p.out_w = out(p.in_w, p.pad_left + p.pad_right, p.kernel_w, p.stride_w, p.dilation_w);
   }
-  p.in_stride = p.channels + pick(random, 0, 5);
-  p.out_stride = p.channels + pick(random, 0, 5);
+  p.planes = pick(random, 0, 1) == 0;
+  if (p.planes) p.channels = pick(random, 1, 5);
+  if (p.planes && p.kernel_w < 5 && pick(random, 0, 1) == 0) {
+    p.in_w += 60;  // whole vectors
+    p.out_w += 60 / p.stride_w;
+  }
+  p.in_stride = p.channels + (p.planes ? 0 : pick(random, 0, 5));
+  p.out_stride = p.channels + (p.planes ? 0 : pick(random, 0, 5));
   p.threads = static_cast<int>(pick(random, 1, 4));
   return p;
 }
@@ -81,9 +92,10 @@ TEST_P(Pool, AgreesWithTheDefinition) {
     const PoolSelection selection = select_pool(p, GetParam());
     ASSERT_NE(std::get_if<PoolPlan>(&selection), nullptr) << std::get<std::string>(selection);
     const PoolPlan& plan = std::get<PoolPlan>(selection);
+    Guarded scratch(plan.scratch_bytes / sizeof(float));
     for (int64_t begin = 0; begin < plan.units;) {
       const int64_t end = std::min(plan.units, begin + pick(random, 1, plan.units));
-      plan.run(in.data(), out.data(), begin, end);
+      plan.run(in.data(), out.data(), scratch.data(), begin, end);
       begin = end;
     }
     const double terms = static_cast<double>(p.kernel_h * p.kernel_w + 2);
@@ -92,7 +104,7 @@ TEST_P(Pool, AgreesWithTheDefinition) {
         for (int64_t x = 0; x < p.out_w; ++x) {
           for (int64_t c = 0; c < p.channels; ++c) {
             const double want = reference(p, in, n, y, x, c);
-            const float got = out[static_cast<size_t>(((n * p.out_h + y) * p.out_w + x) * p.out_stride + c)];
+            const float got = out[place(p, p.out_h, p.out_w, p.out_stride, n, y, x, c)];
             if (std::isinf(want)) {
               ASSERT_EQ(got, want);
             } else {
@@ -102,7 +114,7 @@ TEST_P(Pool, AgreesWithTheDefinition) {
         }
       }
     }
-    ASSERT_TRUE(in.intact() && out.intact());
+    ASSERT_TRUE(in.intact() && out.intact() && scratch.intact());
   }
 }
 
@@ -111,9 +123,13 @@ TEST_P(Pool, MaxReturnsNanFromAnyTap) {
   for (size_t at = 0; at < 4; ++at) {
     float in[4] = {1, 2, 3, 4}, out = 0;
     in[at] = NAN;
-    const auto plan = std::get<PoolPlan>(select_pool({.in_h = 2, .in_w = 2, .kernel_h = 2, .kernel_w = 2}, GetParam()));
-    plan.run(in, &out, 0, plan.units);
-    EXPECT_TRUE(std::isnan(out)) << at;
+    for (const bool planes : {false, true}) {
+      const auto plan = std::get<PoolPlan>(
+          select_pool({.in_h = 2, .in_w = 2, .kernel_h = 2, .kernel_w = 2, .planes = planes}, GetParam()));
+      std::vector<float> scratch(plan.scratch_bytes / sizeof(float));
+      plan.run(in, &out, scratch.data(), 0, plan.units);
+      EXPECT_TRUE(std::isnan(out)) << at;
+    }
   }
 }
 

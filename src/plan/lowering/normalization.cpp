@@ -63,7 +63,11 @@ Declined lower_batch_normalization(Lowering& lowering, NodeId id) {
   const std::optional<ChannelAffine> affine = channel_affine(lowering.graph(), node);
   if (!affine) return "statistics that are computed in the run, or training mode";
   const Dims dims = *lowering.dims(node.inputs[0]);
-  const Layout layout = dims.size() == 2 ? Layout::kRowMajor : Layout::kChannelsLast;
+  // Planes are rows of one scale each, if they are long enough to be worth a loop.
+  const std::int64_t channels = dims.size() > 1 ? dims[0] * dims[1] : 0;
+  const bool planes = dims.size() > 2 && lowering.layout_of(node.inputs[0]) == Layout::kRowMajor && channels > 0 &&
+                      element_count(dims).value() / channels >= 16;
+  const Layout layout = dims.size() == 2 || planes ? Layout::kRowMajor : Layout::kChannelsLast;
   Lowering::Draft draft;
   draft.nodes = {id};
   ValueId output = node.outputs[0];
@@ -76,26 +80,33 @@ Declined lower_batch_normalization(Lowering& lowering, NodeId id) {
   draft.kernel = "elementwise.affine";
   draft.reads = {from};
   draft.writes = {to};
-  const RowUnits units = channel_rows(from, to);
+  const std::int64_t rows = planes ? channels : 1, pixels = from.count() / rows;
+  const RowUnits units = planes ? RowUnits(rows, pixels, pixels, pixels) : channel_rows(from, to);
+  const auto each_image = [&](std::vector<double> values) {
+    std::vector<double> all;
+    for (std::int64_t n = 0; n < (planes ? dims[0] : 1); ++n) all.insert(all.end(), values.begin(), values.end());
+    return constant_floats(lowering, all);
+  };
   kernels::AffineArgs args{.x = nullptr,
                            .x_stride = units.strides[0],
-                           .scale = constant_floats(lowering, affine->scale),
-                           .shift = constant_floats(lowering, affine->shift),
+                           .scale = each_image(affine->scale),
+                           .shift = each_image(affine->shift),
                            .y = nullptr,
                            .y_stride = units.strides[1],
                            .rows = 0,
                            .columns = 0,
                            .clip = match.has_value(),
                            .lo = match ? match->activation.lo : 0,
-                           .hi = match ? match->activation.hi : 0};
+                           .hi = match ? match->activation.hi : 0,
+                           .by_row = planes};
   add_rows(lowering, std::move(draft), units, 2,
            [fn = kernels::affine_kernel(lowering.options().isa), args](const StepContext&, const float* x, float* y,
                                                                        const RowRange& range) {
              kernels::AffineArgs call = args;
              call.x = x;
              call.y = y;
-             call.scale += range.column;
-             call.shift += range.column;
+             call.scale += args.by_row ? range.row : range.column;
+             call.shift += args.by_row ? range.row : range.column;
              call.rows = range.rows;
              call.columns = range.columns;
              fn(call);

@@ -1,6 +1,7 @@
 #include "kernels/pool/pool.h"
 
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/reduce.h"
 #include "plan/lowering/window.h"
 
 namespace cycloid {
@@ -14,7 +15,7 @@ class PoolStep final : public Step {
  public:
   PoolStep(PoolPlan plan, Place in, Place out) : plan_(plan), in_(std::move(in)), out_(std::move(out)) {}
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    plan_.run(context.at<const float>(in_), context.at<float>(out_), begin, end);
+    plan_.run(context.at<const float>(in_), context.at<float>(out_), context.scratch, begin, end);
   }
 
  private:
@@ -42,6 +43,19 @@ Declined make_params(const Node& node, const Dims& in, const Dims& out, PoolPara
   return {};
 }
 
+// All of a plane: a row of floats.
+Declined lower_global_rows(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const Dims in = *lowering.dims(node.inputs[0]);
+  std::int64_t pixels = 1;
+  for (std::size_t i = 2; i < in.size(); ++i) pixels *= in[i];
+  const Place from = lowering.read(node.inputs[0], Layout::kRowMajor),
+              to = lowering.define(node.outputs[0], Layout::kRowMajor);
+  const auto kind = node.op_type == "GlobalMaxPool" ? kernels::ReduceKind::kMax : kernels::ReduceKind::kMean;
+  add_reduced_rows(lowering, id, kind, in[0] * in[1], pixels, from, to);
+  return {};
+}
+
 }  // namespace
 
 Declined lower_pool(Lowering& lowering, NodeId id) {
@@ -56,11 +70,15 @@ Declined lower_pool(Lowering& lowering, NodeId id) {
   if (Declined reason = make_params(node, *lowering.dims(x), *lowering.dims(node.outputs[0]), params); !reason.empty())
     return reason;
   params.threads = lowering.threads();
+  // What is in planes is pooled there: if its users want channels-last, the result is the smaller one to convert.
+  const Layout layout = lowering.layout_of(x);
+  params.planes = layout == Layout::kRowMajor;
+  if (params.planes && node.op_type.starts_with("Global")) return lower_global_rows(lowering, id);
   if (auto probe = kernels::select_pool(params, lowering.options().isa); std::holds_alternative<std::string>(probe))
     return std::get<std::string>(probe);
 
-  const Place from = lowering.read(x, Layout::kChannelsLast);
-  const Place to = lowering.define(node.outputs[0], Layout::kChannelsLast);
+  const Place from = lowering.read(x, layout);
+  const Place to = lowering.define(node.outputs[0], layout);
   params.in_stride = from.pixel_stride;
   params.out_stride = to.pixel_stride;
   const auto selection = kernels::select_pool(params, lowering.options().isa);
@@ -72,6 +90,7 @@ Declined lower_pool(Lowering& lowering, NodeId id) {
   draft.reads = {from};
   draft.writes = {to};
   draft.units = plan.units;
+  draft.scratch_bytes = plan.scratch_bytes;
   draft.flops = static_cast<double>(to.count()) * static_cast<double>(params.kernel_h * params.kernel_w);
   draft.speed = 0.25;
   lowering.add(std::make_unique<PoolStep>(plan, from, to), std::move(draft));

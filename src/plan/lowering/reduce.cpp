@@ -1,7 +1,8 @@
 // ReduceSum and its kind.
+#include "plan/lowering/reduce.h"
+
 #include <algorithm>
 
-#include "kernels/rowwise/rowwise.h"
 #include "plan/lowering/lanes.h"
 #include "plan/lowering/lowerings.h"
 
@@ -157,6 +158,11 @@ Place reduce_last_group(Lowering& lowering, NodeId id, ReduceKind kind, const Pl
 }
 
 }  // namespace
+
+void add_reduced_rows(Lowering& lowering, NodeId id, ReduceKind kind, std::int64_t rows, std::int64_t columns,
+                      const Place& from, const Place& to) {
+  add_reduce(lowering, id, kind, {.outer = rows, .reduced = columns}, from, to);
+}
 
 Declined lower_reduce(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
