@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "base/aligned.h"
 #include "kernels/igemm/epilogue.h"
@@ -126,6 +127,28 @@ class PhaseRow {
   int64_t n_, y_, first_x_, count_, phase_x_, phase_y_;
 };
 
+// Columns that may be joined to one (see ConvTransposePlan::joined_columns), or 1.
+int64_t columns_to_join(const ConvTransposeParams& p) {
+  const bool side_by_side = p.kernel_w == p.stride_w && p.dilation_w == 1 && p.pad_left == 0 &&
+                            p.out_w == p.in_w * p.stride_w && p.out_stride == p.out_c;
+  return side_by_side && p.groups == 1 && p.activation.kind != ActivationKind::kPRelu ? p.stride_w : 1;
+}
+
+// [in_c][out_c][kernel_h][columns] as [in_c][columns][out_c][kernel_h], and the bias for each column.
+void join_weights(const ConvTransposeParams& p, int64_t columns, const float* weights, const float* bias,
+                  std::vector<float>& joined, std::vector<float>& joined_bias) {
+  const int64_t out_c = p.out_c / columns;
+  for (int64_t c = 0; c < p.in_c; ++c) {
+    for (int64_t x = 0; x < columns; ++x) {
+      for (int64_t o = 0; o < out_c; ++o) {
+        for (int64_t y = 0; y < p.kernel_h; ++y)
+          joined.push_back(weights[((c * out_c + o) * p.kernel_h + y) * columns + x]);
+      }
+    }
+  }
+  for (int64_t x = 0; bias != nullptr && x < columns; ++x) joined_bias.insert(joined_bias.end(), bias, bias + out_c);
+}
+
 }  // namespace
 
 ConvTransposeSelection select_conv_transpose(const ConvTransposeParams& params, Isa isa) {
@@ -139,6 +162,12 @@ ConvTransposeSelection select_conv_transpose(const ConvTransposeParams& params, 
   if (std::string reason = invalid(p); !reason.empty()) return reason;
   plan.name = kNames[static_cast<int>(isa)];
   plan.igemm = &igemm_kernels(isa);
+  plan.joined_columns = columns_to_join(p);
+  p.out_c *= plan.joined_columns;
+  p.out_stride *= plan.joined_columns;
+  p.kernel_w /= plan.joined_columns;
+  p.stride_w /= plan.joined_columns;
+  p.out_w /= plan.joined_columns;
   const int64_t in = p.in_c / p.groups, out = p.out_c / p.groups;
   const IgemmShape shape = choose_igemm_shape(*plan.igemm, (p.out_w + p.stride_w - 1) / p.stride_w, out);
   plan.vectors = shape.vectors;
@@ -154,6 +183,12 @@ ConvTransposeSelection select_conv_transpose(const ConvTransposeParams& params, 
 
 void ConvTransposePlan::pack(const float* weights, const float* bias, void* packed) const {
   const ConvTransposeParams& p = params;
+  std::vector<float> joined, joined_bias;
+  if (joined_columns > 1) {
+    join_weights(p, joined_columns, weights, bias, joined, joined_bias);
+    weights = joined.data();
+    bias = bias == nullptr ? nullptr : joined_bias.data();
+  }
   std::memset(packed, 0, packed_bytes);
   const int64_t in = p.in_c / p.groups, out = p.out_c / p.groups, window = p.kernel_h * p.kernel_w;
   for (int64_t g = 0; g < p.groups; ++g) {

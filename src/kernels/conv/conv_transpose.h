@@ -43,6 +43,9 @@ struct ConvTransposePlan {
   size_t packed_bytes = 0, scratch_bytes = 0;
   int64_t units = 0;  // output rows
   int64_t vectors = 0, panels = 0, max_rows = 0, zero_bytes = 0, group_floats = 0;
+  // Where the taps of a row do not overlap, an input pixel makes as many output pixels as the stride, side by side: `params`
+  // are then those of one tap with so many times the channels.
+  int64_t joined_columns = 1;
 
   // `weights` [in_c][out_c / groups][kernel_h][kernel_w], `bias` [out_c] or null.
   void pack(const float* weights, const float* bias, void* packed) const;

@@ -3,7 +3,7 @@
 //
 // A run-time B is packed panel by panel into scratch, by each thread that comes to the panel (splits = panels, so most
 // panels belong to one thread). Where A has so few rows that a panel would be used only once or twice, a B stored
-// [k][n] is read in place.
+// [k][n] is read in place, and one stored [n][k] is not packed either: each element of C is a product of two rows.
 #include "kernels/gemm/gemm.h"
 
 #include <algorithm>
@@ -13,6 +13,8 @@
 #include "base/check.h"
 #include "kernels/igemm/epilogue.h"
 #include "kernels/igemm/igemm_shape.h"
+#include "kernels/isa_table.h"
+#include "kernels/move/transpose.h"
 
 namespace cycloid::kernels {
 namespace {
@@ -45,8 +47,9 @@ GemmParams normal(GemmParams p) {
 }
 
 // Copies columns [first, first + columns) of alpha * op(B), rows [k_begin, k_end), to [k][width], padded with zeros.
-void pack_panel(const GemmParams& p, const float* b, int64_t first, int64_t width, int64_t k_begin, int64_t k_end,
+void pack_panel(const GemmPlan& plan, const float* b, int64_t first, int64_t width, int64_t k_begin, int64_t k_end,
                 float* to) {
+  const GemmParams& p = plan.params;
   const int64_t columns = std::min(width, p.n - first);
   if (!p.b_transposed) {
     for (int64_t k = k_begin; k < k_end; ++k, to += width) {
@@ -60,15 +63,17 @@ void pack_panel(const GemmParams& p, const float* b, int64_t first, int64_t widt
     }
     return;
   }
-  // Blocks of 16 along k: each line of B is read whole, and the part of the panel written stays in L1.
-  for (int64_t k0 = k_begin; k0 < k_end; k0 += 16) {
-    const int64_t count = std::min<int64_t>(16, k_end - k0);
+  // Blocks along k: the part of the panel that is written stays in L1.
+  constexpr int64_t kBlock = 64;
+  for (int64_t k0 = k_begin; k0 < k_end; k0 += kBlock) {
+    const int64_t count = std::min(kBlock, k_end - k0);
     float* block = to + (k0 - k_begin) * width;
-    for (int64_t j = 0; j < columns; ++j) {
-      const float* row = b + (first + j) * p.b_stride + k0;
-      for (int64_t k = 0; k < count; ++k) block[k * width + j] = p.alpha * row[k];
+    plan.transpose({b + first * p.b_stride + k0, p.b_stride, block, width, count, columns});
+    for (int64_t k = 0; k < count; ++k) {
+      float* row = block + k * width;
+      for (int64_t j = 0; p.alpha != 1 && j < columns; ++j) row[j] *= p.alpha;
+      std::fill(row + columns, row + width, 0.0f);
     }
-    for (int64_t k = 0; k < count; ++k) std::fill(block + k * width + columns, block + (k + 1) * width, 0.0f);
   }
 }
 
@@ -151,7 +156,7 @@ class Runner {
       tile_.b = b_ + k * p_.b_stride + column;
       tile_.b_stride = p_.b_stride;
     } else {
-      pack_panel(p_, b_, column, width, k, k_end, panel_);
+      pack_panel(plan_, b_, column, width, k, k_end, panel_);
       tile_.b = panel_;
     }
     tile_.row_stride = p_.a_transposed || tile_.b_stride != width ? 0 : plan_.copy_a ? copy_stride(plan_) : p_.a_stride;
@@ -190,10 +195,25 @@ class Runner {
   float* c_;
 };
 
+// More rows than this are worth packing B for.
+constexpr int64_t kDotRows = 8;
+
+void configure_dot(GemmPlan& plan, Isa isa) {
+  const GemmParams& p = plan.params;
+  plan.dot = CYCLOID_ISA_TABLE(isa, dot);
+  // A part is at least a few tens of KiB of B, to be worth a thread's while.
+  const int64_t most = std::clamp<int64_t>(p.n * p.k / 8192, 1, p.n);
+  plan.splits = p.threads <= 1 ? 1 : std::clamp<int64_t>(4 * p.threads, 1, most);
+  plan.tiles = 1;
+  plan.units = p.batch * plan.splits;
+}
+
 void configure(GemmPlan& plan, Isa isa) {
   const GemmParams& p = plan.params;
   const CpuInfo& cpu = cpu_info();
   plan.igemm = &igemm_kernels(isa);
+  plan.transpose = transpose_kernel(isa, kFloat);
+  if (!p.b_constant && p.b_transposed && !p.a_transposed && p.m <= kDotRows) return configure_dot(plan, isa);
   const IgemmShape shape = choose_igemm_shape(*plan.igemm, p.m, p.n, p.panel_vectors);
   plan.vectors = shape.vectors;
   plan.tiles = shape.tiles;
@@ -227,18 +247,49 @@ void configure(GemmPlan& plan, Isa isa) {
 
 }  // namespace
 
+void GemmPlan::run_dot(const GemmArgs& args, int64_t matrix, int64_t split) const {
+  const GemmParams& p = params;
+  const int64_t begin = split * p.n / splits, end = (split + 1) * p.n / splits;
+  const Epilogue epilogue(p.activation, p.has_residual, p.residual_last);
+  const float* residual = p.has_residual ? args.residual + p.residual_step * matrix + begin : nullptr;
+  IgemmTile tile{};
+  epilogue.set(tile);
+  tile.c = args.c + p.c_step * matrix + begin;
+  tile.c_stride = p.c_stride;
+  tile.columns = end - begin;
+  tile.residual_stride = p.residual_stride;
+  dot({.a = args.a + offset(p.a_offsets, p.a_step, matrix),
+       .a_stride = p.a_stride,
+       .b = args.b + offset(p.b_offsets, p.b_step, matrix) + begin * p.b_stride,
+       .b_stride = p.b_stride,
+       .m = p.m,
+       .n = end - begin,
+       .k = p.k,
+       .alpha = p.alpha,
+       .bias = p.has_bias ? args.bias + begin : nullptr,
+       .residual = epilogue.residual_in_tile ? residual : nullptr,
+       .residual_stride = p.residual_stride,
+       .c = tile.c,
+       .c_stride = p.c_stride,
+       .clip = tile.clip,
+       .lo = tile.lo,
+       .hi = tile.hi});
+  if (epilogue.post) epilogue.finish(*igemm, tile, p.m, begin, residual);
+}
+
 void GemmPlan::pack(const float* b, void* packed) const {
   CYCLOID_CHECK(params.b_constant);
   float* to = static_cast<float*>(packed);
   std::memset(packed, 0, packed_bytes);
   for (int64_t panel = 0; panel < panels; ++panel) {
     const int64_t width = panel_width(*igemm, static_cast<int>(vectors), params.n, panel);
-    pack_panel(params, b, panel * vectors * igemm->lanes, width, 0, params.k, to);
+    pack_panel(*this, b, panel * vectors * igemm->lanes, width, 0, params.k, to);
     to += params.k * width;
   }
 }
 
 void GemmPlan::run(const GemmArgs& args, int64_t begin, int64_t end) const {
+  for (; dot != nullptr && begin < end; ++begin) run_dot(args, begin / splits, begin % splits);
   while (begin < end) {
     const int64_t tile = begin % tiles, split = begin / tiles % splits, matrix = begin / (tiles * splits);
     const int64_t tile_end = std::min(tiles, tile + (end - begin));

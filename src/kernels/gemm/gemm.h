@@ -12,7 +12,9 @@
 
 #include "base/cpu.h"
 #include "kernels/activation.h"
+#include "kernels/gemm/dot_bodies.h"
 #include "kernels/igemm/igemm.h"
+#include "kernels/move/transpose_bodies.h"
 
 namespace cycloid::kernels {
 
@@ -66,6 +68,9 @@ struct GemmPlan {
   // Derived: see gemm.cpp.
   int64_t vectors = 0, tiles = 0, panels = 0, tile_rows = 0, splits = 0, block_tiles = 0, k_block = 0;
   bool b_in_place = false;
+  DotFn dot =
+      nullptr;  // few rows of A times a run-time B that is stored transposed: units are `splits` parts of the columns
+  TransposeFn transpose = nullptr;  // packs a B that is stored transposed
   bool copy_a = false;
 
   // Fills `packed` from B as stored ([k][n], or [n][k] if transposed, with b_stride). Only where b_constant.
@@ -73,6 +78,9 @@ struct GemmPlan {
 
   // Computes units [begin, end) of [0, units).
   void run(const GemmArgs& args, int64_t begin, int64_t end) const;
+
+ private:
+  void run_dot(const GemmArgs& args, int64_t matrix, int64_t split) const;
 };
 
 struct GemmKernel {

@@ -1,0 +1,7 @@
+#include "kernels/gemm/dot_body.h"
+
+namespace cycloid::kernels {
+
+void dot_avx512(const DotArgs& t) { dot(t); }
+
+}  // namespace cycloid::kernels
