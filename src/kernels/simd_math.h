@@ -47,14 +47,22 @@ CYCLOID_INLINE Vec expm1_negative(Vec x) {
 // 1 / (1 + e^-x); 4 ulp.
 CYCLOID_INLINE Vec sigmoid(Vec x) { return set1(1.0f) / (set1(1.0f) + exp(zero() - x)); }
 
-// 3 ulp: odd polynomial below 0.625, 1 - 2 / (1 + e^2|x|) above.
+// 3 ulp: y / (y + 2) with y = e^2x - 1, which is 2^n (e^2r - 1) + (2^n - 1) for x = n ln(2)/2 + r. Near 0, n is 0 and nothing
+// is lost in y. The polynomial is that of exp() in 2 r. From 10 on it is 1 in float.
 CYCLOID_INLINE Vec tanh(Vec x) {
-  constexpr float kP[] = {-0.333332837f, 0.133314908f, -0.0537434965f, 0.020650588f, -0.00571704516f};
-  const Vec u = x * x;
-  const Vec small = fma(x * u, polynomial(u, kP), x);
-  const Vec size = abs(x);
-  const Vec big = set1(1.0f) - set1(2.0f) / (set1(1.0f) + exp(size + size));
-  return select(less(size, set1(0.625f)), small, copy_sign(big, x));
+  constexpr float kP[] = {0.49999994f * 4, 0.166665211f * 8, 0.041668389f * 16, 0.00836871564f * 32,
+                          0.00138146023f * 64};
+  x = min(set1(10.0f), max(set1(-10.0f), x));  // keeps NaN
+  const Vec n = round_even(x * set1(2.88539008f));
+  const Vec r = fma(n, set1(-0.346573591f), x);
+  const Vec part = r * fma(r, polynomial(r, kP), set1(2.0f));
+#if defined(__AVX512F__)
+  const Vec power = scale_by_exponent(set1(1.0f), n);
+#else
+  const Vec power = exp2_whole(n);
+#endif
+  const Vec y = fma(power, part, power - set1(1.0f));
+  return y / (y + set1(2.0f));
 }
 
 // 3 ulp: odd polynomial below 1; above, 1 - erfc with erfc = e^q(|x|), which is 0 in float beyond 4.

@@ -96,32 +96,103 @@ struct Entry {
   int64_t index;
 };
 
+// Whether any of `count` elements may come before `worst`; NaN is left to the caller's own comparison. All are looked at, so
+// that the compiler can take several at once.
 template <class T, bool kLargest>
-void top(const TopParams& p, const T* x, T* values, int64_t* indices, Entry<T>* heap, int64_t begin, int64_t end) {
-  const int64_t n = p.lanes.n, inner = p.lanes.inner;
-  const auto better = [](const Entry<T>& a, const Entry<T>& b) {
-    if (kLargest ? above(a.value, b.value) : above(b.value, a.value)) return true;
-    if (kLargest ? above(b.value, a.value) : above(a.value, b.value)) return false;
+inline bool any_better(const T* x, int64_t count, T worst) {
+  int better = 0;
+  for (int64_t i = 0; i < count; ++i) better |= kLargest ? !(x[i] <= worst) : !(x[i] >= worst);
+  return better != 0;
+}
+
+template <class T, bool kLargest>
+inline bool is_better(T a, T b) {
+  return kLargest ? above(a, b) : above(b, a);
+}
+
+// The best k elements seen, in order: a new one moves those that it is better than. For few of them.
+template <class T, bool kLargest>
+class SortedBest {
+ public:
+  SortedBest(Entry<T>* entries, int64_t k) : entries_(entries), k_(k) {}
+  void start(T value, int64_t index) { insert(index, {value, index}); }
+  void replace_worst(T value, int64_t index) { insert(k_ - 1, {value, index}); }
+  T worst() const { return entries_[k_ - 1].value; }
+  void finish() {}
+
+ private:
+  // Among equal ones the last: it comes later in the lane.
+  void insert(int64_t at, Entry<T> entry) {
+    for (; at > 0 && is_better<T, kLargest>(entry.value, entries_[at - 1].value); --at) entries_[at] = entries_[at - 1];
+    entries_[at] = entry;
+  }
+
+  Entry<T>* entries_;
+  int64_t k_;
+};
+
+// The same as a heap, whose front is the worst of them.
+template <class T, bool kLargest>
+class HeapOfBest {
+ public:
+  HeapOfBest(Entry<T>* entries, int64_t k) : entries_(entries), k_(k) {}
+  void start(T value, int64_t index) {
+    entries_[index] = {value, index};
+    if (index + 1 == k_) std::make_heap(entries_, entries_ + k_, before);
+  }
+  void replace_worst(T value, int64_t index) {
+    std::pop_heap(entries_, entries_ + k_, before);
+    entries_[k_ - 1] = {value, index};
+    std::push_heap(entries_, entries_ + k_, before);
+  }
+  T worst() const { return entries_[0].value; }
+  void finish() { std::sort_heap(entries_, entries_ + k_, before); }
+
+ private:
+  static bool before(const Entry<T>& a, const Entry<T>& b) {
+    if (is_better<T, kLargest>(a.value, b.value)) return true;
+    if (is_better<T, kLargest>(b.value, a.value)) return false;
     return a.index < b.index;
-  };
+  }
+
+  Entry<T>* entries_;
+  int64_t k_;
+};
+
+template <class T, bool kLargest, class Best>
+void top_lane(const T* lane, int64_t n, int64_t step, int64_t k, Best best) {
+  for (int64_t i = 0; i < k; ++i) best.start(lane[i * step], i);
+  constexpr int64_t kBlock = 32;
+  for (int64_t i = k; i < n;) {
+    const int64_t end = std::min(n, i + kBlock);
+    if (step == 1 && !any_better<T, kLargest>(lane + i, end - i, best.worst())) {
+      i = end;
+      continue;
+    }
+    for (; i < end; ++i) {
+      const T value = lane[i * step];
+      if (is_better<T, kLargest>(value, best.worst())) best.replace_worst(value, i);
+    }
+  }
+  best.finish();
+}
+
+template <class T, bool kLargest>
+void top(const TopParams& p, const T* x, T* values, int64_t* indices, Entry<T>* entries, int64_t begin, int64_t end) {
+  if (p.k <= 0) return;
+  constexpr int64_t kFew = 64;  // moving half of them is no more work than mending a heap
+  const int64_t n = p.lanes.n, inner = p.lanes.inner;
   for (int64_t outer = begin; outer < end; ++outer) {
     for (int64_t j = 0; j < inner; ++j) {
       const T* lane = x + outer * n * inner + j;
-      // The heap's front is the worst of the best k. A later element of the same value is worse.
-      for (int64_t i = 0; i < p.k; ++i) heap[i] = {lane[i * inner], i};
-      std::make_heap(heap, heap + p.k, better);
-      for (int64_t i = p.k; p.k > 0 && i < n; ++i) {
-        const T value = lane[i * inner];
-        if (!(kLargest ? above(value, heap[0].value) : above(heap[0].value, value))) continue;
-        std::pop_heap(heap, heap + p.k, better);
-        heap[p.k - 1] = {value, i};
-        std::push_heap(heap, heap + p.k, better);
-      }
-      std::sort_heap(heap, heap + p.k, better);
+      if (p.k <= kFew)
+        top_lane<T, kLargest>(lane, n, inner, p.k, SortedBest<T, kLargest>(entries, p.k));
+      else
+        top_lane<T, kLargest>(lane, n, inner, p.k, HeapOfBest<T, kLargest>(entries, p.k));
       for (int64_t i = 0; i < p.k; ++i) {
         const int64_t to = (outer * p.k + i) * inner + j;
-        values[to] = heap[i].value;
-        indices[to] = heap[i].index;
+        values[to] = entries[i].value;
+        indices[to] = entries[i].index;
       }
     }
   }
