@@ -115,7 +115,7 @@ AttendPlan plan_attend(const AttendParams& params, Isa isa) {
   AttendPlan plan{.params = params};
   plan.igemm = &igemm_kernels(isa);
   plan.bodies = &CYCLOID_ISA_TABLE(isa, attend_bodies);
-  plan.transpose = transpose_kernel(isa);
+  plan.transpose = transpose_kernel(isa, sizeof(float));
   // An odd number of cache lines, so that the rows of a tile do not share sets of L1.
   plan.score_step = (params.keys + 31) / 32 * 32 + 16;
   const int64_t widest = kIgemmMaxVectors * plan.igemm->lanes;
