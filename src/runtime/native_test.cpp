@@ -12,7 +12,7 @@ constexpr Case kCases[] = {
     {"conv",
      "g (float[1,3,9,10] x, float[8,3,3,3] w, float[8] b) => (float[?,?,?,?] y) { y = Conv <pads=[1,1,1,1]> (x, w, b) "
      "}",
-     28, 0, 2},
+     28, 0, 1},
     {"conv_odd_channels",
      "g (float[5,7,8,6] x, float[13,7,3,3] w) => (float[?,?,?,?] y) { y = Conv <strides=[2,2]> (x, w) }", 64},
     {"conv_dilated",
@@ -39,15 +39,28 @@ constexpr Case kCases[] = {
      "g (float[2,16,14,14] x, float[32,16,3,3] w, float[32] b) => (float[?,?,?,?] y) { c = Conv <pads=[1,1,1,1]> (x, "
      "w, b) y = Relu (c) }",
      145},
+    {"conv_max_pool",
+     "g (float[2,3,20,17] x, float[21,3,3,3] w, float[21] b) => (float[?,?,?,?] y) { c = Conv <strides=[2,2], "
+     "pads=[1,1,0,1]> (x, w, b) r = Relu (c) y = MaxPool <kernel_shape=[3,3], strides=[2,2], ceil_mode=1> (r) }",
+     28, 0, 1},
+    {"conv_average_pool_in_a_concatenation",
+     "g (float[1,2,12,12] x, float[5,2,3,3] w, float[4,2,2,2] v) => (float[?,?,?,?] y) { c = Conv <pads=[1,1,1,1]> (x, "
+     "w) p = AveragePool <kernel_shape=[2,2], strides=[2,2]> (c) d = Conv <strides=[2,2]> (x, v) y = Concat <axis=1> "
+     "(p, d) }",
+     24, 0, 1},
+    {"conv_pool_and_more",
+     "g (float[1,2,12,12] x, float[5,2,3,3] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { c = Conv <pads=[1,1,1,1]> (x, "
+     "w) y = MaxPool <kernel_shape=[2,2], strides=[2,2]> (c) z = Neg (c) }",
+     18},
     {"conv_silu",
      "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) s = Sigmoid (c) y = Mul (c, s) }",
-     5, 0, 2},
+     5, 0, 1},
     {"conv_hard_swish",
-     "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) y = HardSwish (c) }", 5, 0, 2},
+     "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) y = HardSwish (c) }", 5, 0, 1},
     {"conv_residual",
      "g (float[1,8,6,6] x, float[8,8,3,3] w, float[8,8,1,1] v) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, "
      "w) b = Conv (x, v) s = Add (a, b) y = Relu (s) }",
-     72, 0, 2},
+     72, 0, 1},
     {"conv_residual_after",
      "g (float[1,8,6,6] x, float[8,8,3,3] w) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, w) r = Relu (a) y = "
      "Add (x, r) }",
@@ -55,22 +68,22 @@ constexpr Case kCases[] = {
     {"conv_prelu",
      "g (float[1,8,6,6] x, float[8,8,1,1] w, float[8,1,1] s) => (float[?,?,?,?] y) { a = Conv (x, w) y = PRelu (a, s) "
      "}",
-     8, 0, 2},
+     8, 0, 1},
     {"conv_batch_norm",
      "g (float[1,6,5,5] x, float[4,6,3,3] w, float[4] s, float[4] b, float[4] m) => (float[?,?,?,?] y) <float[4] v = "
      "{0.5, 1.5, 2.5, 0.75}> { a = Conv (x, w) n = BatchNormalization (a, s, b, m, v) y = Relu (n) }",
-     54, 0, 2},
+     54},
     {"conv_scale_shift",
      "g (float[1,6,5,5] x, float[4,6,3,3] w, float[1,4,1,1] s, float[4,1,1] b) => (float[?,?,?,?] y) { a = Conv (x, w) "
      "n = Mul (a, s) y = Add (n, b) }",
-     54, 0, 2},
+     54},
     {"batch_norm_relu",
      "g (float[2,6,5,5] x, float[6] s, float[6] b, float[6] m) => (float[?,?,?,?] y) <float[6] v = {0.5, 1.5, 2.5, "
      "0.75, 1, 2}> { n = BatchNormalization (x, s, b, m, v) y = Relu (n) }",
      2},
     {"fire", R"(g (float[2,8,7,7] x, float[4,8,1,1] s, float[6,4,1,1] e, float[10,4,3,3] f) => (float[?,?,?,?] y) {
         a = Conv (x, s) b = Relu (a) c = Conv (b, e) d = Relu (c) h = Conv <pads=[1,1,1,1]> (b, f) i = Relu (h) y = Concat <axis=1> (d, i) })",
-     36, 0, 2},
+     36, 0, 1},
     {"dense_block", R"(g (float[1,4,6,6] x, float[3,4,3,3] w, float[3,7,3,3] v) => (float[?,?,?,?] y) {
         c0 = Relu (x) a = Conv <pads=[1,1,1,1]> (c0, w) c1 = Concat <axis=1> (c0, a) b = Conv <pads=[1,1,1,1]> (c1, v) c2 = Concat <axis=1> (c1, b) y = Relu (c2) })",
      63},

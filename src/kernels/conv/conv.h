@@ -37,6 +37,7 @@ struct ConvParams {
   int64_t in_stride = 0;              // floats from pixel to pixel, at least in_c; 0 means in_c
   int64_t out_stride = 0;             // the same for the output: a concatenation's total makes the result a part of it
   int64_t residual_stride = 0;        // the same for the residual
+  bool channels_first = false;        // the input: pixel p, channel c of an image at c * in_h * in_w + p
   bool has_residual = false;          // y = activation(conv + bias + residual), or
   bool residual_last = false;         // y = activation(conv + bias) + residual
   Activation activation = {};
@@ -112,6 +113,9 @@ struct ConvKernel {
   void (*run)(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end);
   // Estimated time of one thread, in 1/16 cycles (kCostPerCycle); the least wins in select_conv().
   double (*cost)(const ConvPlan& plan);
+  // Computes row y of an image's output to `out`, which is in a near cache, its pixels out_stride apart; args.out is not used.
+  // Null where the kernel cannot.
+  void (*run_row)(const ConvPlan& plan, const ConvArgs& args, int64_t image, int64_t y, float* out) = nullptr;
 };
 
 // Every kernel of this build, for every instruction set, available here or not.
@@ -140,8 +144,8 @@ struct ConvCandidate {
 // All kernels for `isa`, cheapest by estimate first, those that decline last with their reasons.
 std::vector<ConvCandidate> conv_candidates(const ConvParams& params, Isa isa);
 
-// The candidate with the least estimate. conv.igemm takes every valid ConvParams, so the only reasons to decline are
-// parameters that break the rules above.
+// The candidate with the least estimate. conv.igemm takes every valid ConvParams whose input is channels-last, so the only
+// reasons to decline these are parameters that break the rules above.
 ConvSelection select_conv(const ConvParams& params, Isa isa);
 
 }  // namespace cycloid::kernels

@@ -21,6 +21,7 @@ const DepthwiseBodies& bodies(const ConvPlan& plan) { return *static_cast<const 
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
   if (p.groups != p.in_c || p.out_c != p.in_c) return "not depthwise: groups, input and output channels differ";
+  if (p.channels_first) return "depthwise: the input is channels-first";
   if (p.panel_vectors != 0) return "depthwise: it has no register tiles to choose from";
   const DepthwiseBodies& table = CYCLOID_ISA_TABLE(kernel.isa, depthwise_bodies);
   plan.isa_table = &table;

@@ -14,15 +14,7 @@
 namespace cycloid::kernels {
 namespace {
 
-// A window of few channels gives short inner loops (3 channels: 3 steps per tap). Where the taps of a window's row are
-// adjacent in memory they are merged into one tap of kernel_w * in_c channels; windows that cross the left or right
-// edge are copied, with zeros, to scratch.
-constexpr int64_t kMergeChannels = 8;
 constexpr int64_t kFloat = sizeof(float);
-
-bool merges_taps(const ConvParams& p) {
-  return p.groups == 1 && p.in_c <= kMergeChannels && p.kernel_w > 1 && p.dilation_w == 1 && p.in_stride == p.in_c;
-}
 
 // Output pixel i is made of input pixel i alone.
 bool pointwise(const ConvParams& p) {
@@ -35,9 +27,7 @@ bool pointwise(const ConvParams& p) {
 bool copies_pixels(const ConvParams& p) { return pointwise(p) && p.in_stride * kFloat % 4096 == 0; }
 
 // Floats from row to row of the copies: an odd number of cache lines.
-int64_t copy_stride(const ConvPlan& plan) {
-  return merges_taps(plan.params) ? plan.taps * plan.channels : (plan.channels + 31) / 32 * 32 + 16;
-}
+int64_t copy_stride(const ConvPlan& plan) { return (plan.channels + 31) / 32 * 32 + 16; }
 
 // IgemmTile::row_stride
 int64_t row_stride(const ConvPlan& plan) {
@@ -50,6 +40,7 @@ int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
 
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
+  if (p.channels_first) return "igemm: the input is channels-first";
   plan.igemm = &igemm_kernels(kernel.isa);
   const IgemmShape shape = choose_igemm_shape(*plan.igemm, pixels(p), group_out(p), p.panel_vectors, p.threads);
   if (shape.vectors == 0) return "igemm: no register tile of the width asked for";
@@ -57,9 +48,8 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   plan.tiles = shape.tiles;
   plan.panels = shape.panels;
   plan.tile_rows = shape.tile_rows;
-  const bool merged = merges_taps(p);
-  plan.taps = merged ? p.kernel_h : p.kernel_h * p.kernel_w;
-  plan.channels = merged ? p.kernel_w * p.in_c : group_in(p);
+  plan.taps = p.kernel_h * p.kernel_w;
+  plan.channels = group_in(p);
   const int64_t sum = plan.taps * plan.channels;
 
   plan.zero_bytes = static_cast<int64_t>(align_up(static_cast<size_t>(plan.channels * kFloat)));
@@ -75,10 +65,9 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const int64_t a_bytes = plan.tile_rows * p.stride_h * p.stride_w * group_in(p) * kFloat;
   const int64_t room = plan.group_bytes <= cpu.l1d_bytes / 2 ? cpu.l1d_bytes / 2 : cpu.l2_bytes / 4;
   plan.block_tiles = std::clamp<int64_t>(std::min(room / a_bytes, cpu.l1d_bytes / 2 / pointer_bytes), 1, 64);
-  if (merged) plan.block_tiles = 1;
   plan.block_tiles = std::min(plan.block_tiles, plan.tiles);
   plan.scratch_bytes = align_up(static_cast<size_t>(plan.block_tiles * pointer_bytes));
-  if (merged || copies_pixels(p)) {
+  if (copies_pixels(p)) {
     plan.scratch_bytes += align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows * copy_stride(plan) * kFloat));
   }
 
@@ -89,11 +78,15 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
 }
 
 double cost(const ConvPlan& plan) {
-  // Beside the sums: pointers (one load and some arithmetic per row and tap) and the store of each element.
+  // Beside the sums: pointers (one load and some arithmetic per row and tap), in each tile their loads and the loop over each
+  // tap, and the store of each element.
   const double rows = static_cast<double>(pixels(plan.params) * plan.params.groups);
   const double passes = static_cast<double>((plan.tiles + plan.block_tiles - 1) / plan.block_tiles);
+  const double panels = static_cast<double>(plan.panels), taps = static_cast<double>(plan.taps);
+  const double tile_taps =
+      pointwise(plan.params) ? 0 : taps * panels * (rows * 0.6 + static_cast<double>(plan.tiles) * 5);
   return std::max(plan.cost_flops / 2, weight_streaming_cost(plan, passes)) +
-         rows * kCostPerCycle * (static_cast<double>(plan.taps) * 1.5 + static_cast<double>(plan.panels) * 4);
+         kCostPerCycle * (rows * (taps * 1.5 + panels * 4) + tile_taps);
 }
 
 void pack(const ConvPlan& plan, const float* weights, const float* bias, void* packed) {
@@ -121,10 +114,10 @@ void pack(const ConvPlan& plan, const float* weights, const float* bias, void* p
 struct Columns {
   int64_t begin, end;
 };
-Columns inside_columns(const ConvParams& p, int64_t offset, int64_t width) {
-  // 0 <= x * stride + offset <= in_w - width
+Columns inside_columns(const ConvParams& p, int64_t offset) {
+  // 0 <= x * stride + offset <= in_w - 1
   const int64_t begin = offset < 0 ? (-offset + p.stride_w - 1) / p.stride_w : 0;
-  const int64_t room = p.in_w - width - offset;
+  const int64_t room = p.in_w - 1 - offset;
   return {begin, room < 0 ? 0 : room / p.stride_w + 1};
 }
 
@@ -132,15 +125,8 @@ Columns inside_columns(const ConvParams& p, int64_t offset, int64_t width) {
 class Pointers {
  public:
   Pointers(const ConvPlan& plan, const ConvArgs& args)
-      : plan_(plan),
-        p_(plan.params),
-        args_(args),
-        merged_(merges_taps(p_)),
-        adjacent_(pointwise(p_)),
-        copies_(copies_pixels(p_)) {
-    if (merged_) {
-      inside_[0] = inside_columns(p_, -p_.pad_left, p_.kernel_w);
-    } else if (!adjacent_) {
+      : plan_(plan), p_(plan.params), args_(args), adjacent_(pointwise(p_)), copies_(copies_pixels(p_)) {
+    if (!adjacent_) {
       for (int64_t j = 0; j < std::min<int64_t>(p_.kernel_w, kKnownTaps); ++j) inside_[j] = inside(j);
     }
   }
@@ -160,11 +146,7 @@ class Pointers {
     for (int64_t r = 0; r < rows;) {  // the tile's pixels of one output row at a time
       const int64_t run = std::min(rows - r, p_.out_w - x);
       const float* image = in + n * p_.in_h * p_.in_w * p_.in_stride;
-      if (merged_) {
-        fill_merged(image, y, x, run, rows, to + r, copies + r * plan_.taps * plan_.channels);
-      } else {
-        fill_windows(image, y, x, run, rows, to + r);
-      }
+      fill_windows(image, y, x, run, rows, to + r);
       r += run;
       x = 0;
       if (++y == p_.out_h) y = 0, ++n;
@@ -175,7 +157,7 @@ class Pointers {
   static constexpr int64_t kKnownTaps = 16;
 
   const float* zeros() const { return static_cast<const float*>(args_.packed); }
-  Columns inside(int64_t j) const { return inside_columns(p_, j * p_.dilation_w - p_.pad_left, 1); }
+  Columns inside(int64_t j) const { return inside_columns(p_, j * p_.dilation_w - p_.pad_left); }
 
   void fill_windows(const float* image, int64_t y, int64_t x, int64_t run, int64_t rows, const float** to) const {
     const int64_t top = y * p_.stride_h - p_.pad_top, step = p_.stride_w * p_.in_stride;
@@ -198,42 +180,9 @@ class Pointers {
     }
   }
 
-  void fill_merged(const float* image, int64_t y, int64_t x, int64_t run, int64_t rows, const float** to,
-                   float* copies) const {
-    const int64_t top = y * p_.stride_h - p_.pad_top;
-    const int64_t begin = std::clamp<int64_t>(inside_[0].begin - x, 0, run);
-    const int64_t end = std::clamp<int64_t>(inside_[0].end - x, begin, run);
-    for (int64_t i = 0; i < p_.kernel_h; ++i, to += rows) {
-      const int64_t in_y = top + i * p_.dilation_h;
-      if (in_y < 0 || in_y >= p_.in_h) {
-        std::fill(to, to + run, zeros());
-        continue;
-      }
-      const float* row = image + in_y * p_.in_w * p_.in_c;
-      const float* window = row + ((x + begin) * p_.stride_w - p_.pad_left) * p_.in_c;
-      for (int64_t r = begin; r < end; ++r, window += p_.stride_w * p_.in_c) to[r] = window;
-      for (int64_t r = 0; r < begin; ++r)
-        to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
-      for (int64_t r = end; r < run; ++r)
-        to[r] = copy_window(row, x + r, copies + (r * plan_.taps + i) * plan_.channels);
-    }
-  }
-
-  // The row of the window of output column x, with zeros where it is outside.
-  const float* copy_window(const float* row, int64_t x, float* copy) const {
-    const int64_t left = x * p_.stride_w - p_.pad_left;
-    const int64_t begin = std::clamp<int64_t>(-left, 0, p_.kernel_w);
-    const int64_t end = std::clamp<int64_t>(p_.in_w - left, begin, p_.kernel_w);
-    std::fill(copy, copy + begin * p_.in_c, 0.0f);
-    std::copy(row + (left + begin) * p_.in_c, row + (left + end) * p_.in_c, copy + begin * p_.in_c);
-    std::fill(copy + end * p_.in_c, copy + plan_.channels, 0.0f);
-    return copy;
-  }
-
   const ConvPlan& plan_;
   const ConvParams& p_;
   const ConvArgs& args_;
-  const bool merged_;
   const bool adjacent_, copies_;
   Columns inside_[kKnownTaps];
 };

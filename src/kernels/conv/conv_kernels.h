@@ -9,6 +9,7 @@ namespace cycloid::kernels {
 
 ConvKernel conv_igemm_kernel(std::string_view name, Isa isa);
 ConvKernel conv_position_kernel(std::string_view name, Isa isa);
+ConvKernel conv_stem_kernel(std::string_view name, Isa isa);
 ConvKernel conv_depthwise_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n4_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n5_kernel(std::string_view name, Isa isa);

@@ -39,6 +39,7 @@ int64_t positions(const ConvParams& p) { return p.out_h * p.out_w; }
 
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
+  if (p.channels_first) return "position: the input is channels-first";
   if (p.groups != 1) return "position: grouped";
   int64_t taps_y = 0, taps_x = 0;
   for (int64_t y = 0; y < p.out_h; ++y) taps_y += inside_y(p, y).count();

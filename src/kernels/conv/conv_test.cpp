@@ -53,6 +53,11 @@ struct Reference {
   std::vector<double> sizes;  // sum of |x w| + |bias|, for the error bound
 };
 
+size_t input_at(const ConvParams& p, int64_t n, int64_t y, int64_t x, int64_t c) {
+  return static_cast<size_t>(p.channels_first ? ((n * p.in_c + c) * p.in_h + y) * p.in_w + x
+                                              : ((n * p.in_h + y) * p.in_w + x) * p.in_stride + c);
+}
+
 Reference reference(const ConvParams& p, const Guarded& in, const std::vector<float>& weights,
                     const std::vector<float>& bias) {
   const int64_t ic = p.in_c / p.groups, oc = p.out_c / p.groups;
@@ -67,10 +72,8 @@ Reference reference(const ConvParams& p, const Guarded& in, const std::vector<fl
             const int64_t x = pixel % p.out_w * p.stride_w - p.pad_left + j * p.dilation_w;
             if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
             for (int64_t c = 0; c < ic; ++c) {
-              const double product =
-                  static_cast<double>(
-                      in[static_cast<size_t>(((n * p.in_h + y) * p.in_w + x) * p.in_stride + o / oc * ic + c)]) *
-                  weights[static_cast<size_t>(((o * ic + c) * p.kernel_h + i) * p.kernel_w + j)];
+              const double product = static_cast<double>(in[input_at(p, n, y, x, o / oc * ic + c)]) *
+                                     weights[static_cast<size_t>(((o * ic + c) * p.kernel_h + i) * p.kernel_w + j)];
               sum += product;
               size += std::fabs(product);
             }
@@ -104,7 +107,8 @@ bool check(const ConvKernel& kernel, Case test) {
   const auto pixel_floats = [](int64_t pixels, int64_t stride, int64_t channels) {
     return static_cast<size_t>((pixels - 1) * stride + channels);  // the last pixel has no slack behind it
   };
-  Guarded in(pixel_floats(p.batch * p.in_h * p.in_w, p.in_stride, p.in_c), static_cast<size_t>(pick(random, 0, 3)));
+  Guarded in(pixel_floats(p.batch * p.in_h * p.in_w, p.channels_first ? p.in_c : p.in_stride, p.in_c),
+             static_cast<size_t>(pick(random, 0, 3)));
   const int64_t out_pixels = p.batch * p.out_h * p.out_w;
   Guarded out(pixel_floats(out_pixels, p.out_stride, p.out_c), static_cast<size_t>(pick(random, 0, 3)));
   Guarded residual(pixel_floats(out_pixels, p.residual_stride, p.out_c));
@@ -265,6 +269,24 @@ TEST_P(ConvKernels, AgreesWithEveryWidthOfTheRegisterTile) {
   for (int seed = 0; seed < 120; ++seed) {
     Case test = seed % 2 == 0 ? random_case(seed) : square_case(seed);
     test.p.panel_vectors = seed / 2 % kIgemmMaxVectors + 1;
+    check(*GetParam(), test);
+    if (HasFailure()) return;
+  }
+}
+
+// Few channels, in both layouts.
+TEST_P(ConvKernels, AgreesOnFewChannels) {
+  for (int seed = 0; seed < 200; ++seed) {
+    Case test = seed % 2 == 0 ? random_case(seed) : square_case(seed);
+    std::mt19937 random(static_cast<unsigned>(seed) + 30000);
+    ConvParams& p = test.p;
+    p.groups = 1;
+    p.in_c = pick(random, 1, 8);
+    p.channels_first = pick(random, 0, 1) == 0;
+    p.in_stride = p.in_c + (pick(random, 0, 2) == 0 ? 3 : 0);
+    p.out_c = pick(random, 1, 100);
+    p.out_stride = p.out_c + pick(random, 0, 3);
+    p.residual_stride = p.out_c;
     check(*GetParam(), test);
     if (HasFailure()) return;
   }

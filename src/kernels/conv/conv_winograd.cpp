@@ -74,6 +74,7 @@ double input_cost(const ConvPlan& plan) {
 }
 
 std::string why_not(const ConvParams& p) {
+  if (p.channels_first) return "Winograd: the input is channels-first";
   if (p.strict) return "strict: Winograd's error is larger than that of direct sums";
   if (p.kernel_h != p.kernel_w || p.stride_h != p.stride_w) return "Winograd: the kernel or stride is not square";
   if (p.stride_h > 2) return "Winograd: the stride is neither 1 nor 2";

@@ -20,6 +20,8 @@ struct IgemmTile {
   int64_t row_offset;        // floats from where the pointers point to the first channel
   int64_t row_stride;  // not 0: floats from row to row; then rows[0] alone is read, there is one tap, and the sum is
                        // dense (k_stride is 1 and b_stride the panel's width)
+  const int32_t* offsets;  // not null: step k of the sum reads offsets[k] floats from row r, which lies at row 0 + r *
+                           // row_stride; there is one tap, and b_stride is the panel's width
   int64_t taps;
   int64_t tap_run;  // after so many taps, B's next one lies b_skip floats further; 0: never
   int64_t b_skip;

@@ -10,6 +10,8 @@ struct PoolRow {
   const float* in;       // first tap row of the window that is inside the input, column 0
   int64_t row_step;      // floats from tap row to tap row
   int64_t tap_rows;      // tap rows inside the input; may be 0
+  int64_t wrap_row;      // tap rows from this one on lie wrap_step floats before where row_step leads: rows in a ring
+  int64_t wrap_step;     // 0: no ring
   int64_t column_step;   // floats from tap to tap in a row
   int64_t pixel_stride;  // floats from input pixel to pixel
   int64_t in_w, kernel_w, stride_w, dilation_w, pad_left;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "base/cpu.h"
@@ -44,6 +45,13 @@ struct PoolPlan {
 
   // `out` must not overlap `in`.
   void run(const float* in, float* out, void* scratch, int64_t begin, int64_t end) const;
+
+  // Where the pooling is not of planes and not dilated in height: rows of the input that output row y takes taps of, as [begin,
+  // end).
+  std::pair<int64_t, int64_t> rows_for(int64_t y) const;
+  // Output row y of an image whose input row r, in_w pixels in_stride apart, lies at ring + r % slots * in_w * in_stride, for
+  // those rows; `slots` is at least their number.
+  void run_row(const float* ring, int64_t slots, int64_t y, float* out) const;
 
  private:
   PoolRow row_of(const float* in, int64_t image, int64_t y) const;

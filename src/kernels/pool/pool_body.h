@@ -22,7 +22,7 @@ CYCLOID_INLINE void pool_channels(const PoolRow& t, const float* window, int64_t
   Vec sum[kVectors];
   for (int v = 0; v < kVectors; ++v) sum[v] = kMax ? set1(-__builtin_inff()) : zero();
   for (int64_t i = 0; i < t.tap_rows; ++i) {
-    const float* p = window + i * t.row_step;
+    const float* p = window + i * t.row_step - (i >= t.wrap_row ? t.wrap_step : 0);
     for (int64_t j = 0; j < taps; ++j, p += t.column_step) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {

@@ -1,7 +1,11 @@
 #include "kernels/conv/conv.h"
 
+#include <fmt/format.h>
+
+#include "kernels/conv/conv_pool.h"
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/pool.h"
 #include "plan/lowering/window.h"
 #include "plan/tune/tuner.h"
 #include "plan/weight_bytes.h"
@@ -12,6 +16,8 @@ namespace {
 using kernels::ConvArgs;
 using kernels::ConvParams;
 using kernels::ConvPlan;
+using kernels::ConvPoolPlan;
+using kernels::PoolParams;
 
 class ConvStep final : public Step {
  public:
@@ -38,6 +44,29 @@ class ConvStep final : public Step {
   const void* packed_;
 };
 
+// Taps of a pooling, as lower_pool()'s estimate has it; elements that change their layout.
+constexpr double kPooledPerNs = 25, kMovedPerNs = 2.5;
+
+// The pooling of the result too.
+class ConvPoolStep final : public Step {
+ public:
+  ConvPoolStep(ConvPoolPlan plan, Place in, Place out, const void* packed)
+      : plan_(std::move(plan)), in_(std::move(in)), out_(std::move(out)), packed_(packed) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const ConvArgs args{.in = context.at<const float>(in_),
+                        .packed = packed_,
+                        .out = context.at<float>(out_),
+                        .scratch = context.scratch};
+    plan_.run(args, begin, end);
+  }
+
+ private:
+  ConvPoolPlan plan_;
+  Place in_, out_;
+  const void* packed_;
+};
+
 ConvParams make_params(const Lowering& lowering, const Window& window, const Dims& in, const Dims& out,
                        std::int64_t groups) {
   ConvParams params;
@@ -54,7 +83,9 @@ ConvParams make_params(const Lowering& lowering, const Window& window, const Dim
 
 // Why a window of several taps is summed directly: what Winograd's kernels said, or that they are no faster here.
 std::string why_direct(const ConvPlan& plan, Isa isa) {
-  const ConvParams& params = plan.params;
+  ConvParams params = plan.params;
+  if (params.channels_first) params.in_stride = 0;
+  params.channels_first = false;
   if (params.kernel_h * params.kernel_w == 1 || plan.name().find("winograd") != std::string_view::npos ||
       plan.name().find("depthwise") != std::string_view::npos)
     return {};
@@ -66,6 +97,77 @@ std::string why_direct(const ConvPlan& plan, Isa isa) {
     reason = *declined;
   }
   return reason;
+}
+
+struct Weights {
+  const float* weights;
+  const float* bias;  // or null
+};
+
+const void* pack(Lowering& lowering, const ConvPlan& plan, const Weights& constants) {
+  BufferId buffer;
+  std::byte* packed = lowering.constant_memory(plan.packed_bytes, buffer);
+  plan.pack(constants.weights, constants.bias, packed);
+  return packed;
+}
+
+// What is known of the step without places, units and scratch.
+Lowering::Draft make_draft(NodeId id, const EpilogueMatch& epilogue, const ConvPlan& plan) {
+  Lowering::Draft draft;
+  draft.nodes = {id};
+  draft.nodes.insert(draft.nodes.end(), epilogue.nodes.begin(), epilogue.nodes.end());
+  draft.kernel = plan.name();
+  draft.flops = plan.params.flops();
+  draft.arithmetic = kernels::conv_arithmetic(plan);
+  draft.bytes = static_cast<double>(plan.packed_bytes);
+  draft.cost_ns = kernels::conv_cost_ns(plan);
+  return draft;
+}
+
+// Whether the input lies channels-first, and a kernel that takes it so is faster than another with the conversion.
+bool reads_channels_first(const Lowering& lowering, ValueId x, ConvParams params) {
+  if (lowering.layout_of(x) != Layout::kRowMajor || lowering.waiting(x) != nullptr) return false;
+  const auto other = kernels::select_conv(params, lowering.options().isa);
+  params.channels_first = true;
+  const auto direct = kernels::select_conv(params, lowering.options().isa);
+  if (!std::holds_alternative<ConvPlan>(direct) || !std::holds_alternative<ConvPlan>(other)) return false;
+  const std::int64_t pixels = params.in_h * params.in_w, moved = pixels == 1 || params.in_c == 1 ? 0 : params.in_c;
+  return kernels::conv_cost_ns(std::get<ConvPlan>(direct)) <
+         kernels::conv_cost_ns(std::get<ConvPlan>(other)) +
+             static_cast<double>(params.batch * pixels * moved) / kMovedPerNs;
+}
+
+// Adds a step that does the pooling too which alone follows, if there is one and the chosen kernel makes single rows.
+bool add_with_pooling(Lowering& lowering, NodeId id, const EpilogueMatch& epilogue, const ConvParams& params,
+                      const Weights& constants, const Place& from) {
+  const NodeId user = lowering.only_user(epilogue.output);
+  if (!user.valid() || epilogue.residual.valid()) return false;
+  const Node& node = lowering.graph().node(user);
+  if (!node.domain.empty() || (node.op_type != "MaxPool" && node.op_type != "AveragePool")) return false;
+  PoolParams pool;
+  if (lowering.dims(node.outputs[0]) == nullptr || !pool_params(lowering, user, pool).empty()) return false;
+  const auto selection = choose_conv(lowering.options(), params);
+  CYCLOID_CHECK(std::holds_alternative<ConvPlan>(selection));
+  const ConvPlan& conv = std::get<ConvPlan>(selection);
+  if (std::holds_alternative<std::string>(kernels::configure_conv_pool(conv, pool))) return false;
+
+  const Place to = lowering.define(node.outputs[0], Layout::kChannelsLast);
+  pool.out_stride = to.pixel_stride;
+  const auto plan = std::get<ConvPoolPlan>(kernels::configure_conv_pool(conv, pool));
+  Lowering::Draft draft = make_draft(id, epilogue, conv);
+  draft.nodes.push_back(user);
+  draft.kernel = fmt::format("{} + {}", conv.name(), plan.pool.name);
+  draft.reads = {from};
+  draft.writes = {to};
+  draft.units = plan.units;
+  draft.scratch_bytes = plan.scratch_bytes;
+  draft.range_ns = draft.cost_ns / static_cast<double>(plan.units) * plan.range_share;
+  const double pooled = static_cast<double>(to.count() * pool.kernel_h * pool.kernel_w);
+  draft.flops += pooled;
+  draft.arithmetic += pooled;
+  draft.cost_ns += pooled / kPooledPerNs;
+  lowering.add(std::make_unique<ConvPoolStep>(plan, from, to, pack(lowering, conv, constants)), std::move(draft));
+  return true;
 }
 
 }  // namespace
@@ -93,13 +195,18 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
     return std::get<std::string>(probe);
 
   const EpilogueMatch epilogue = match_epilogue(lowering, node.outputs[0], 1);
-  const Place from = lowering.read(x, Layout::kChannelsLast);
+  params.channels_first = reads_channels_first(lowering, x, params);
+  const Place from = lowering.read(x, params.channels_first ? Layout::kRowMajor : Layout::kChannelsLast);
+  params.in_stride = params.channels_first ? 0 : from.pixel_stride;
+  params.activation = epilogue.activation;
+  const Weights constants{.weights = weights->data<float>().data(),
+                          .bias = bias == nullptr ? nullptr : bias->data<float>().data()};
+  if (add_with_pooling(lowering, id, epilogue, params, constants, from)) return {};
+
   std::optional<Place> residual;
   if (epilogue.residual.valid()) residual = lowering.read(epilogue.residual, Layout::kChannelsLast);
   const Place to = lowering.define(epilogue.output, Layout::kChannelsLast);
-  params.in_stride = from.pixel_stride;
   params.out_stride = to.pixel_stride;
-  params.activation = epilogue.activation;
   params.has_residual = residual.has_value();
   params.residual_last = epilogue.residual_last;
   if (residual) params.residual_stride = residual->pixel_stride;
@@ -107,26 +214,15 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   const auto selection = choose_conv(lowering.options(), params);
   CYCLOID_CHECK(std::holds_alternative<ConvPlan>(selection));
   const ConvPlan& plan = std::get<ConvPlan>(selection);
-  BufferId buffer;
-  std::byte* packed = lowering.constant_memory(plan.packed_bytes, buffer);
-  plan.pack(weights->data<float>().data(), bias == nullptr ? nullptr : bias->data<float>().data(), packed);
-
-  Lowering::Draft draft;
-  draft.nodes = {id};
-  draft.nodes.insert(draft.nodes.end(), epilogue.nodes.begin(), epilogue.nodes.end());
-  draft.kernel = plan.name();
+  Lowering::Draft draft = make_draft(id, epilogue, plan);
   draft.reason = why_direct(plan, lowering.options().isa);
   draft.reads = {from};
   if (residual) draft.reads.push_back(*residual);
   draft.writes = {to};
   draft.units = plan.units;
   draft.scratch_bytes = plan.scratch_bytes;
-  draft.flops = params.flops();
-  draft.arithmetic = kernels::conv_arithmetic(plan);
-  draft.bytes = static_cast<double>(plan.packed_bytes);
-  draft.cost_ns = kernels::conv_cost_ns(plan);
   draft.range_ns = kernels::conv_range_cost_ns(plan);
-  lowering.add(std::make_unique<ConvStep>(plan, from, to, residual, packed), std::move(draft));
+  lowering.add(std::make_unique<ConvStep>(plan, from, to, residual, pack(lowering, plan, constants)), std::move(draft));
   return {};
 }
 

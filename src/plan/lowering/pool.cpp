@@ -1,4 +1,4 @@
-#include "kernels/pool/pool.h"
+#include "plan/lowering/pool.h"
 
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/reduce.h"
@@ -23,7 +23,26 @@ class PoolStep final : public Step {
   Place in_, out_;
 };
 
-Declined make_params(const Node& node, const Dims& in, const Dims& out, PoolParams& params) {
+// All of a plane: a row of floats.
+Declined lower_global_rows(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const Dims in = *lowering.dims(node.inputs[0]);
+  std::int64_t pixels = 1;
+  for (std::size_t i = 2; i < in.size(); ++i) pixels *= in[i];
+  const Place from = lowering.read(node.inputs[0], Layout::kRowMajor),
+              to = lowering.define(node.outputs[0], Layout::kRowMajor);
+  const auto kind = node.op_type == "GlobalMaxPool" ? kernels::ReduceKind::kMax : kernels::ReduceKind::kMean;
+  add_reduced_rows(lowering, id, kind, in[0] * in[1], pixels, from, to);
+  return {};
+}
+
+}  // namespace
+
+Declined pool_params(const Lowering& lowering, NodeId id, PoolParams& params) {
+  const Node& node = lowering.graph().node(id);
+  if (!lowering.is_float(node.inputs[0])) return "only float32, and bytes in MaxPool, are native";
+  if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
+  const Dims &in = *lowering.dims(node.inputs[0]), &out = *lowering.dims(node.outputs[0]);
   Window window;
   const bool global = node.op_type.starts_with("Global");
   if (Declined reason = parse_window(node, in, out, std::span(in).subspan(std::min<std::size_t>(2, in.size())), window);
@@ -40,23 +59,9 @@ Declined make_params(const Node& node, const Dims& in, const Dims& out, PoolPara
   set_window(window, params);
   params.pad_bottom = window.pad_end[0];
   params.pad_right = window.pad_end[1];
+  params.threads = lowering.threads();
   return {};
 }
-
-// All of a plane: a row of floats.
-Declined lower_global_rows(Lowering& lowering, NodeId id) {
-  const Node& node = lowering.graph().node(id);
-  const Dims in = *lowering.dims(node.inputs[0]);
-  std::int64_t pixels = 1;
-  for (std::size_t i = 2; i < in.size(); ++i) pixels *= in[i];
-  const Place from = lowering.read(node.inputs[0], Layout::kRowMajor),
-              to = lowering.define(node.outputs[0], Layout::kRowMajor);
-  const auto kind = node.op_type == "GlobalMaxPool" ? kernels::ReduceKind::kMax : kernels::ReduceKind::kMean;
-  add_reduced_rows(lowering, id, kind, in[0] * in[1], pixels, from, to);
-  return {};
-}
-
-}  // namespace
 
 Declined lower_pool(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
@@ -64,12 +69,8 @@ Declined lower_pool(Lowering& lowering, NodeId id) {
   const DType dtype = lowering.dtype(x);
   if (node.op_type == "MaxPool" && (dtype == DType::kInt8 || dtype == DType::kUInt8))
     return lower_byte_max_pool(lowering, id);
-  if (!lowering.is_float(x)) return "only float32, and bytes in MaxPool, are native";
-  if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
   PoolParams params;
-  if (Declined reason = make_params(node, *lowering.dims(x), *lowering.dims(node.outputs[0]), params); !reason.empty())
-    return reason;
-  params.threads = lowering.threads();
+  if (Declined reason = pool_params(lowering, id, params); !reason.empty()) return reason;
   // What is in planes is pooled there: if its users want channels-last, the result is the smaller one to convert.
   const Layout layout = lowering.layout_of(x);
   params.planes = layout == Layout::kRowMajor;
