@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <type_traits>
 #include <vector>
@@ -218,6 +221,54 @@ TEST_P(Elements, SelectAndCopy) {
   check_select<uint64_t>(GetParam(), random);
   EXPECT_EQ(select_kernel(16, GetParam()), nullptr);
   EXPECT_EQ(copy_kernel(3, GetParam()), nullptr);
+}
+
+// Quotients that are whole, or next to a whole number, of every size.
+TEST_P(Elements, DividesLargeIntegers) {
+  const ElementFn divide = elements2_kernel(Elements2::kDiv, ElementKind::kInt32, GetParam());
+  constexpr int64_t kCount = 4099;
+  std::vector<int32_t> a(kCount), b(kCount), y(kCount);
+  for (int round = 0; round < 40; ++round) {
+    for (size_t i = 0; i < a.size(); ++i) {
+      const auto bits = static_cast<int>(pick(random, 0, 30));
+      b[i] = static_cast<int32_t>(random()) >> bits;
+      // A multiple of b as far as there is one, or next to it.
+      const int64_t most = b[i] == 0 ? 0 : INT32_MAX / std::abs(static_cast<int64_t>(b[i]));
+      const int64_t near = static_cast<int64_t>(b[i]) * pick(random, -most, most) + pick(random, -1, 1);
+      a[i] = static_cast<int32_t>(std::clamp<int64_t>(near, INT32_MIN, INT32_MAX));
+    }
+    const int32_t special[] = {INT32_MIN, INT32_MAX, -1, 0, 1};
+    for (size_t i = 0; i < 25; ++i) {
+      a[i] = special[i / 5];
+      b[i] = special[i % 5];
+    }
+    const bool one_divisor = round % 2 == 1;
+    divide({.in = {a.data(), b.data(), nullptr},
+            .step = {1, one_divisor ? 0 : 1, 0},
+            .y = y.data(),
+            .rows = 1,
+            .columns = kCount});
+    for (size_t i = 0; i < a.size(); ++i) {
+      const int64_t divisor = b[one_divisor ? 0 : i];
+      const int64_t want = divisor == 0 ? 0 : static_cast<int64_t>(a[i]) / divisor;
+      ASSERT_EQ(y[i], static_cast<int32_t>(static_cast<uint32_t>(want))) << a[i] << " / " << divisor;
+    }
+  }
+}
+
+TEST_P(Elements, RootsOfDoubles) {
+  const ElementFn root = elements1_kernel(Elements1::kSqrt, ElementKind::kFloat64, GetParam());
+  for (int64_t columns = 1; columns < 40; ++columns) {
+    std::vector<double> x(static_cast<size_t>(columns)), y(x.size() + 1, -7);
+    for (double& v : x) v = static_cast<double>(random());
+    x[0] = columns % 2 == 0 ? INFINITY : 0;
+    root({.in = {x.data(), nullptr, nullptr}, .step = {1, 0, 0}, .y = y.data(), .rows = 1, .columns = columns});
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], std::sqrt(x[i]));
+    ASSERT_EQ(y.back(), -7);
+    x.back() = -1;
+    root({.in = {x.data(), nullptr, nullptr}, .step = {1, 0, 0}, .y = y.data(), .rows = 1, .columns = columns});
+    ASSERT_TRUE(std::isnan(y[x.size() - 1]));
+  }
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "kernels/pool/pool.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/aligned.h"
 #include "kernels/isa_table.h"
@@ -67,16 +66,12 @@ PoolSelection select_pool(const PoolParams& params, Isa isa) {
   return plan;
 }
 
-// Output row y of an image or a plane; what channels it has is the caller's.
-PoolRow PoolPlan::row_of(const float* in, int64_t image, int64_t y) const {
+// What the rows of all images and planes have in common.
+PoolRow PoolPlan::common_row() const {
   const PoolParams& p = params;
   const int64_t in_stride = p.planes ? 1 : p.in_stride;
-  const int64_t top = y * p.stride_h - p.pad_top;
-  const Taps rows = taps_inside(top, p.dilation_h, p.kernel_h, p.in_h);
   PoolRow t{};
-  t.in = in + (image * p.in_h + top + rows.begin * p.dilation_h) * p.in_w * in_stride;
   t.row_step = p.dilation_h * p.in_w * in_stride;
-  t.tap_rows = rows.end - rows.begin;
   t.column_step = p.dilation_w * in_stride;
   t.pixel_stride = in_stride;
   t.in_w = p.in_w;
@@ -85,48 +80,69 @@ PoolRow PoolPlan::row_of(const float* in, int64_t image, int64_t y) const {
   t.dilation_w = p.dilation_w;
   t.pad_left = p.pad_left;
   t.count_padding = p.kind == PoolKind::kAverageCountPadding;
-  t.counted_rows = t.tap_rows;
-  t.counted_end = p.in_w;
-  if (t.count_padding) {
-    const Taps counted = taps_inside(top + p.pad_top, p.dilation_h, p.kernel_h, p.pad_top + p.in_h + p.pad_bottom);
-    t.counted_rows = counted.end - counted.begin;
-    t.counted_end = p.in_w + p.pad_right;
-  }
+  t.counted_end = t.count_padding ? p.in_w + p.pad_right : p.in_w;
+  t.out_stride = p.out_stride;
   t.out_w = p.out_w;
   return t;
 }
 
+// The tap rows of output row y of an image or a plane.
+void PoolPlan::set_row(PoolRow& t, const float* in, int64_t image, int64_t y) const {
+  const PoolParams& p = params;
+  const int64_t top = y * p.stride_h - p.pad_top;
+  const Taps rows = taps_inside(top, p.dilation_h, p.kernel_h, p.in_h);
+  t.in = in + (image * p.in_h + top + rows.begin * p.dilation_h) * p.in_w * t.pixel_stride;
+  t.tap_rows = rows.end - rows.begin;
+  t.counted_rows = t.tap_rows;
+  if (t.count_padding) {
+    const Taps counted = taps_inside(top + p.pad_top, p.dilation_h, p.kernel_h, p.pad_top + p.in_h + p.pad_bottom);
+    t.counted_rows = counted.end - counted.begin;
+  }
+}
+
+void PoolPlan::run_planes(const float* in, float* out, float* scratch, int64_t begin, int64_t end) const {
+  const PoolParams& p = params;
+  const bool max = p.kind == PoolKind::kMax;
+  const PoolRowFn rows = max ? bodies->max_rows : bodies->average_rows,
+                  taps = max ? bodies->max_taps : bodies->average_taps;
+  const auto floats = static_cast<int64_t>(scratch_bytes / sizeof(float)) / kPlaneRows;
+  PoolRow t = common_row();
+  int64_t plane = begin / p.out_h, y = begin % p.out_h;
+  for (int64_t unit = begin; unit < end; unit += kPlaneRows) {
+    const int64_t count = std::min(kPlaneRows, end - unit);
+    int64_t counted_rows[kPlaneRows];
+    for (int64_t i = 0; i < count; ++i) {
+      set_row(t, in, plane, y);
+      counted_rows[i] = t.counted_rows;
+      t.scratch = scratch + i * floats;
+      rows(t);
+      if (++y == p.out_h) {
+        y = 0;
+        ++plane;
+      }
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      t.counted_rows = counted_rows[i];
+      t.scratch = scratch + i * floats;
+      t.out = out + (unit + i) * p.out_w;
+      taps(t);
+    }
+  }
+}
+
 void PoolPlan::run(const float* in, float* out, void* scratch, int64_t begin, int64_t end) const {
   const PoolParams& p = params;
-  if (p.planes) {
-    const bool max = p.kind == PoolKind::kMax;
-    const PoolRowFn rows = max ? bodies->max_rows : bodies->average_rows,
-                    taps = max ? bodies->max_taps : bodies->average_taps;
-    const auto floats = static_cast<int64_t>(scratch_bytes / sizeof(float)) / kPlaneRows;
-    std::array<PoolRow, kPlaneRows> t;
-    for (int64_t unit = begin; unit < end;) {
-      const int64_t count = std::min(kPlaneRows, end - unit);
-      for (int64_t i = 0; i < count; ++i, ++unit) {
-        PoolRow& row = t[static_cast<size_t>(i)];
-        row = row_of(in, unit / p.out_h, unit % p.out_h);
-        row.out = out + unit * p.out_w;
-        row.scratch = static_cast<float*>(scratch) + i * floats;
-        rows(row);
-      }
-      for (int64_t i = 0; i < count; ++i) taps(t[static_cast<size_t>(i)]);
-    }
-    return;
-  }
+  if (p.planes) return run_planes(in, out, static_cast<float*>(scratch), begin, end);
   const int64_t block = 4 * bodies->lanes, wide = (p.channels + block - 1) / block;
   const PoolRowFn body = p.kind == PoolKind::kMax ? bodies->max : bodies->average;
+  PoolRow t = common_row();
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t part = unit % channel_blocks, row = unit / channel_blocks;
     const int64_t channel = part * wide / channel_blocks * block;
     const int64_t channel_end = std::min(p.channels, (part + 1) * wide / channel_blocks * block);
-    PoolRow t = row_of(in, row / p.out_h, row % p.out_h);
+    set_row(t, in, row / p.out_h, row % p.out_h);
     t.in += channel;
     t.out = out + row * p.out_w * p.out_stride + channel;
-    t.out_stride = p.out_stride;
     t.channels = channel_end - channel;
     body(t);
   }

@@ -54,7 +54,9 @@ struct PoolPlan {
   void run_row(const float* ring, int64_t slots, int64_t y, float* out) const;
 
  private:
-  PoolRow row_of(const float* in, int64_t image, int64_t y) const;
+  PoolRow common_row() const;
+  void set_row(PoolRow& t, const float* in, int64_t image, int64_t y) const;
+  void run_planes(const float* in, float* out, float* scratch, int64_t begin, int64_t end) const;
 };
 
 using PoolSelection = std::variant<PoolPlan, std::string>;

@@ -79,7 +79,7 @@ CYCLOID_INLINE Vec load_even(const float* p) {
 #endif
 }
 
-// out[x] = the taps joined, of which the first is at v[x * stride]; `v` may be read a few vectors beyond them.
+// out[x] = the taps joined, of which the first is at v[x * stride]; up to two vectors beyond them are read, whatever is there.
 template <bool kMax, int kStride>
 CYCLOID_INLINE void join_taps(const PoolRow& t, const float* v, float scale) {
   for_each_vector(t.out_w, [&]<bool kFull>(int64_t x, Mask mask) {
@@ -126,8 +126,7 @@ CYCLOID_INLINE void cut_average(const PoolRow& t, const float* v, int64_t x) {
 template <bool kMax>
 void plane_rows(const PoolRow& t) {
   const float nothing = kMax ? -__builtin_inff() : 0.0f;
-  const int64_t taken =
-      max_of((t.out_w - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1, t.pad_left + t.in_w) + 2 * kLanes;
+  const int64_t taken = (t.out_w - 1) * t.stride_w + (t.kernel_w - 1) * t.dilation_w + 1;
   float* v = t.scratch;
   for (int64_t x = 0; x < t.pad_left; ++x) v[x] = nothing;
   for_each_vector(t.in_w, [&]<bool kFull>(int64_t x, Mask mask) {

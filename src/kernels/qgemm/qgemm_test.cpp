@@ -360,6 +360,49 @@ TEST_P(QgemmKernels, DequantizeBinaryAndRange) {
   }
 }
 
+// All pairs of bytes with scales that make ties and near ties: the quotient is rounded as a division rounds it.
+TEST_P(QgemmKernels, BinaryOfAllPairs) {
+  std::mt19937 random(17);
+  std::vector<uint8_t> a(65536), b(65536), q(65536);
+  for (size_t i = 0; i < a.size(); ++i) {
+    a[i] = static_cast<uint8_t>(i % 256);
+    b[i] = static_cast<uint8_t>(i / 256);
+  }
+  std::uniform_real_distribution<float> draw(0.001f, 0.4f);
+  for (int round = 0; round < 24; ++round) {
+    const bool is_signed = round % 2 == 0, product = round % 4 >= 2;
+    const float unit = draw(random), zeros = round % 3 == 0 ? 0 : 1;
+    QbinaryRow row{.a = a.data(),
+                   .b = b.data(),
+                   .a_step = 1,
+                   .b_step = 1,
+                   .y = q.data(),
+                   .count = 65536,
+                   .is_signed = is_signed,
+                   .product = product,
+                   .a_scale = round < 8 ? unit : draw(random),
+                   .b_scale = round < 8 ? unit : draw(random),
+                   .y_scale = round < 8 ? (product ? 64 : 2) * unit : draw(random),
+                   .a_zero = static_cast<int32_t>(pick(random, 0, 127) * static_cast<int64_t>(zeros)),
+                   .b_zero = static_cast<int32_t>(pick(random, 0, 127) * static_cast<int64_t>(zeros)),
+                   .y_zero = static_cast<int32_t>(pick(random, 0, 127) * static_cast<int64_t>(zeros))};
+    if (round == 20) row.y_scale = 1e-30f;  // far beyond every byte
+    if (round == 21) row.y_scale = 1e30f;
+    if (round == 22) row.a_scale = 1e9f;
+    if (round == 23) row.y_scale = 2e-7f;
+    GetParam().kernels->binary(row);
+    const double low = is_signed ? -128 : 0;
+    for (int64_t i = 0; i < row.count; ++i) {
+      const float u = static_cast<float>(value(a.data(), i, is_signed) - row.a_zero) * row.a_scale;
+      const float v = static_cast<float>(value(b.data(), i, is_signed) - row.b_zero) * row.b_scale;
+      const float real = (product ? u * v : u + v) / row.y_scale;
+      const double want = std::clamp(std::nearbyint(static_cast<double>(real)) + row.y_zero, low, low + 255);
+      ASSERT_EQ(value(q.data(), i, is_signed), want)
+          << round << ": " << int{a[static_cast<size_t>(i)]} << ", " << int{b[static_cast<size_t>(i)]};
+    }
+  }
+}
+
 TEST_P(QgemmKernels, MaxPool) {
   std::mt19937 random(8);
   for (const int64_t channels : {1, 15, 16, 70}) {

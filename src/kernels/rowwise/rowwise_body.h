@@ -58,10 +58,13 @@ void softmax_short_rows(const SoftmaxArgs& t, int64_t first_row, int64_t rows) {
   }
 }
 
-// y = exp(x - top) over a row, and its sum: four running vectors, as in reduce_row().
-CYCLOID_INLINE float exp_row(const float* x, float* y, int64_t columns, Vec top) {
+// y = exp(x - top) over a row, and its sum: four running vectors, as in reduce_row(). Meanwhile the row `ahead` floats further
+// is fetched: its maximum is sought first, and that is no work to hide a cache's latency behind.
+CYCLOID_INLINE float exp_row(const float* x, float* y, int64_t columns, Vec top, int64_t x_ahead, int64_t y_ahead) {
   Vec s[4] = {zero(), zero(), zero(), zero()};
   const auto next = [&](int64_t j) {
+    __builtin_prefetch(x + j + x_ahead);
+    __builtin_prefetch(y + j + y_ahead, 1);
     const Vec e = exp(load(x + j) - top);
     store(y + j, e);
     return e;
@@ -81,6 +84,12 @@ CYCLOID_INLINE float exp_row(const float* x, float* y, int64_t columns, Vec top)
   return join_lanes<ReduceAdd>((s[0] + s[1]) + (s[2] + s[3]));
 }
 
+// The maximum where a NaN may be lost: it comes back from the sum.
+struct LargestNumber {
+  static CYCLOID_INLINE Vec start() { return set1(-__builtin_inff()); }
+  static CYCLOID_INLINE Vec join(Vec a, Vec b) { return max(a, b); }
+};
+
 void softmax_rows(const SoftmaxArgs& t) {
   if (t.columns <= kShortRow && t.rows >= kLanes / 2) {
     for (int64_t r = 0; r < t.rows; r += kLanes) softmax_short_rows(t, r, min_of(kLanes, t.rows - r));
@@ -89,13 +98,13 @@ void softmax_rows(const SoftmaxArgs& t) {
   for (int64_t r = 0; r < t.rows; ++r) {
     const float* x = t.x + r * t.x_stride;
     float* y = t.y + r * t.y_stride;
-    const Vec top = set1(reduce_row<ReduceMax>(x, t.columns, [](Vec v, int64_t) { return v; }));
+    const Vec top = set1(reduce_row<LargestNumber>(x, t.columns, [](Vec v, int64_t) { return v; }));
     if (t.log) {
       const float sum = reduce_row<ReduceAdd>(x, t.columns, [&](Vec v, int64_t) { return exp(v - top); });
       const Vec shift = top + log(set1(sum));
       map_row(x, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return v - shift; });
     } else {
-      const float sum = exp_row(x, y, t.columns, top);
+      const float sum = exp_row(x, y, t.columns, top, t.x_stride, t.y_stride);
       const Vec scale = set1(1.0f / sum);
       map_row(y, y, t.columns, [&]<bool>(Vec v, int64_t, Mask) { return v * scale; });
     }
