@@ -155,13 +155,13 @@ std::pair<int64_t, int64_t> PoolPlan::rows_for(int64_t y) const {
 }
 
 void PoolPlan::run_row(const float* ring, int64_t slots, int64_t y, float* out) const {
-  PoolRow t = row_of(ring, 0, y);
+  PoolRow t = common_row();
+  set_row(t, ring, 0, y);
   const int64_t slot = t.tap_rows == 0 ? 0 : rows_for(y).first % slots;
   t.in = ring + slot * t.row_step;
   t.wrap_row = slots - slot;
   t.wrap_step = slots * t.row_step;
   t.out = out;
-  t.out_stride = params.out_stride;
   t.channels = params.channels;
   (params.kind == PoolKind::kMax ? bodies->max : bodies->average)(t);
 }
