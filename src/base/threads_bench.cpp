@@ -9,13 +9,13 @@ namespace {
 
 void run_empty_region(benchmark::State& state) {
   const auto team = *ThreadTeam::create({.threads = static_cast<int>(state.range(0))});
-  for (auto _ : state) team->run([](int) {});
+  for ([[maybe_unused]] auto _ : state) team->run([](int) {});
 }
 
 void run_barriers(benchmark::State& state) {
   const auto team = *ThreadTeam::create({.threads = static_cast<int>(state.range(0))});
   constexpr int kBarriers = 100;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     team->run([&](int) {
       for (int i = 0; i < kBarriers; ++i) team->barrier();
     });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bench/table_report.h"
 
@@ -13,7 +14,7 @@ constexpr std::size_t kColumns = 79;       // a narrow terminal; a longer line w
 constexpr double kShortestInterval = 0.1;  // seconds between rewrites: printing must not become the machine's noise
 
 std::string minutes(double seconds) {
-  const int whole = static_cast<int>(std::max(0.0, seconds) + 0.5);
+  const int whole = static_cast<int>(std::lround(std::max(0.0, seconds)));
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 

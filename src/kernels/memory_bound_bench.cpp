@@ -16,7 +16,7 @@ void add(const std::string& name, Isa isa, int64_t in_floats, int64_t out_floats
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
     AlignedBuffer<float> in(static_cast<size_t>(in_floats)), out(static_cast<size_t>(out_floats));
     for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i % 17) * 0.1f - 0.8f;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
       run(in.data(), out.data());
       benchmark::ClobberMemory();
     }

@@ -6,6 +6,7 @@
 #include "base/work_bounds.h"
 #include "ops/element_bytes.h"
 #include "ops/op.h"
+#include "tensor/endless.h"
 
 namespace cycloid {
 namespace {
@@ -25,6 +26,16 @@ std::size_t bytes_of(const Datum& datum) {
     for (const Datum& item : sequence->items) bytes += bytes_of(item);
   }
   return bytes;
+}
+
+Status check_rows(std::span<const Datum* const> inputs) {
+  for (const Datum* input : inputs) {
+    const Tensor* tensor = input != nullptr ? input->tensor() : nullptr;
+    if (tensor == nullptr || !is_endless_nothing(tensor->dims())) continue;
+    return make_error(ErrorCode::kResourceExhausted, "an input of shape {} has no elements, but too many rows",
+                      to_string(tensor->dims()));
+  }
+  return {};
 }
 
 // When each value of a graph is needed for the last time.
@@ -201,6 +212,7 @@ Result<std::vector<Datum>> Interpreter::run_node(const Graph& graph, const Node&
                                                  int depth) {
   CYCLOID_TRY(count_run());
   CYCLOID_TRY(check_stop());
+  CYCLOID_TRY(check_rows(inputs));
   const Op* op = find_op(node.domain, node.op_type);
   if (op == nullptr || op->evaluate == nullptr) return unsupported("it has no reference evaluation in this build");
   NodeEvaluation context(*this, node, inputs, captures, depth);

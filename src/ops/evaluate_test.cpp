@@ -100,6 +100,20 @@ TEST(Evaluate, ChecksInputsAndLimits) {
   EXPECT_EQ(runs.error().code(), ErrorCode::kResourceExhausted);
 }
 
+TEST(Evaluate, RefusesRowsOfNothingWithoutEnd) {
+  ModelIr model = sum_model(floats({Dim::symbol("n"), 0}), floats({Dim::symbol("n"), 0}));
+  ASSERT_TRUE(infer_types(model).ok());
+  const auto sum = [&](std::int64_t n) {
+    const Tensor nothing = Tensor::borrow(DType::kFloat32, {n, 0}, nullptr, nullptr);
+    return evaluate(model, std::vector<Datum>{nothing, nothing});
+  };
+  EXPECT_EQ(sum(1000)->at(0).tensor()->dims(), (Dims{1000, 0}));
+  const auto endless = sum(std::int64_t{1} << 40);
+  ASSERT_FALSE(endless.ok());
+  EXPECT_EQ(endless.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_THAT(endless.error().message(), HasSubstr("[1099511627776, 0] has no elements, but too many rows"));
+}
+
 TEST(OpList, IsSortedAndFound) {
   for (const Op* op : all_ops()) EXPECT_EQ(find_op(op->domain, op->name), op);
   EXPECT_EQ(find_op("", "Nope"), nullptr);

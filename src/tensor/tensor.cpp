@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/work_bounds.h"
+#include "tensor/endless.h"
 
 namespace cycloid {
 namespace {
@@ -96,6 +97,10 @@ Result<Tensor> Tensor::empty(DType dtype, Dims dims) {
   constexpr auto kMaxBytes = static_cast<std::uint64_t>(std::numeric_limits<std::ptrdiff_t>::max()) - kAlignment;
   if (!count || (size != 0 && static_cast<std::uint64_t>(*count) > kMaxBytes / size)) {
     return invalid_argument("a tensor of shape {} is too large or has a negative size", to_string(dims));
+  }
+  if (work_bounds() != nullptr && is_endless_nothing(dims)) {
+    return make_error(ErrorCode::kResourceExhausted, "a tensor of shape {} has no elements, but too many rows",
+                      to_string(dims));
   }
   Tensor tensor;
   tensor.dtype_ = dtype;

@@ -26,8 +26,8 @@ Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const 
 
 class Session final : public BackendSession {
  public:
-  Session(Library library, Owned<OrtEnv> env, Owned<OrtSession> session, OrtAllocator* allocator, Signature signature,
-          std::map<std::string, std::string> settings)
+  Session(const Library& library, Owned<OrtEnv> env, Owned<OrtSession> session, OrtAllocator* allocator,
+          Signature signature, std::map<std::string, std::string> settings)
       : api_(library.api),
         env_(std::move(env)),
         session_(std::move(session)),

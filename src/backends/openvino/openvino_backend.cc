@@ -130,7 +130,7 @@ class OpenVinoSession final : public BackendSession {
         const std::string name = name_of(compiled_.output(i), i);
         const ov::Tensor from = request_.get_output_tensor(i);
         CYCLOID_ASSIGN(const DType dtype, to_dtype(from.get_element_type()).in("output '" + name + "'"));
-        const ov::Shape shape = from.get_shape();
+        const ov::Shape& shape = from.get_shape();
         CYCLOID_ASSIGN(Tensor to, Tensor::zeros(dtype, Dims(shape.begin(), shape.end())));
         if (to.byte_count() > 0) std::memcpy(to.mutable_bytes(), from.data(), to.byte_count());
         outputs.push_back({name, std::move(to)});
@@ -157,7 +157,7 @@ Result<std::vector<ModelInput>> read_inputs(const ov::Model& model, const std::v
     ModelInput input;
     input.name = name_given(port, given);
     CYCLOID_ASSIGN(input.dtype, to_dtype(port.get_element_type()).in("input '" + input.name + "'"));
-    const ov::PartialShape shape = port.get_partial_shape();
+    const ov::PartialShape& shape = port.get_partial_shape();
     input.any_rank = shape.rank().is_dynamic();
     if (!input.any_rank) {
       for (const ov::Dimension& d : shape) input.dims.push_back(d.is_static() ? d.get_length() : -1);

@@ -86,7 +86,7 @@ void run(benchmark::State& state, const ConvKernel& kernel, const Shape& s) {
   AlignedBuffer<char> packed(plan.packed_bytes), scratch(plan.scratch_bytes);
   plan.pack(weights.data(), nullptr, packed.data());
   const ConvArgs args{.in = in.data(), .packed = packed.data(), .out = out.data(), .scratch = scratch.data()};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     plan.run(args, 0, plan.units);
     benchmark::ClobberMemory();
   }

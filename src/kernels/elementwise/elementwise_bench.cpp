@@ -20,7 +20,7 @@ void add(std::string_view name, Isa isa, int64_t arrays, Run run) {
           a[static_cast<size_t>(i)] = static_cast<float>(i % 100) * 0.03f + 0.01f;
           b[static_cast<size_t>(i)] = static_cast<float>(i % 77) * 0.05f + 0.01f;
         }
-        for (auto _ : state) {
+        for ([[maybe_unused]] auto _ : state) {
           run(a.data(), b.data(), y.data());
           benchmark::ClobberMemory();
         }

@@ -56,7 +56,7 @@ void run(benchmark::State& state, Isa isa, const Shape& s) {
                       .packed = packed.data(),
                       .c = c.data(),
                       .scratch = scratch.data()};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     plan.run(args, 0, plan.units);
     benchmark::ClobberMemory();
   }

@@ -49,7 +49,7 @@ void measure(benchmark::State& state, const QgemmKernel& kernel, const QgemmPara
                        .scale = scale.data(),
                        .c = c.data(),
                        .scratch = scratch.data()};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     plan.run(args, 0, plan.units);
     benchmark::ClobberMemory();
   }
