@@ -16,6 +16,7 @@
 #include "base/sha256.h"
 #include "base/temporary_folder.h"
 #include "bench/interrupt.h"
+#include "bench/rounding_unit.h"
 #include "cycloid/version.h"
 
 namespace cycloid {
@@ -83,6 +84,7 @@ Result<std::vector<Chosen>> probe_backends(const BenchOptions& options) {
 struct PreparedModel {
   ModelInfo info;
   std::map<Form, ModelForm> forms;
+  std::vector<double> rounding_units;  // by output; empty where there is no ONNX form
 };
 
 Result<PreparedModel> prepare_model(const BenchModel& model, const BenchOptions& options,
@@ -109,6 +111,8 @@ Result<PreparedModel> prepare_model(const BenchModel& model, const BenchOptions&
                                                : std::filesystem::path(model.model).filename().string();
   prepared.info.inputs = made->inputs;
   prepared.info.input_source = made->random ? fmt::format("random, seed {}", options.seed) : std::string("given");
+  if (const auto onnx = prepared.forms.find(Form::kOnnx); onnx != prepared.forms.end() && !onnx->second.model.empty())
+    prepared.rounding_units = rounding_units_of_file(onnx->second.model);
   // A callable has no bytes of its own; what was exported from it has.
   for (const Form hashed : {Form::kOnnx, Form::kTorchScript}) {
     const auto found = prepared.forms.find(hashed);
@@ -148,7 +152,7 @@ WorkerSpec spec_of(const Chosen& chosen, const PreparedModel& model, int threads
   return spec;
 }
 
-MeasurePlan plan_of(const BenchOptions& options, const std::vector<WorkerSpec>& specs) {
+MeasurePlan plan_of(const BenchOptions& options, const PreparedModel& model, const std::vector<WorkerSpec>& specs) {
   MeasurePlan plan;
   plan.loops = options.loops;
   plan.rounds = options.rounds.value_or(default_rounds(options.loops));
@@ -157,6 +161,7 @@ MeasurePlan plan_of(const BenchOptions& options, const std::vector<WorkerSpec>& 
   plan.seed = options.seed;
   plan.time_limit_s = options.time_limit_s;
   plan.tolerance = options.tolerance;
+  plan.tolerance.units = model.rounding_units;
   plan.reference_required = !options.reference.empty();
   if (plan.reference_required) {
     plan.references = {options.reference};
@@ -179,7 +184,7 @@ Result<GroupResult> measure(const std::vector<Chosen>& backends, const PreparedM
   runner.progress = hooks.progress;
   runner.lost = hooks.lost;
   runner.cancelled = [&] { return interrupt.interrupted(); };
-  return run_group(specs, plan_of(options, specs), runner);
+  return run_group(specs, plan_of(options, model, specs), runner);
 }
 
 // Without the workers: they have ended, and nothing else computes in this process.
@@ -275,6 +280,7 @@ Result<BenchResult> run_bench(const BenchOptions& options, const BenchHooks& hoo
     comparison.model = prepared.info;
     comparison.loops = options.loops;
     comparison.tolerance = options.tolerance;
+    comparison.tolerance.units = prepared.rounding_units;
     for (const int threads : chosen_threads(options)) {
       CYCLOID_ASSIGN(GroupResult group, measure(backends, prepared, threads, options, hooks));
       if (options.profile) {

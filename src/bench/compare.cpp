@@ -10,6 +10,21 @@
 namespace cycloid {
 namespace {
 
+constexpr double kUnits = 4;  // see Tolerance
+
+// Distance from 1 to the next value of the type; 0 for types whose values must be equal.
+double epsilon_of(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat64:
+    case DType::kComplex128: return 0x1p-52;
+    case DType::kFloat32:
+    case DType::kComplex64: return 0x1p-23;
+    case DType::kFloat16: return 0x1p-10;
+    case DType::kBFloat16: return 0x1p-7;
+    default: return 0;
+  }
+}
+
 double magnitude(double value) { return std::isfinite(value) ? std::abs(value) : 0; }
 
 // Elements as doubles; complex ones as two.
@@ -48,15 +63,16 @@ std::string describe(const Tensor& tensor) {
   return fmt::format("{} {}", to_string(tensor.dtype()), to_string(tensor.dims()));
 }
 
-void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolerance& tolerance, std::string_view name,
-                     OutputDifference& result) {
+// Of one output, whose rounding unit is `unit`.
+void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolerance& tolerance, double unit,
+                     std::string_view name, OutputDifference& result) {
   const std::vector<double> x = as_doubles(reference);
   const std::vector<double> y = as_doubles(actual);
   double largest = 0;
   for (const double value : x) largest = std::max(largest, magnitude(value));
   const double scale = default_relative_tolerance(reference.dtype());
   const double rtol = tolerance.rtol.value_or(scale);
-  const double atol = tolerance.atol.value_or(scale * largest);
+  const double atol = tolerance.atol.value_or(scale * largest + kUnits * epsilon_of(reference.dtype()) * unit);
   double max_error = 0;
   double worst = 0;  // the largest excess over what is allowed
   std::size_t worst_at = 0;
@@ -88,15 +104,8 @@ void compare_numbers(const Tensor& reference, const Tensor& actual, const Tolera
 }  // namespace
 
 double default_relative_tolerance(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat64:
-    case DType::kComplex128: return 0x1p10 * 0x1p-52;
-    case DType::kFloat32:
-    case DType::kComplex64: return 0x1p10 * 0x1p-23;
-    case DType::kFloat16: return 0x1p4 * 0x1p-10;
-    case DType::kBFloat16: return 0x1p4 * 0x1p-7;
-    default: return 0;
-  }
+  const bool half = dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+  return (half ? 0x1p4 : 0x1p10) * epsilon_of(dtype);
 }
 
 OutputDifference compare_outputs(const std::vector<WorkerOutput>& reference, const std::vector<WorkerOutput>& actual,
@@ -122,7 +131,7 @@ OutputDifference compare_outputs(const std::vector<WorkerOutput>& reference, con
                          x.dtype() != DType::kInt4 && x.dtype() != DType::kUInt4 && x.dtype() != DType::kInt2 &&
                          x.dtype() != DType::kUInt2;
     if (numeric) {
-      compare_numbers(x, y, tolerance, actual[i].name, result);
+      compare_numbers(x, y, tolerance, i < tolerance.units.size() ? tolerance.units[i] : 0, actual[i].name, result);
       if (result.reason.empty() && is_integer(x.dtype()) && !tolerance.rtol &&
           !tolerance.atol) {  // beyond 2^53 doubles cannot tell
         result.reason = fmt::format("output '{}' has other integers than the reference", actual[i].name);

@@ -11,11 +11,12 @@
 namespace cycloid {
 
 // |actual - reference| <= atol + rtol * |reference| must hold for every element. What is not given is derived from the
-// reference's dtype and its largest magnitude: rtol = k*eps and atol = k*eps*max|reference|
-// (default_relative_tolerance).
+// reference's dtype, its largest magnitude and the output's unit: rtol = k*eps (default_relative_tolerance) and
+// atol = k*eps*max|reference| + 4*eps*unit. The 4: two implementations, each with up to 2 eps of the unit.
 struct Tolerance {
   std::optional<double> rtol;
   std::optional<double> atol;
+  std::vector<double> units;  // by output, see rounding_units(); those beyond the end are 0
 };
 
 // k*eps of a floating dtype; 0 for others, which must be equal.
