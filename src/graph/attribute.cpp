@@ -19,7 +19,8 @@ Result<const T*> get(const Node& node, std::string_view name, std::string_view t
 template <class T>
 Result<T> get_or(const Node& node, std::string_view name, std::string_view type, T fallback) {
   CYCLOID_ASSIGN(const T* value, get<T>(node, name, type));
-  return value != nullptr ? *value : std::move(fallback);
+  if (value != nullptr) return *value;
+  return fallback;
 }
 
 }  // namespace

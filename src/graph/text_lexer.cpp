@@ -59,7 +59,10 @@ Result<std::string> TextLexer::quoted() {
       at_ = i + 1;
       return result;
     }
-    if (text_[i] == '\\' && ++i == text_.size()) break;
+    if (text_[i] == '\\') {
+      ++i;
+      if (i == text_.size()) break;
+    }
     result += text_[i];
   }
   return failure("the text in quotes has no end");
