@@ -174,7 +174,8 @@ def test_an_operator_that_onnx_does_not_have_is_named_with_its_node(cycloid, tmp
     [
         ("x=8x65", ["axis 1", "64", "65"]),
         ("x=8", ["rank 2"]),
-        ("z=8x64", ["no such input", "'x'"]),
+        ("z=8x64", ["no such input", "it has 'x'"]),
+        ("xx=8x64", ["no such input (did you mean 'x'?)"]),
         ("x=8x64:int64", ["float32", "int64"]),
         ("x=8xfoo", ["'foo'"]),
         ("x=nan", ["'nan'"]),
@@ -185,6 +186,13 @@ def test_an_operator_that_onnx_does_not_have_is_named_with_its_node(cycloid, tmp
 )
 def test_a_wrong_input_shape_is_one_clear_line(cycloid, gemm, spec, words):
     assert_one_clear_line(cycloid("inspect", gemm, "--input", spec), "--input", *words, code=USAGE)
+
+
+def test_a_misspelt_input_of_run_is_named_with_the_nearest(cycloid, gemm, tmp_path):
+    numpy.save(tmp_path / "x.npy", numpy.zeros((8, 64), numpy.float32))
+    done = run_native(cycloid, gemm, tmp_path, "--input-data", f"xx={tmp_path}/x.npy")
+    assert_one_clear_line(done, "no input 'xx' (did you mean 'x'?); it takes x float32[?,64]", code=USAGE)
+    assert not (tmp_path / "out").exists()
 
 
 # --- bad files, through every command that reads one

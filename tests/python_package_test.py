@@ -325,6 +325,53 @@ def test_ctrl_c_ends_a_run():
     assert session.run(None, {"n": np.array(2), "x": np.ones(2, np.float32)})[0].tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("how", ["run", "binding", "profiled"])
+def test_terminate_ends_a_run(how):
+    options = cycloid.SessionOptions(intra_op_num_threads=2, enable_profiling=how == "profiled")
+    session = cycloid.InferenceSession(endless_model(), options)
+    run_options = cycloid.RunOptions()
+
+    def run(times):
+        feeds = {"n": np.array(times), "x": np.ones(2, np.float32)}
+        if how != "binding":
+            return session.run(["y"], feeds, run_options)[0]
+        y = np.empty(2, np.float32)
+        binding = session.io_binding()
+        for name, value in feeds.items():
+            binding.bind_cpu_input(name, value)
+        binding.bind_output("y", y)
+        session.run_with_iobinding(binding, run_options)
+        return y
+
+    threading.Timer(0.2, setattr, (run_options, "terminate", True)).start()
+    with pytest.raises(cycloid.CycloidError, match=r"RunOptions\.terminate was set"):
+        run(2**62)
+    with pytest.raises(cycloid.CycloidError, match=r"RunOptions\.terminate was set"):
+        run(2)  # still set: not begun
+    run_options.terminate = False
+    assert run(2).tolist() == [1, 1]
+
+
+def test_a_misspelt_name_is_named_with_the_nearest():
+    x = np.zeros(2, np.float32)
+    node = helper.make_node("Relu", ["image"], ["scores"])
+    value = helper.make_tensor_value_info
+    inputs, outputs = [value("image", TensorProto.FLOAT, [2])], [value("scores", TensorProto.FLOAT, [2])]
+    session = cycloid.InferenceSession(model_of([node], inputs, outputs))
+    with pytest.raises(ValueError, match=r"no input 'imgae' \(did you mean 'image'\?\); it takes image"):
+        session.run(None, {"imgae": x})
+    with pytest.raises(ValueError, match=r"no input 'imgae' \(did you mean 'image'\?\); it takes image"):
+        session.run(None, {"image": x, "imgae": x})
+    with pytest.raises(ValueError, match=r"no input 'entirely'; it takes image"):
+        session.run(None, {"entirely": x})
+    with pytest.raises(ValueError, match=r"no output 'score' \(did you mean 'scores'\?\); it gives scores"):
+        session.run(["score"], {"image": x})
+    with pytest.raises(ValueError, match=r"did you mean 'image'"):
+        session.io_binding().bind_cpu_input("imag", x)
+    with pytest.raises(ValueError, match=r"did you mean 'scores'"):
+        session.io_binding().bind_output("scors")
+
+
 def test_other_providers_are_explained(mlp):
     with pytest.warns(UserWarning, match="CUDAExecutionProvider"):
         cycloid.InferenceSession(mlp[0], providers=["CUDAExecutionProvider", "CPUExecutionProvider"])

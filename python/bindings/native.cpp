@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/suggest.h"
 #include "convert.h"
 #include "cycloid/cycloid.h"
 #include "graph/graph.h"
@@ -79,17 +80,40 @@ void save(const Model& model, const std::string& path) {
   take(status);
 }
 
-// Whether a signal (Ctrl-C) came whose Python handler raised; the exception is then set on this thread. Only the main
-// thread handles signals; elsewhere this is false.
-bool signal_pending() {
+// What the Python caller of this thread's run may set to end it: an object with the attribute `terminate`, or None.
+class Terminable {
+ public:
+  explicit Terminable(nb::handle options) : before_(options_) { options_ = options.is_none() ? nb::handle() : options; }
+  ~Terminable() { options_ = before_; }
+  Terminable(const Terminable&) = delete;
+  Terminable& operator=(const Terminable&) = delete;
+
+  // With the GIL held. False where Python itself fails, whose exception is then set.
+  static bool asked() {
+    if (!options_) return false;
+    const nb::object value = nb::steal(PyObject_GetAttrString(options_.ptr(), "terminate"));
+    return value.is_valid() && PyObject_IsTrue(value.ptr()) == 1;
+  }
+
+ private:
+  static thread_local nb::handle options_;
+  const nb::handle before_;
+};
+thread_local nb::handle Terminable::options_;
+
+// Whether a signal (Ctrl-C) came whose Python handler raised (the exception is then set on this thread; only the main
+// thread handles signals), or somebody set the run's `terminate`.
+bool stop_wanted() {
   const nb::gil_scoped_acquire acquire;
-  return PyErr_CheckSignals() != 0;
+  return PyErr_CheckSignals() != 0 || Terminable::asked() || PyErr_Occurred() != nullptr;
 }
 
 // The library's error, unless it is that of a signal's exception, which goes on instead.
 template <class T>
 auto take_or_raise(Result<T> result) {
   if (!result.ok() && PyErr_Occurred() != nullptr) throw nb::python_error();
+  if (!result.ok() && Terminable::asked())
+    raise(Error(ErrorCode::kFailed, "the run was ended: RunOptions.terminate was set"));
   return take(std::move(result));
 }
 
@@ -106,7 +130,7 @@ Session create_session(const Model& model, int threads, const std::string& isa, 
                                .reference = reference,
                                .max_memory = max_memory,
                                .timeout_ms = timeout_ms,
-                               .interrupted = signal_pending,
+                               .interrupted = stop_wanted,
                                .max_plans = max_plans,
                                .spin_microseconds = spin_microseconds,
                                .pin_threads = pin_threads};
@@ -128,7 +152,8 @@ Inputs read_inputs(const Session& session, const nb::list& values) {
   return inputs;
 }
 
-nb::list run(const Session& session, const nb::list& values) {
+nb::list run(const Session& session, const nb::list& values, const nb::object& options) {
+  const Terminable terminable(options);
   Inputs inputs = read_inputs(session, values);
   const std::vector<AnyValue> any = inputs.all_views() ? std::vector<AnyValue>() : inputs.values();
   auto outputs = [&] {
@@ -141,7 +166,8 @@ nb::list run(const Session& session, const nb::list& values) {
 }
 
 // `into`: an array or None (not wanted) for each output.
-void run_into(const Session& session, const nb::list& values, const nb::list& into) {
+void run_into(const Session& session, const nb::list& values, const nb::list& into, const nb::object& options) {
+  const Terminable terminable(options);
   const Inputs inputs = read_inputs(session, values);
   if (!inputs.all_views()) raise(Error(ErrorCode::kInvalidArgument, "bound inputs must be tensors of numbers"));
   const std::span<const ValueInfo> infos = session.outputs();
@@ -212,9 +238,10 @@ nb::list plan_steps(const PlanInfo& plan, const std::vector<StepProfile>& profil
 }
 
 // One run in a context of its own with each step measured: (outputs, steps, [(step, thread, begin ns, end ns)]).
-nb::tuple run_profiled(const Session& session, const nb::list& values) {
+nb::tuple run_profiled(const Session& session, const nb::list& values, const nb::object& options) {
+  const Terminable terminable(options);
   Inputs inputs = read_inputs(session, values);
-  if (!inputs.all_views()) return nb::make_tuple(run(session, values), nb::list(), nb::list());
+  if (!inputs.all_views()) return nb::make_tuple(run(session, values, options), nb::list(), nb::list());
   RunContext context = session.new_context();
   for (std::size_t i = 0; i < inputs.views().size(); ++i) take(context.bind_input(i, inputs.views()[i]));
   const Status status = [&]() -> Status {
@@ -223,7 +250,7 @@ nb::tuple run_profiled(const Session& session, const nb::list& values) {
     context.set_profiling(true);
     return context.run();
   }();
-  take(status);
+  take_or_raise(status);
   const nb::object copy =
       nb::module_::import_("copy").attr("deepcopy");  // the memory is the context's and goes with it
   nb::list outputs;
@@ -297,11 +324,11 @@ void bind_session(nb::module_& m) {
           [](const Session& session) { return std::vector(session.outputs().begin(), session.outputs().end()); })
       .def_prop_ro("threads", [](const Session& session) { return session.options().threads; })
       .def_prop_ro("isa", [](const Session& session) { return session.options().isa; })
-      .def("run", &run, nb::arg("inputs"))
-      .def("run_into", &run_into, nb::arg("inputs"), nb::arg("outputs"))
+      .def("run", &run, nb::arg("inputs"), nb::arg("options") = nb::none())
+      .def("run_into", &run_into, nb::arg("inputs"), nb::arg("outputs"), nb::arg("options") = nb::none())
       .def("output_shapes", &output_shapes, nb::arg("input_shapes"))
       .def("profile", &profile, nb::arg("inputs"), nb::arg("runs"))
-      .def("run_profiled", &run_profiled, nb::arg("inputs"))
+      .def("run_profiled", &run_profiled, nb::arg("inputs"), nb::arg("options") = nb::none())
       .def(
           "plan_text",
           [](const Session& session, const std::vector<std::vector<std::int64_t>>& input_shapes) {
@@ -320,6 +347,10 @@ NB_MODULE(_native, m) {
   bind_session(m);
   m.def("optimize", &optimize_model, nb::arg("model"));
   m.def("save_model", &save, nb::arg("model"), nb::arg("path"));
+  m.def(
+      "did_you_mean",
+      [](const std::string& word, const std::vector<std::string>& names) { return did_you_mean(word, names); },
+      nb::arg("word"), nb::arg("names"));
 }
 
 }  // namespace cycloid::python

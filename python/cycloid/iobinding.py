@@ -137,9 +137,7 @@ class IOBinding:
 
     def bind_cpu_input(self, name: str, arr_on_cpu: Any) -> None:
         """Binds an array (numpy or DLPack); each run reads its elements anew."""
-        if name not in self._session._known:
-            takes = ", ".join(self._session._input_names) or "none"
-            raise error_of(INVALID_ARGUMENT, f"the model has no input '{name}'; it takes {takes}")
+        self._session._check_names([name])
         self._inputs[name] = unwrapped(arr_on_cpu)
 
     def bind_ortvalue_input(self, name: str, ortvalue: OrtValue) -> None:
@@ -206,16 +204,18 @@ class IOBinding:
         """The same as OrtValues; .value is the array or tensor that was bound."""
         return [OrtValue(self._results[name]) for name in self._outputs]
 
-    def run(self) -> None:
+    def run(self, run_options: Any = None) -> None:
         session = self._session
         if not self._outputs:
             raise error_of(INVALID_ARGUMENT, "no output is bound; bind_output() names those wanted")
         if all(array is not None for array in self._outputs.values()) and session._profiler is None:
             into = [self._outputs.get(name) for name in session._output_names]
-            session._session.run_into(session._inputs_of(self._inputs), into)
+            inputs = session._inputs_of(self._inputs)
+            session._check_not_terminated(run_options)
+            session._session.run_into(inputs, into, run_options)
             self._results = dict(self._outputs)
             return
-        values = session.run(list(self._outputs), self._inputs)
+        values = session.run(list(self._outputs), self._inputs, run_options)
         for (name, array), value in zip(self._outputs.items(), values, strict=True):
             if array is not None:
                 np.copyto(_as_numpy(array), value, casting="no")

@@ -23,10 +23,10 @@ class Profiler:
         self._events = [_event("model_loading", "Session", 0, load_seconds * 1e6, 0)]
         self._left_out = 0
 
-    def run(self, inputs):
+    def run(self, inputs, run_options=None):
         with self._lock:
             start = time.perf_counter()
-            outputs, steps, spans = self._session.run_profiled(inputs)
+            outputs, steps, spans = self._session.run_profiled(inputs, run_options)
             end = time.perf_counter()
             begin = (start - self._start) * 1e6
             self._add(_event("model_run", "Session", begin, (end - start) * 1e6, 0))

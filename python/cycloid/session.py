@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cycloid import _native
-from cycloid.errors import INVALID_ARGUMENT, UNSUPPORTED, error_of
+from cycloid.errors import FAILED, INVALID_ARGUMENT, UNSUPPORTED, error_of
 from cycloid.iobinding import IOBinding, OrtValue
 from cycloid.profiling import Profiler
 from cycloid.values import from_native, onnxruntime_name, onnxruntime_type, to_native
@@ -115,13 +115,17 @@ class SessionOptions:
 
 @dataclasses.dataclass(slots=True)
 class RunOptions:
-    """Accepted for compatibility: it changes nothing."""
+    """terminate: set to True by another thread (or before), it ends the runs that were given these options with an error,
+    within about 50 ms; they can run again after it was set to False. The others are accepted and change nothing.
+    """
 
+    terminate: bool = False
+    # ---
     log_severity_level: int = 2
     log_verbosity_level: int = 0
     logid: str = ""
     only_execute_path_to_fetches: bool = False
-    terminate: bool = False
+    training_mode: bool = False
     _config: dict = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def add_run_config_entry(self, key: str, value: str) -> None:
@@ -282,11 +286,12 @@ class InferenceSession:
 
         Inputs are numpy arrays, or anything with DLPack on the CPU (torch tensors); dense ones are not copied.
         """
+        wanted = self._output_indices(output_names) if output_names else None
         inputs = self._inputs_of(input_feed)
-        outputs = self._session.run(inputs) if self._profiler is None else self._profiler.run(inputs)
-        if not output_names:
-            return [from_native(value) for value in outputs]
-        return [from_native(outputs[i]) for i in self._output_indices(output_names)]
+        self._check_not_terminated(run_options)
+        run = self._session.run if self._profiler is None else self._profiler.run
+        outputs = run(inputs, run_options)
+        return [from_native(value) for value in (outputs if wanted is None else [outputs[i] for i in wanted])]
 
     def run_with_ort_values(
         self,
@@ -318,7 +323,7 @@ class InferenceSession:
 
     def run_with_iobinding(self, iobinding: IOBinding, run_options: RunOptions | None = None) -> None:
         """Runs on what is bound; outputs bound to memory are written in place."""
-        iobinding.run()
+        iobinding.run(run_options)
 
     def io_binding(self) -> IOBinding:
         return IOBinding(self)
@@ -347,16 +352,28 @@ class InferenceSession:
         try:
             inputs = [to_native(feed[n], d) for n, d in zip(self._input_names, self._input_dtypes, strict=True)]
         except KeyError as e:
+            self._check_names(feed)
             raise error_of(
                 INVALID_ARGUMENT, f"input {e} is missing; the model takes {', '.join(self._input_names)}"
             ) from None
         if len(feed) != len(inputs):
-            unknown = next(name for name in feed if name not in self._known)
-            takes = ", ".join(self._input_names) or "none"
-            raise error_of(INVALID_ARGUMENT, f"the model has no input '{unknown}'; it takes {takes}")
+            self._check_names(feed)
         if self._options._sizes:
             self._check_sizes(inputs)
         return inputs
+
+    @staticmethod
+    def _check_not_terminated(run_options):
+        if run_options is not None and run_options.terminate:
+            raise error_of(FAILED, "the run was ended: RunOptions.terminate was set")
+
+    def _check_names(self, feed):
+        """A misspelt name is one too many and one too few: what was written is what its author looks for."""
+        for name in feed:
+            if name not in self._known:
+                near = _native.did_you_mean(str(name), self._input_names)
+                takes = ", ".join(self._input_names) or "none"
+                raise error_of(INVALID_ARGUMENT, f"the model has no input '{name}'{near}; it takes {takes}")
 
     def _check_sizes(self, inputs):
         for value, info in zip(inputs, self.get_inputs(), strict=True):
@@ -369,9 +386,9 @@ class InferenceSession:
     def _output_indices(self, names):
         for name in names:
             if name not in self._output_names:
-                raise error_of(
-                    INVALID_ARGUMENT, f"the model has no output '{name}'; it gives {', '.join(self._output_names)}"
-                )
+                near = _native.did_you_mean(str(name), self._output_names)
+                gives = ", ".join(self._output_names)
+                raise error_of(INVALID_ARGUMENT, f"the model has no output '{name}'{near}; it gives {gives}")
         return [self._output_names.index(name) for name in names]
 
 

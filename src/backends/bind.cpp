@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/suggest.h"
 
 namespace cycloid {
 namespace {
@@ -33,6 +34,15 @@ std::string describe(const ModelInput& input) {
 
 Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& model,
                                               const std::vector<NamedTensor>& given) {
+  // A misspelt name is one too many and one too few; what was written is what its author looks for.
+  for (const NamedTensor& g : given) {
+    if (std::none_of(model.begin(), model.end(), [&](const ModelInput& input) { return g.name == input.name; })) {
+      std::vector<std::string> names;
+      for (const ModelInput& input : model) names.push_back(input.name);
+      return invalid_argument("the model has no input '{}'{}; it takes {}", g.name, did_you_mean(g.name, names),
+                              names_of(model));
+    }
+  }
   std::vector<std::size_t> matches;
   for (const ModelInput& input : model) {
     auto found = std::find_if(given.begin(), given.end(), [&](const NamedTensor& g) { return g.name == input.name; });
@@ -45,11 +55,6 @@ Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& mod
                               fmt::join(tensor.dims(), ","), describe(input));
     }
     matches.push_back(static_cast<std::size_t>(found - given.begin()));
-  }
-  for (const NamedTensor& g : given) {
-    if (std::none_of(model.begin(), model.end(), [&](const ModelInput& input) { return g.name == input.name; })) {
-      return invalid_argument("the model has no input '{}'; it takes {}", g.name, names_of(model));
-    }
   }
   return matches;
 }

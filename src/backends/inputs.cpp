@@ -5,6 +5,7 @@
 
 #include "backends/file_names.h"
 #include "base/error.h"
+#include "base/suggest.h"
 #include "graph/graph.h"
 #include "onnx/reader.h"
 #include "tensor/npy.h"
@@ -152,8 +153,12 @@ Result<InputValues> inputs_of_onnx(const std::string& model, const std::vector<G
   for (const Given& input : given) {
     const auto at =
         std::find_if(declared.begin(), declared.end(), [&](const Declared& d) { return d.name == input.choice.name; });
-    if (at == declared.end())
-      return invalid_argument("{} has no input '{}'; {}", model, input.choice.name, joined_names(declared));
+    if (at == declared.end()) {
+      std::vector<std::string> names;
+      for (const Declared& d : declared) names.push_back(d.name);
+      return invalid_argument("{} has no input '{}'{}; {}", model, input.choice.name,
+                              did_you_mean(input.choice.name, names), joined_names(declared));
+    }
     CYCLOID_TRY(check_choice(*at, input.choice.dtype.value_or(at->type.dtype), input.choice.dims));
     bind_symbols(*at, input.choice.dims, bindings);
     by_name[input.choice.name] = &input;

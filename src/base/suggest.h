@@ -15,4 +15,7 @@ int edit_distance(std::string_view a, std::string_view b);
 // longer word, and at least one change, would differ. Of equally near ones the first.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
+// " (did you mean 'x'?)" of the nearest, for the end of a message; "" where there is none.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
 }  // namespace cycloid

@@ -25,5 +25,10 @@ TEST(Nearest, FindsTheSlipAndLeavesTheUnrelated) {
   EXPECT_EQ(nearest("x", {}), "");
 }
 
+TEST(DidYouMean, EndsAMessageOnlyWhereAWordIsNear) {
+  EXPECT_EQ(did_you_mean("imgae", {"mask", "image"}), " (did you mean 'image'?)");
+  EXPECT_EQ(did_you_mean("weights", {"mask", "image"}), "");
+}
+
 }  // namespace
 }  // namespace cycloid

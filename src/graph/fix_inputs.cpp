@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/suggest.h"
 
 namespace cycloid {
 namespace {
@@ -19,8 +20,10 @@ Result<ValueId> find_input(const Graph& graph, const std::string& name, std::str
     if (graph.value(id).name == name) return id;
   }
   std::string list;
-  for (const std::string& known : input_names(graph)) list += (list.empty() ? "'" : ", '") + known + "'";
-  return invalid_argument("{} {}: the model has no such input; it has {}", option, name, list.empty() ? "none" : list);
+  const std::vector<std::string> names = input_names(graph);
+  for (const std::string& known : names) list += (list.empty() ? "'" : ", '") + known + "'";
+  return invalid_argument("{} {}: the model has no such input{}; it has {}", option, name, did_you_mean(name, names),
+                          list.empty() ? "none" : list);
 }
 
 }  // namespace

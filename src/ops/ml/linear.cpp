@@ -107,10 +107,13 @@ Result<LinearModel> LinearModel::regressor(const Node& node) {
 }
 
 Status LinearModel::check(std::int64_t columns) const {
-  if (targets < 1 || static_cast<std::int64_t>(coefficients.size()) / targets != columns ||
-      static_cast<std::int64_t>(coefficients.size()) % targets != 0) {
-    return invalid_argument("{} coefficients do not fit {} targets of {} columns", coefficients.size(), targets,
-                            columns);
+  const auto count = static_cast<std::int64_t>(coefficients.size());
+  if (targets < 1 || count % targets != 0) {
+    return invalid_argument("{} coefficients cannot be shared out among {} targets", count, targets);
+  }
+  if (count / targets != columns) {
+    return invalid_argument("{} coefficients of {} targets are for {} columns, but X has {}", count, targets,
+                            count / targets, columns);
   }
   if (!intercepts.empty() && static_cast<std::int64_t>(intercepts.size()) != targets) {
     return invalid_argument("{} intercepts do not fit {} targets", intercepts.size(), targets);
