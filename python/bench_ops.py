@@ -23,6 +23,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+import bench_ops_cases
 import bench_optimize
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
@@ -153,11 +154,12 @@ def listed():
     def bools(*shape):
         return rng.random(shape) < 0.5
 
-    def case(name, op, inputs, *, constant=(), domain="", outputs=1, **attributes):
+    def case(name, op, inputs, *, constant=(), domain="", outputs=1, opset=21, **attributes):
         names = [f"i{k}" if array is not None else "" for k, array in enumerate(inputs)]
         node = helper.make_node(op, names, [f"o{k}" for k in range(outputs)], domain=domain, **attributes)
         given = {key: array for key, array in zip(names, inputs, strict=True) if key}
-        opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 3)]
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
+        opsets.append(helper.make_opsetid("com.microsoft", 1))
         fixed = {f"i{k}": given.pop(f"i{k}") for k in constant}
         return Case(name, node, fixed, given, [(output, None) for output in node.output], opsets)
 
@@ -261,6 +263,7 @@ def listed():
     yield case("Range, 4096", "Range", [np.array(0), np.array(4096), np.array(1)], constant=(0, 2))
     yield case("IsNaN, 256 x 256", "IsNaN", [floats(256, 256)])
     yield case("Sqrt, float64, 256 x 256", "Sqrt", [rng.random((256, 256))])
+    yield from bench_ops_cases.composed(case, rng)
 
 
 def random_trees(rng, trees, depth, columns):

@@ -1,10 +1,12 @@
 """The operators of com.microsoft against ONNX Runtime, which defines them.
 
-Each case is one node, run by ONNX Runtime without its graph optimisations and by the reference evaluation.
+Each case is one node, run by ONNX Runtime without its graph optimisations, by the reference evaluation and by the engine.
 """
 
 import dataclasses
+import os
 import pathlib
+import sys
 import tempfile
 
 import numpy as np
@@ -15,6 +17,9 @@ onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
 RANDOM = np.random.default_rng(7)
+
+BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", pathlib.Path(__file__).parent.parent / "build")) / "python"
+sys.path.insert(0, str(BUILT))
 
 
 @dataclasses.dataclass
@@ -63,13 +68,28 @@ def expected_of(case, model):
     return session.run(None, feeds)
 
 
-def difference(case):
-    """None where the library computes what ONNX Runtime does, else what differs."""
+def typed_model(case):
+    """The model, and what ONNX Runtime makes of it."""
     model = model_of(case)
     expected = expected_of(case, model)
     # ONNX Runtime infers the outputs' types; a model needs them said.
     for info, value in zip(model.graph.output, expected, strict=True):
         info.type.tensor_type.elem_type = onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
+    return model, expected
+
+
+def tolerance(case, value):
+    is_real = value.dtype.kind == "f" and value.size > 0
+    return (
+        case.depth * float(np.finfo(value.dtype).eps) * float(np.abs(value.astype(np.float64)).max())
+        if is_real
+        else 0.0
+    )
+
+
+def difference(case):
+    """None where the library computes what ONNX Runtime does, else what differs."""
+    model, expected = typed_model(case)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "model.onnx"
         path.write_bytes(model.SerializeToString())
@@ -82,11 +102,32 @@ def difference(case):
             return ": ".join(answer)
         for i, (value, kind) in enumerate(zip(expected, answer[1:], strict=True)):
             got = conformance.read_array(f"{folder}/{i}.npy", kind[2:])
-            is_real = value.dtype.kind == "f" and value.size > 0
-            atol = case.depth * 2.0**-23 * float(np.abs(value.astype(np.float64)).max()) if is_real else 0.0
-            wrong = conformance.compare(value, got, kind[2:], 0, atol)
+            wrong = conformance.compare(value, got, kind[2:], 0, tolerance(case, value))
             if wrong:
                 return f"output {i}: {wrong}"
+    return None
+
+
+def native_difference(case, threads):
+    """The same of the engine's kernels."""
+    import cycloid
+
+    model, expected = typed_model(case)
+    # Scales, zero points, weights and lengths are constants of models; the first input is fed.
+    inputs = [(f"x{i}", x) for i, x in enumerate(case.inputs) if x is not None]
+    for name, x in inputs[1:]:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(x, name))
+    kept = [info for info in model.graph.input if info.name not in {name for name, _ in inputs[1:]}]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    options = cycloid.SessionOptions(intra_op_num_threads=threads)
+    session = cycloid.InferenceSession(model.SerializeToString(), options)
+    feeds = {f"x{i}": x for i, x in enumerate(case.inputs) if x is not None}
+    results = session.run(None, {info.name: feeds[info.name] for info in kept})
+    for i, (value, got) in enumerate(zip(expected, results, strict=True)):
+        wrong = conformance.compare(value, got, str(value.dtype), 0, tolerance(case, value))
+        if wrong:
+            return f"output {i}: {wrong}"
     return None
 
 
@@ -174,6 +215,10 @@ def bits_cases():
         cases.append(Case(name, "MatMulNBits", [a, b, scales], attributes, depth=k))
         cases.append(Case(f"{name}_points", "MatMulNBits", [a, b, scales, points], attributes, depth=k))
     cases.append(Case(f"{name}_bias", "MatMulNBits", [a, b, scales, None, None, real(n)], attributes, depth=k))
+    half = [x.astype(np.float16) for x in (a, scales)]
+    cases.append(Case(f"{name}_half", "MatMulNBits", [half[0], b, half[1]], attributes, depth=k))
+    many = real(40, k)
+    cases.append(Case(f"{name}_rows", "MatMulNBits", [many, b, scales], attributes, depth=k))
     return cases
 
 
@@ -336,3 +381,10 @@ def all_cases():
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
 def test_case(case):
     assert difference(case) is None
+
+
+@pytest.mark.skipif(not list(BUILT.glob("cycloid/_native*")), reason="the Python package is not built")
+@pytest.mark.parametrize("threads", (1, 2))
+@pytest.mark.parametrize("case", [case for case in all_cases() if case.op != "Tokenizer"], ids=lambda case: case.name)
+def test_native_case(case, threads):
+    assert native_difference(case, threads) is None

@@ -60,6 +60,7 @@ constexpr std::string_view kComputing[] = {
     "ReduceSumSquare",
     "Relu",
     "Resize",
+    "RotaryEmbedding",
     "Sigmoid",
     "Softmax",
     "Softplus",
@@ -70,6 +71,9 @@ constexpr std::string_view kComputing[] = {
     "Swish",
     "Tanh",
 };
+
+// The same of com.microsoft.
+constexpr std::string_view kMicrosoft[] = {"GroupQueryAttention", "MatMulNBits", "RotaryEmbedding"};
 
 // They only move elements: wide where what they move is.
 constexpr std::string_view kMoving[] = {
@@ -106,10 +110,12 @@ class Widening {
 
  private:
   bool widens(const Node& node) const {
-    if (!node.domain.empty()) return false;
+    const bool microsoft =
+        node.domain == "com.microsoft" && std::ranges::find(kMicrosoft, node.op_type) != std::end(kMicrosoft);
+    if (!node.domain.empty() && !microsoft) return false;
     const auto half = [&](ValueId id) { return is_half(graph_, id); };
     if (!std::ranges::any_of(node.outputs, half)) return false;
-    if (std::ranges::find(kComputing, node.op_type) != std::end(kComputing)) return true;
+    if (microsoft || std::ranges::find(kComputing, node.op_type) != std::end(kComputing)) return true;
     return std::ranges::find(kMoving, node.op_type) != std::end(kMoving) &&
            std::ranges::any_of(node.inputs, [&](ValueId id) { return id.valid() && wide_.contains(id); });
   }

@@ -151,6 +151,7 @@ constexpr Line kMicrosoftLines[] = {
     {"DynamicQuantizeMatMul", lower_dynamic_quantize_matmul},
     {"GroupQueryAttention", lower_group_query_attention},
     {"MatMulIntegerToFloat", lower_matmul_integer_to_float},
+    {"MatMulNBits", lower_matmul_nbits},
     {"QLinearAdd", lower_qlinear_binary},
     {"QLinearLeakyRelu", lower_qlinear_unary},
     {"QLinearMul", lower_qlinear_binary},

@@ -24,6 +24,7 @@ Declined lower_lrn(Lowering& lowering, NodeId id);
 Declined lower_matmul(Lowering& lowering, NodeId id);
 Declined lower_matmul_integer(Lowering& lowering, NodeId id);
 Declined lower_matmul_integer_to_float(Lowering& lowering, NodeId id);
+Declined lower_matmul_nbits(Lowering& lowering, NodeId id);
 Declined lower_pad(Lowering& lowering, NodeId id);
 Declined lower_pool(Lowering& lowering, NodeId id);
 Declined lower_prelu(Lowering& lowering, NodeId id);
