@@ -154,9 +154,11 @@ def listed():
     def bools(*shape):
         return rng.random(shape) < 0.5
 
-    def case(name, op, inputs, *, constant=(), domain="", outputs=1, opset=21, **attributes):
+    def case(name, op, inputs, *, constant=(), domain="", outputs=1, opset=21, attributes=None, **more):
         names = [f"i{k}" if array is not None else "" for k, array in enumerate(inputs)]
-        node = helper.make_node(op, names, [f"o{k}" for k in range(outputs)], domain=domain, **attributes)
+        node = helper.make_node(
+            op, names, [f"o{k}" for k in range(outputs)], domain=domain, **(attributes or {}), **more
+        )
         given = {key: array for key, array in zip(names, inputs, strict=True) if key}
         opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
         opsets.append(helper.make_opsetid("com.microsoft", 1))
@@ -264,6 +266,7 @@ def listed():
     yield case("IsNaN, 256 x 256", "IsNaN", [floats(256, 256)])
     yield case("Sqrt, float64, 256 x 256", "Sqrt", [rng.random((256, 256))])
     yield from bench_ops_cases.composed(case, rng)
+    yield from bench_ops_cases.quantized(case, rng)
 
 
 def random_trees(rng, trees, depth, columns):

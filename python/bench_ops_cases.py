@@ -127,3 +127,39 @@ def composed(case, rng):
     yield case("Mean of two, 256 x 256", "Mean", [floats(256, 256), floats(256, 256)])
     yield case("Selu, 256 x 256", "Selu", [floats(256, 256)])
     yield case("Celu, 256 x 256", "Celu", [floats(256, 256)])
+
+
+def quantized(case, rng):
+    """com.microsoft's operators on bytes, at the sizes of image classifiers and BERT."""
+
+    def byte(*shape):
+        return rng.integers(0, 256, shape).astype(np.uint8)
+
+    scale, zero = np.float32(0.05), np.uint8(120)
+    to = [np.float32(0.06), np.uint8(128)]
+    maps = [byte(1, 64, 56, 56), byte(1, 64, 56, 56)]
+    yield case(
+        "QLinearConcat, 2 of 64 x 56 x 56",
+        "QLinearConcat",
+        [*to, maps[0], scale, zero, maps[1], *to],
+        domain=MICROSOFT,
+        constant=(0, 1, 3, 4, 6, 7),
+        axis=1,
+    )
+    pooled = [byte(1, 1280, 7, 7), scale, zero, *to]
+    quantisation = {"domain": MICROSOFT, "constant": (1, 2, 3, 4)}
+    yield case("QLinearGlobalAveragePool, 1280 x 7 x 7", "QLinearGlobalAveragePool", pooled, **quantisation)
+    last = [byte(1, 14, 14, 256), scale, zero, *to]
+    name = "QLinearGlobalAveragePool, 14 x 14 x 256, channels last"
+    yield case(name, "QLinearGlobalAveragePool", last, channels_last=1, **quantisation)
+    shares = [np.float32(1 / 256), np.uint8(0)]
+    scores = [byte(1, 12, 128, 128), scale, zero, *shares]
+    yield case("QLinearSoftmax, 12 x 128 x 128", "QLinearSoftmax", scores, attributes={"opset": 13}, **quantisation)
+    weights = rng.integers(-128, 128, (512, 1000)).astype(np.int8)
+    yield case(
+        "QGemm, 16 x 512 x 1000",
+        "QGemm",
+        [byte(16, 512), scale, zero, weights, scale, np.int8(0), rng.integers(-999, 999, 1000).astype(np.int32), *to],
+        domain=MICROSOFT,
+        constant=(1, 2, 3, 4, 5, 6, 7, 8),
+    )

@@ -113,11 +113,12 @@ def native_difference(case, threads):
     import cycloid
 
     model, expected = typed_model(case)
-    # Scales, zero points, weights and lengths are constants of models; the first input is fed.
-    inputs = [(f"x{i}", x) for i, x in enumerate(case.inputs) if x is not None]
-    for name, x in inputs[1:]:
+    # Scales, zero points, weights and lengths are constants of models; the first tensor is fed.
+    fed = next(i for i, x in enumerate(case.inputs) if x is not None and x.ndim > 0)
+    constants = {f"x{i}": x for i, x in enumerate(case.inputs) if x is not None and i != fed}
+    for name, x in constants.items():
         model.graph.initializer.append(onnx.numpy_helper.from_array(x, name))
-    kept = [info for info in model.graph.input if info.name not in {name for name, _ in inputs[1:]}]
+    kept = [info for info in model.graph.input if info.name not in constants]
     del model.graph.input[:]
     model.graph.input.extend(kept)
     options = cycloid.SessionOptions(intra_op_num_threads=threads)

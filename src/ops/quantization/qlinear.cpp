@@ -117,8 +117,9 @@ Outputs evaluate_pool(EvalContext& context) {
     load<double>(*x, i / channels * positions * channels + i % channels, lane, channels);
     double sum = 0;
     for (const double q : lane) sum += q - qx.zero_point;
-    const double mean = sum / static_cast<double>(positions) * static_cast<double>(qx.scale);
-    values.push_back(qy.quantized(static_cast<float>(mean), x->dtype()));
+    // In float32 and with one factor, as it rounds elsewhere.
+    const float real = static_cast<float>(sum) * (qx.scale / (qy.scale * static_cast<float>(positions)));
+    values.push_back(quantize(static_cast<double>(real), qy.zero_point, x->dtype()));
   }
   return quantized_output(context, x->dtype(), dims, values);
 }

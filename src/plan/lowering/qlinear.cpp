@@ -20,18 +20,25 @@ using Table = std::array<std::uint8_t, 256>;
 class TableStep final : public Step {
  public:
   TableStep(const Table& table, RowUnits units, Place in, Place out)
-      : table_(table), units_(units), in_(std::move(in)), out_(std::move(out)) {}
+      : table_(table), units_(units), in_(std::move(in)), out_(std::move(out)) {
+    for (std::size_t i = 0; i < table_.size(); ++i) same_ = same_ && table_[i] == i;
+  }
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     const RowRange range = units_.range(begin, end);
     for (std::int64_t r = range.row; r < range.row + range.rows; ++r) {
       const auto* x = context.at<const std::uint8_t>(in_) + r * units_.strides[0] + range.column;
       auto* y = context.at<std::uint8_t>(out_) + r * units_.strides[1] + range.column;
+      if (same_) {
+        std::copy_n(x, range.columns, y);
+        continue;
+      }
       for (std::int64_t i = 0; i < range.columns; ++i) y[i] = table_[x[i]];
     }
   }
 
  private:
   Table table_;
+  bool same_ = true;  // each byte is its own
   RowUnits units_;
   Place in_, out_;
 };
@@ -113,20 +120,21 @@ class MaxPoolStep final : public Step {
   std::int64_t inner_begin_ = 0, inner_end_ = 0;
 };
 
-// What the node makes of each byte, by its reference evaluation; nothing where an input beside x is computed in the run.
-std::optional<Table> table_of(const Lowering& lowering, const Node& node) {
+// What the node makes of each byte of its input `of`, by its reference evaluation; nothing where another input is computed in
+// the run.
+std::optional<Table> table_of(const Lowering& lowering, const Node& node, std::size_t of = 0) {
   const Graph& graph = lowering.graph();
   std::array<std::uint8_t, 256> bytes{};
   for (std::size_t i = 0; i < 256; ++i) bytes[i] = static_cast<std::uint8_t>(i);
-  const Datum x(Tensor::borrow(lowering.dtype(node.inputs[0]), {256}, bytes.data(), nullptr));
+  const Datum x(Tensor::borrow(lowering.dtype(node.inputs[of]), {256}, bytes.data(), nullptr));
   std::vector<Datum> arguments(node.inputs.size());
   std::vector<const Datum*> pointers(node.inputs.size());
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     if (!node.inputs[i].valid()) continue;
     const Tensor* tensor = lowering.constant(node.inputs[i]);
-    if (i > 0 && tensor == nullptr) return {};
-    if (i > 0) arguments[i] = *tensor;
-    pointers[i] = i == 0 ? &x : &arguments[i];
+    if (i != of && tensor == nullptr) return {};
+    if (i != of) arguments[i] = *tensor;
+    pointers[i] = i == of ? &x : &arguments[i];
   }
   const auto find = [](ValueId) -> const Datum* { return nullptr; };
   const Result<std::vector<Datum>> results = evaluate_node(lowering.model(), graph, node, pointers, find, {});
@@ -153,6 +161,61 @@ Declined lower_qlinear_unary(Lowering& lowering, NodeId id) {
   draft.flops = static_cast<double>(out.count());
   draft.speed = 0.02;
   lowering.add(std::make_unique<TableStep>(*table, units, in, out), std::move(draft));
+  return {};
+}
+
+// Of y_scale, y_zero_point, then X, x_scale, x_zero_point of each tensor: a table for each that is quantised otherwise than
+// the output.
+Declined lower_qlinear_concat(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const Dims dims = *lowering.dims(node.outputs[0]);
+  const auto rank = static_cast<std::int64_t>(dims.size());
+  const Result<std::int64_t> given = get_int(node, "axis", 0);
+  if (!given || *given < -rank || *given >= rank || node.inputs.size() % 3 != 2) return "an axis beyond the rank";
+  const auto axis = static_cast<std::size_t>(*given < 0 ? *given + rank : *given);
+  std::vector<Table> tables;
+  bool last = false;
+  for (std::size_t i = 2; i < node.inputs.size(); i += 3) {
+    if (!is_byte(lowering.dtype(node.inputs[i])) || lowering.dtype(node.inputs[i]) != lowering.dtype(node.outputs[0]))
+      return "only 8-bit integers of one type are native";
+    Node one = node;
+    one.inputs = {node.inputs[0], node.inputs[1], node.inputs[i], node.inputs[i + 1], node.inputs[i + 2]};
+    one.attributes["axis"] = std::int64_t{0};
+    const std::optional<Table> table = table_of(lowering, one, 2);
+    if (!table) return "scales that are computed in the run";
+    tables.push_back(*table);
+    last = last || (axis == 1 && lowering.layout_of(node.inputs[i]) == Layout::kChannelsLast);
+  }
+  const Place whole = lowering.define(node.outputs[0], last ? Layout::kChannelsLast : Layout::kRowMajor);
+  const auto size = [&](const Place& place) {  // of a row of bytes that stay together
+    if (last) return place.channels();
+    std::int64_t count = 1;
+    for (std::size_t i = axis; i < dims.size(); ++i) count *= place.dims[i];
+    return count;
+  };
+  const std::int64_t stride = last ? whole.pixel_stride : size(whole);
+  std::int64_t offset = 0;
+  for (std::size_t i = 2; i < node.inputs.size(); i += 3) {
+    const Place part = lowering.read(node.inputs[i], whole.layout);
+    const std::int64_t bytes = size(part);
+    if (bytes == 0) continue;
+    Place to = whole;
+    to.offset += static_cast<std::size_t>(offset);
+    offset += bytes;
+    const RowUnits units(part.count() / bytes, bytes, last ? part.pixel_stride : bytes, stride);
+    Lowering::Draft draft{.nodes = {id}, .kernel = "table", .reads = {part}};
+    BufferUse use = whole.use(true);
+    if (whole.offset == 0) {  // beside the other parts
+      use.pitch = stride;
+      use.begin = offset - bytes;
+      use.end = offset;
+    }
+    draft.uses = {use};
+    draft.units = units.units;
+    draft.flops = static_cast<double>(part.count());
+    draft.speed = 0.02;
+    lowering.add(std::make_unique<TableStep>(tables[(i - 2) / 3], units, part, to), std::move(draft));
+  }
   return {};
 }
 

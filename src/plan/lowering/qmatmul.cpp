@@ -1,4 +1,4 @@
-// MatMulInteger (with the scaling after it), QLinearMatMul; com.microsoft's DynamicQuantizeMatMul and MatMulIntegerToFloat.
+// MatMulInteger (with the scaling after it), QLinearMatMul; com.microsoft's DynamicQuantizeMatMul, MatMulIntegerToFloat and QGemm.
 #include <algorithm>
 #include <cmath>
 
@@ -182,6 +182,59 @@ Declined lower_qlinear_matmul(Lowering& lowering, NodeId id) {
   product.params.c_signed = lowering.dtype(product.output) == DType::kInt8;
   product.places.scale = constant_array(lowering, scales);
   product.places.c_zero = static_cast<std::int32_t>(*y_zero);
+  return emit(lowering, std::move(product));
+}
+
+// A, a_scale, a_zero_point, B, b_scale, b_zero_point, C, y_scale, y_zero_point.
+Declined lower_qgemm(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const Result<std::int64_t> trans_a = get_int(node, "transA", 0), trans_b = get_int(node, "transB", 0);
+  const Result<float> alpha = get_float(node, "alpha", 1);
+  if (!trans_a || !trans_b || !alpha || *trans_a != 0) return "a transposed A";
+  Product product{.a = node.inputs[0], .b = node.inputs[3], .output = node.outputs[0], .nodes = {id}};
+  const Tensor* weights = lowering.constant(product.b);
+  if (weights == nullptr) return "a B that is computed in the run";
+  const Dims a = *lowering.dims(product.a), b = weights->dims();
+  QgemmParams& p = product.params;
+  p.m = a[0];
+  p.k = a[1];
+  p.b_transposed = *trans_b != 0;
+  p.n = b[p.b_transposed ? 0 : 1];
+  if (b[p.b_transposed ? 1 : 0] != p.k || p.m < 1 || p.n < 1 || p.k < 1) return "a size that is 0";
+  p.a_signed = lowering.dtype(product.a) == DType::kInt8;
+  p.b_signed = lowering.dtype(product.b) == DType::kInt8;
+  p.threads = lowering.threads();
+  const auto a_scale = constant_number(lowering, node, 1, 1), a_zero = constant_number(lowering, node, 2, 0);
+  const auto b_scale = constant_numbers(lowering, node, 4, 1), b_zero = constant_numbers(lowering, node, 5, 0);
+  if (!a_scale || !a_zero || !b_scale || !b_zero || !fits(*b_scale, p.n) || !fits(*b_zero, p.n))
+    return "scales or zero points that are computed in the run";
+  product.places.a_zero.value = *a_zero;
+  product.b_zeros = to_int32s(*b_zero);
+  const auto given = [&](std::size_t i) { return i < node.inputs.size() && node.inputs[i].valid(); };
+  float y_scale = 1;
+  if (given(7)) {
+    const auto scale = constant_number(lowering, node, 7, 1), zero = constant_number(lowering, node, 8, 0);
+    if (!scale || !zero) return "scales or zero points that are computed in the run";
+    y_scale = static_cast<float>(*scale);
+    product.places.c_zero = static_cast<std::int32_t>(*zero);
+  }
+  std::vector<float> scales = spread(*b_scale, p.n);
+  for (float& scale : scales) {
+    scale = *alpha * static_cast<float>(*a_scale) * scale / y_scale;
+    if (!std::isfinite(scale)) return "scales beyond float32";
+  }
+  if (given(6)) {
+    const Tensor* row = lowering.constant(node.inputs[6]);
+    if (row == nullptr || row->dtype() != DType::kInt32 || (!is_row(row->dims(), p.n) && row->element_count() != 1))
+      return "a C that is no constant row";
+    const std::span<const std::int32_t> values = row->data<std::int32_t>();
+    std::vector<std::int32_t> bias(static_cast<std::size_t>(p.n));
+    for (std::size_t j = 0; j < bias.size(); ++j) bias[j] = values[values.size() == 1 ? 0 : j];
+    product.places.bias = constant_array(lowering, bias);
+  }
+  p.output = given(7) ? QgemmOutput::kBytes : QgemmOutput::kFloat;
+  p.c_signed = lowering.dtype(product.output) == DType::kInt8;
+  product.places.scale = constant_array(lowering, scales);
   return emit(lowering, std::move(product));
 }
 
