@@ -267,6 +267,7 @@ def listed():
     yield case("Sqrt, float64, 256 x 256", "Sqrt", [rng.random((256, 256))])
     yield from bench_ops_cases.composed(case, rng)
     yield from bench_ops_cases.quantized(case, rng)
+    yield from bench_ops_cases.vision(case, rng)
 
 
 def random_trees(rng, trees, depth, columns):

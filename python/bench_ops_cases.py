@@ -163,3 +163,24 @@ def quantized(case, rng):
         domain=MICROSOFT,
         constant=(1, 2, 3, 4, 5, 6, 7, 8),
     )
+
+
+def vision(case, rng):
+    """What detectors, segmenters and generators contain beside convolutions."""
+
+    def floats(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    image, by_channel = floats(1, 64, 64, 64), [floats(64), floats(64)]
+    yield case("InstanceNormalization, 64 x 64 x 64", "InstanceNormalization", [image, *by_channel])
+    groups = {"num_groups": 32, "opset": 21}
+    yield case("GroupNormalization, 32 groups of 64 x 64 x 64", "GroupNormalization", [image, *by_channel], **groups)
+    grid = (rng.random((1, 64, 64, 2)) * 2.2 - 1.1).astype(np.float32)
+    for mode in ("linear", "nearest", "cubic"):
+        yield case(f"GridSample, {mode}, 64 x 64 x 64", "GridSample", [image, grid], mode=mode)
+    corners = rng.random((100, 2)) * 30
+    boxes = np.concatenate([corners, corners + 4 + rng.random((100, 2)) * 30], 1).astype(np.float32)
+    regions = [image, boxes, np.zeros(100, np.int64)]
+    yield case("RoiAlign, 100 of 7 x 7", "RoiAlign", regions, output_height=7, output_width=7, sampling_ratio=2)
+    for op in ("Sin", "Cos"):
+        yield case(f"{op}, 256 x 256", op, [floats(256, 256) * 5])

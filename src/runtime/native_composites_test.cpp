@@ -111,6 +111,23 @@ constexpr Case kCases[] = {
      R"(g (float[2,5,24] x, float[2,5,4] c, float[2,5,4] s, float[2,3,5,10] z, float[9,4] d, float[9,4] e) => (float[?,?,?] y, float[?,?,?,?] t, float[?,?,?] u) <int64[2,5] i = {0,1,2,3,4, 8,7,6,5,4}, int64[1] f = {3}> {
         y = RotaryEmbedding <num_heads=3, interleaved=1> (x, c, s) t = RotaryEmbedding <rotary_embedding_dim=8> (z, d, e, i) u = com.microsoft.RotaryEmbedding <num_heads=3> (x, f, d, e) })",
      2},
+    {"group_normalizations",
+     R"(g (float[2,6,5,7] x, float[6] s, float[6] b) => (float[?,?,?,?] y, float[?,?,?,?] t) {
+        y = InstanceNormalization (x, s, b) t = GroupNormalization <num_groups=3, epsilon=0.01> (x, s, b) })",
+     64},
+    {"grid_samples",
+     R"(g (float[2,19,5,7] x, float[2,3,4,2] k, float[1,2,1,1] a, float[1,3,3,2] z) => (float[?,?,?,?] y, float[?,?,?,?] t, float[?,?,?,?] u, float[?,?,?,?] v) <float f = {1.4}> {
+        m = Mul (k, f) y = GridSample (x, m) t = GridSample <mode="cubic", padding_mode="reflection", align_corners=1> (x, m)
+        u = GridSample <mode="nearest", padding_mode="border"> (x, m) v = GridSample <padding_mode="reflection"> (a, z) })",
+     16},
+    {"roi_aligns",
+     R"(g (float[2,19,9,11] x) => (float[?,?,?,?] y, float[?,?,?,?] t, float[?,?,?,?] u) <float[3,4] r = {0.5, 1, 7, 6.5, -3, -2, 4, 30, 2, 2, 2, 2}, int64[3] i = {0, 1, 1}> {
+        y = RoiAlign <output_height=3, output_width=2, sampling_ratio=2> (x, r, i) t = RoiAlign <output_height=2, output_width=2, spatial_scale=0.5> (x, r, i)
+        u = RoiAlign <output_height=2, output_width=3, coordinate_transformation_mode="output_half_pixel"> (x, r, i) })",
+     64},
+    {"sines",
+     "g (float[3,70] x) => (float[?,?] y, float[?,?] z) <float f = {40}> { m = Mul (x, f) y = Sin (m) z = Cos (m) }",
+     1},
 };
 
 class NativeComposites : public testing::TestWithParam<Case> {};

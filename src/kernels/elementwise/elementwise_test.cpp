@@ -115,6 +115,12 @@ TEST_P(PerIsa, ElementaryFunctionsKeepTheirStatedError) {
             2 + extra);
   EXPECT_LE(
       worst_ulps(unary_kernel(UnaryKind::kErf, GetParam()), [](double x) { return std::erf(x); }, -10, 10), 3 + extra);
+  const auto sine = [](double x) { return std::sin(x); };
+  const auto cosine = [](double x) { return std::cos(x); };
+  for (const float range : {12000.0f, 3e38f}) {
+    EXPECT_LE(worst_ulps(unary_kernel(UnaryKind::kSin, GetParam()), sine, -range, range), 3 + extra);
+    EXPECT_LE(worst_ulps(unary_kernel(UnaryKind::kCos, GetParam()), cosine, -range, range), 3 + extra);
+  }
   EXPECT_LE(worst_ulps(activation(ActivationKind::kTanh), [](double x) { return std::tanh(x); }, -20, 20), 3 + extra);
   EXPECT_LE(worst_ulps(activation(ActivationKind::kSigmoid), testing::sigmoid_reference, -80, 80), 4 + extra);
 }
@@ -137,6 +143,8 @@ TEST_P(PerIsa, SpecialValues) {
   EXPECT_EQ(unary(UnaryKind::kErf, inf), 1);
   EXPECT_EQ(unary(UnaryKind::kErf, -inf), -1);
   EXPECT_EQ(unary(UnaryKind::kSqrt, inf), inf);
+  EXPECT_TRUE(std::isnan(unary(UnaryKind::kSin, inf)));
+  EXPECT_EQ(unary(UnaryKind::kCos, 0), 1);
   for (const UnaryKernel& kernel : unary_kernels()) {
     EXPECT_TRUE(std::isnan(unary(kernel.kind, nan))) << kernel.name;
   }

@@ -44,6 +44,7 @@ std::optional<UnaryKind> unary_kind(std::string_view op) {
     std::string_view op;
     UnaryKind kind;
   } kKinds[] = {{"Abs", UnaryKind::kAbs},          {"Ceil", UnaryKind::kCeil},
+                {"Cos", UnaryKind::kCos},          {"Sin", UnaryKind::kSin},
                 {"Erf", UnaryKind::kErf},          {"Exp", UnaryKind::kExp},
                 {"Floor", UnaryKind::kFloor},      {"Log", UnaryKind::kLog},
                 {"Neg", UnaryKind::kNeg},          {"Reciprocal", UnaryKind::kReciprocal},
