@@ -47,7 +47,10 @@ Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> mo
                                                const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options) {
   ModelIr source = *model;
-  if (!options.reference) fuse_quantized(source.graph);
+  if (!options.reference) {
+    fuse_quantized_weights(source.graph);
+    fuse_quantized(source.graph);
+  }
   WorkBounds bounds = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
   if (options.max_memory > 0) bounds.memory = std::make_shared<MemoryBudget>(options.max_memory);
   auto specialized = [&] {

@@ -128,6 +128,30 @@ constexpr Case kCases[] = {
     {"sines",
      "g (float[3,70] x) => (float[?,?] y, float[?,?] z) <float f = {40}> { m = Mul (x, f) y = Sin (m) z = Cos (m) }",
      1},
+    {"signals",
+     R"(g (float[2,40,1] x, float[2,3,10,1] z, float[3,6,2] a) => (float[?,?,?,?] y, float[?,?,?,?] t, float[?,?,?,?] u, float[?,?,?] v, float[?,?,?] w) <int64 s = {3}, int64 n = {8}, float[8] h = {0, 0.2, 0.5, 0.9, 1, 0.9, 0.5, 0.2}, int64 k = {-2}> {
+        y = STFT (x, s, h, n) t = STFT <onesided=0> (x, s, , n) u = DFT <onesided=1> (z, , k) v = DFT (a) w = DFT <inverse=1> (a) })",
+     40},
+    {"log_sums_and_triangles",
+     R"(g (float[3,6,5] x) => (float[?,?] y, float y1, float[?,?,?] z, float[?,?,?] t, float[?,?,?] u) <int64[1] i = {1}, int64 k = {-1}> {
+        y = ReduceLogSumExp <keepdims=0> (x, i) y1 = ReduceLogSumExp <keepdims=0> (x) z = Trilu (x, k) t = Trilu <upper=0> (x) u = ThresholdedRelu <alpha=0.3> (x) })",
+     90},
+    {"infinities",
+     R"(g (float[3,6] x) => (float[?,?] y, float[?,?] z) <float o = {0.1}, float n = {0}> {
+        l = Less (x, o) r = Div (x, n) w = Where (l, r, x) i = IsInf (w) y = Cast <to=1> (i) j = IsInf <detect_positive=0> (w) z = Cast <to=1> (j) })",
+     1},
+    {"weights_of_few_bits",
+     "g (float[3,40] x, float[2,20] z) => (float[?,?] y, float[?,?] t) <int4[40,3] w = {-4, -6, 0, -5, 7, 6, 7, 4, -2, "
+     "-5, 7, -8, 4, 5, -8, 6, 0, -1, -5, 2, -8, -8, -8, -8, 4, -2, 5, -8, -1, 6, 7, -1, 3, -1, -1, 6, 1, -8, 5, -5, "
+     "-3, 1, -5, 2, 5, -2, 1, 1, 7, 4, -7, 7, -1, 4, 5, -3, 3, 3, -6, 6, -5, -3, 4, 3, 7, -8, 7, -7, 1, 4, -3, -3, -1, "
+     "-8, -2, -1, 4, 3, 3, 6, 0, -8, 4, -4, -2, 5, -7, 7, 3, -2, 5, 7, 3, 5, 3, -8, 2, 6, -8, -1, -3, -3, -6, 0, -7, "
+     "-6, -6, -8, 6, -8, 0, -1, 0, -5, -3, 3, 1, -6, -3, -3}, float[3,3] s = {0.5, 0.25, 0.125, 1, 0.75, 0.5, 0.1, "
+     "0.2, 0.3}, int4[3,3] p = {0, -3, 0, 1, 6, 2, 7, 7, -5}, uint8[20,2] v = {12, 159, 197, 175, 215, 96, 132, 55, "
+     "129, 107, 221, 10, 115, 9, 203, 74, 18, 82, 228, 218, 112, 230, 114, 15, 202, 164, 218, 30, 152, 64, 108, 24, "
+     "156, 36, 39, 158, 152, 81, 213, 129}, float[2,2] r = {0.01, 0.02, 0.03, 0.04}> { d = "
+     "DequantizeLinear <axis=0, block_size=16> (w, s, p) y = MatMul (x, d) e = DequantizeLinear <axis=0, "
+     "block_size=16> (v, r) t = MatMul (z, e) }",
+     40},
 };
 
 class NativeComposites : public testing::TestWithParam<Case> {};

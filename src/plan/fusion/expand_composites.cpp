@@ -4,7 +4,7 @@
 // QuickGelu                                        =>  x * Sigmoid(alpha * x)
 // SkipLayerNormalization                           =>  Add, Add, LayerNormalization
 // SimplifiedLayerNormalization, the one with Skip  =>  Add, Add, RMSNormalization
-// and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp and expand_products.cpp.
+// and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp, expand_products.cpp and expand_signal.cpp.
 //
 // What has no such form stays.
 #include "plan/fusion/expand_composites.h"
@@ -86,14 +86,20 @@ struct Line {
 constexpr std::string_view kMicrosoft = "com.microsoft";
 constexpr Line kLines[] = {
     {"", "Celu", expand_celu},
+    {"", "DFT", expand_dft},
     {"", "Einsum", expand_einsum},
+    {"", "IsInf", expand_is_inf},
     {"", "LpNormalization", expand_lp_normalization},
     {"", "Mean", expand_mean},
     {"", "MeanVarianceNormalization", expand_mean_variance},
     {"", "ReduceLogSum", expand_reduce_log_sum},
+    {"", "ReduceLogSumExp", expand_reduce_log_sum_exp},
     {"", "Selu", expand_selu},
     {"", "SimplifiedLayerNormalization", expand_simplified},
+    {"", "STFT", expand_stft},
     {"", "SpaceToDepth", expand_space_to_depth},
+    {"", "ThresholdedRelu", expand_thresholded_relu},
+    {"", "Trilu", expand_trilu},
     {kMicrosoft, "Attention", expand_attention},
     {kMicrosoft, "BiasGelu", expand_gelu},
     {kMicrosoft, "EmbedLayerNormalization", expand_embed_layer_normalization},

@@ -4,7 +4,11 @@
 // MeanVarianceNormalization        =>  (x - ReduceMean(x)) / (Sqrt(ReduceMean((x - mean)^2)) + 1e-9)
 // LpNormalization                  =>  x / Max(ReduceL1 or ReduceL2, the smallest normal number)
 // ReduceLogSum                     =>  Log(ReduceSum)
+// ReduceLogSumExp                  =>  m + Log(ReduceSum(Exp(x - m))), m the greatest, bounded by the finite numbers
 // SpaceToDepth                     =>  Reshape, Transpose, Reshape
+// IsInf                            =>  Equal(Abs(x), infinity), or of x itself where one sign counts
+// ThresholdedRelu                  =>  Where(x > alpha, x, 0)
+// Trilu                            =>  Where(a constant triangle, x, 0)
 // Selu, Celu                       =>  gamma * Elu(alpha), alpha * Elu(x / alpha)
 // EmbedLayerNormalization          =>  Gather and Add of three tables, LayerNormalization
 #include <algorithm>
@@ -83,6 +87,89 @@ void expand_reduce_log_sum(Expanding& e) {
   const auto shape = e.dims(node.outputs[0]);
   if (!shape || !e.usable(node.inputs[0])) return;
   e.give(0, e.add("Log", {e.add("ReduceSum", node.inputs, *shape, node.attributes)}, *shape));
+  e.done();
+}
+
+void expand_reduce_log_sum_exp(Expanding& e) {
+  const Node& node = e.node();
+  const Result<std::int64_t> keeps = get_int(node, "keepdims", 1), noop = get_int(node, "noop_with_empty_axes", 0);
+  const auto shape = e.dims(node.outputs[0]);
+  if (!keeps || !noop || !shape || !e.usable(node.inputs[0]) || e.dtype(node.inputs[0]) != DType::kFloat32) return;
+  const ValueId x = node.inputs[0];
+  const Dims dims = *e.dims(x);
+  std::vector<std::int64_t> axes;
+  const Tensor* given = e.input(1).valid() ? e.graph().constant(e.input(1)) : nullptr;
+  if (e.input(1).valid() && (given == nullptr || given->dtype() != DType::kInt64)) return;
+  if (given != nullptr) axes.assign(given->data<std::int64_t>().begin(), given->data<std::int64_t>().end());
+  if (axes.empty() && *noop != 0) return;
+  for (std::size_t i = 0; given == nullptr && i < dims.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+  axes = counted(axes, dims.size());
+  if (axes.empty() || std::ranges::find(dims, 0) != dims.end()) return;
+  const Dims kept = reduced(dims, axes);
+  const ValueId over = e.sizes(axes);
+  const auto most = static_cast<double>(std::numeric_limits<float>::max());
+  // Of infinities alone, x - m would be NaN.
+  ValueId m = e.add("ReduceMax", {x, over}, kept);
+  m = e.add("Clip", {m, e.number(-most, DType::kFloat32), e.number(most, DType::kFloat32)}, kept);
+  const ValueId exponentials = e.add("Exp", {e.add("Sub", {x, m}, dims)}, dims);
+  const ValueId sum = e.add("Add", {e.add("Log", {e.add("ReduceSum", {exponentials, over}, kept)}, kept), m}, kept);
+  e.give(0, e.reshaped(sum, *shape));
+  e.done();
+}
+
+void expand_is_inf(Expanding& e) {
+  const Node& node = e.node();
+  const Result<std::int64_t> negative = get_int(node, "detect_negative", 1),
+                             positive = get_int(node, "detect_positive", 1);
+  if (!negative || !positive || (*negative == 0 && *positive == 0)) return;
+  if (!e.dims(node.inputs[0]) || e.dtype(node.inputs[0]) != DType::kFloat32) return;
+  const ValueId x = node.inputs[0];
+  const Dims shape = *e.dims(x);
+  const auto infinity = std::numeric_limits<double>::infinity();
+  const bool both = *negative != 0 && *positive != 0;
+  const ValueId size = both ? e.add("Abs", {x}, shape) : x;
+  const ValueId bound = e.number(*positive != 0 ? infinity : -infinity, DType::kFloat32);
+  e.give(0, e.add_typed("Equal", DType::kBool, {size, bound}, shape));
+  e.done();
+}
+
+void expand_thresholded_relu(Expanding& e) {
+  const Node& node = e.node();
+  const Result<float> alpha = get_float(node, "alpha", 1);
+  if (!alpha || !e.dims(node.inputs[0]) || e.dtype(node.inputs[0]) != DType::kFloat32) return;
+  const ValueId x = node.inputs[0];
+  const Dims shape = *e.dims(x);
+  const ValueId above =
+      e.add_typed("Greater", DType::kBool, {x, e.number(static_cast<double>(*alpha), DType::kFloat32)}, shape);
+  e.give(0, e.add("Where", {above, x, e.number(0, DType::kFloat32)}, shape, {}, 1));
+  e.done();
+}
+
+void expand_trilu(Expanding& e) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 24;  // elements of the triangle
+  const Node& node = e.node();
+  const Result<std::int64_t> upper = get_int(node, "upper", 1);
+  const auto dims = e.dims(node.inputs[0]);
+  if (!upper || !dims || dims->size() < 2 || std::ranges::find(*dims, 0) != dims->end()) return;
+  const DType type = e.dtype(node.inputs[0]);
+  if (type != DType::kFloat32 && type != DType::kInt64 && type != DType::kInt32) return;
+  std::int64_t k = 0;
+  if (e.input(1).valid()) {
+    const Tensor* tensor = e.graph().constant(e.input(1));
+    if (tensor == nullptr || tensor->dtype() != DType::kInt64 || tensor->element_count() != 1) return;
+    k = tensor->data<std::int64_t>()[0];
+  }
+  const std::int64_t rows = (*dims)[dims->size() - 2], columns = dims->back();
+  if (rows > kMost / columns) return;
+  k = std::clamp(k, -rows, columns);
+  Tensor kept = Tensor::zeros(DType::kBool, {rows, columns}).value();
+  auto* const flags = reinterpret_cast<std::uint8_t*>(kept.mutable_bytes());
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) flags[i * columns + j] = *upper != 0 ? j >= i + k : j <= i + k;
+  }
+  const ValueId triangle = e.graph().add_constant("triangle", std::move(kept));
+  const ValueId zero = e.graph().add_constant("zero", Tensor::zeros(type, {}).value());
+  e.give(0, e.add("Where", {triangle, node.inputs[0], zero}, *dims, {}, 1));
   e.done();
 }
 

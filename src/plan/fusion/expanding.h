@@ -61,18 +61,24 @@ class Expanding {
 // Each changes nothing where the node is of a form that it does not take.
 void expand_attention(Expanding& e);  // com.microsoft's
 void expand_celu(Expanding& e);
+void expand_dft(Expanding& e);
 void expand_einsum(Expanding& e);
 void expand_embed_layer_normalization(Expanding& e);
 void expand_fused_conv(Expanding& e);
 void expand_fused_gemm(Expanding& e);
 void expand_fused_matmul(Expanding& e);
+void expand_is_inf(Expanding& e);
 void expand_lp_normalization(Expanding& e);
 void expand_mean(Expanding& e);
 void expand_mean_variance(Expanding& e);
 void expand_multi_head_attention(Expanding& e);
 void expand_qattention(Expanding& e);
 void expand_reduce_log_sum(Expanding& e);
+void expand_reduce_log_sum_exp(Expanding& e);
 void expand_selu(Expanding& e);
 void expand_space_to_depth(Expanding& e);
+void expand_stft(Expanding& e);
+void expand_thresholded_relu(Expanding& e);
+void expand_trilu(Expanding& e);
 
 }  // namespace cycloid

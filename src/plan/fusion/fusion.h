@@ -6,12 +6,15 @@
 
 namespace cycloid {
 
-// All of them but fuse_quantized(), in order.
+// All of them but fuse_quantized() and fuse_quantized_weights(), in order.
 Status fuse(ModelIr& model);
 
 // Products, convolutions, sums and pools between DequantizeLinear and QuantizeLinear: on the integers themselves. Comes before
 // constants are folded, which would leave nothing of the integers. Sizes need not be known.
 void fuse_quantized(Graph& graph);
+
+// Products with constant weights of few bits in blocks: on the codes. Before constants are folded, too.
+void fuse_quantized_weights(Graph& graph);
 
 // x  =>  x for Identity, and for Dropout outside training whose mask nobody reads.
 void remove_identities(Graph& graph);
