@@ -231,8 +231,9 @@ class Runner {
       tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), out_, panel);
       tile_.bias = bias + column;
       const IgemmFn* by_rows = plan_.igemm->panels[tile_.b_stride / plan_.igemm->lanes - 1].by_rows;
-      // The first panel comes from afar while it is used; each later one has been fetched by the tiles of the one before.
-      const bool fetches = panel + 1 < panel_end && fetches_next(end - begin);
+      // The first panel comes from afar while it is used; each later one has been fetched by the tiles of the one before, and the
+      // last one's fetch what follows in memory: in a plan, the weights of the next layer.
+      const bool fetches = fetches_next(end - begin);
       const float* next = fetches ? tile_.b + sum_ * tile_.b_stride : nullptr;
       for (int64_t t = begin; t < end; ++t) {
         tile_.next = t == begin && panel == panel_begin ? nullptr : next;

@@ -116,11 +116,9 @@ class Runner {
     tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), p_.out_c, panel);
     tile_.bias = weights + sum_ * round_up(p_.out_c, plan_.igemm->lanes) + channel_;
     panel_weights_ = weights + sum_ * channel_;
-    tile_.next = nullptr;
-    if (panel + 1 < plan_.panels) {  // earlier positions have fetched their share of it
-      tile_.next = panel_weights_ + sum_ * tile_.b_stride;
-      for (int64_t i = 0; i < begin; ++i) tile_.next += plan_.tiles * taps_at(at(i)) * (p_.in_c / 2) * kIgemmLine;
-    }
+    // The next panel, or the weights of the next layer, which follow in memory; earlier positions have fetched their share.
+    tile_.next = panel_weights_ + sum_ * tile_.b_stride;
+    for (int64_t i = 0; i < begin; ++i) tile_.next += plan_.tiles * taps_at(at(i)) * (p_.in_c / 2) * kIgemmLine;
     for (int64_t i = begin; i < end; ++i) run_position(at(i));
   }
 
@@ -151,7 +149,7 @@ class Runner {
       tile_.c = args_.out + pixel * p_.out_stride + channel_;
       by_rows[rows - 1](tile_);
       if (epilogue_.post) epilogue_.finish(*plan_.igemm, tile_, rows, channel_, residual);
-      if (tile_.next != nullptr) tile_.next += tile_.taps * (p_.in_c / 2) * kIgemmLine;
+      tile_.next += tile_.taps * (p_.in_c / 2) * kIgemmLine;
     }
   }
 

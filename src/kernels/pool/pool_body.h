@@ -7,32 +7,46 @@
 namespace cycloid::kernels {
 namespace {
 
-// NaN wins, as in ONNX Runtime and PyTorch: max(a, b) returns b if either is NaN, so a NaN tap enters, and one that is
-// already there is kept by the select.
-template <bool kMax>
-CYCLOID_INLINE Vec pool_join(Vec sum, Vec tap) {
-  if constexpr (kMax) return select(is_nan(sum), sum, max(sum, tap));
+// How a tap is joined to those before it.
+enum class Join {
+  kSum,
+  kMax,           // NaN wins, as in ONNX Runtime and PyTorch
+  kMaxOfNumbers,  // a NaN tap is lost; what is added up beside it shows whether there was one
+};
+
+// max(a, b) returns b if either is NaN: so a NaN tap enters, and one that is already there is kept by the select.
+template <Join kJoin>
+CYCLOID_INLINE Vec join(Vec sum, Vec tap) {
+  if constexpr (kJoin == Join::kMax) return select(is_nan(sum), sum, max(sum, tap));
+  if constexpr (kJoin == Join::kMaxOfNumbers) return max(tap, sum);
   return sum + tap;
 }
 
-// kVectors vectors of channels of one pixel.
-template <bool kMax, int kVectors, bool kFull>
+template <bool kMax>
+CYCLOID_INLINE Vec pool_join(Vec sum, Vec tap) {
+  return join<kMax ? Join::kMax : Join::kSum>(sum, tap);
+}
+
+// kVectors vectors of channels of one pixel. kMaxOfNumbers: adds all taps to `seen`.
+template <Join kJoin, int kVectors, bool kFull>
 CYCLOID_INLINE void pool_channels(const PoolRow& t, const float* window, int64_t taps, float scale, float* out,
-                                  Mask last) {
+                                  Mask last, Vec (&seen)[4]) {
   Vec sum[kVectors];
-  for (int v = 0; v < kVectors; ++v) sum[v] = kMax ? set1(-__builtin_inff()) : zero();
+  for (int v = 0; v < kVectors; ++v) sum[v] = kJoin == Join::kSum ? zero() : set1(-__builtin_inff());
   for (int64_t i = 0; i < t.tap_rows; ++i) {
     const float* p = window + i * t.row_step - (i >= t.wrap_row ? t.wrap_step : 0);
     for (int64_t j = 0; j < taps; ++j, p += t.column_step) {
 #pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) {
         const float* q = p + v * kLanes;
-        sum[v] = pool_join<kMax>(sum[v], v + 1 < kVectors ? load(q) : load_part<kFull>(q, last));
+        const Vec tap = v + 1 < kVectors ? load(q) : load_part<kFull>(q, last);
+        sum[v] = join<kJoin>(sum[v], tap);
+        if constexpr (kJoin == Join::kMaxOfNumbers) seen[v] = seen[v] + tap;
       }
     }
   }
   for (int v = 0; v < kVectors; ++v) {
-    if (!kMax) sum[v] = sum[v] * set1(scale);
+    if (kJoin == Join::kSum) sum[v] = sum[v] * set1(scale);
     if (v + 1 < kVectors) {
       store(out + v * kLanes, sum[v]);
     } else {
@@ -41,28 +55,49 @@ CYCLOID_INLINE void pool_channels(const PoolRow& t, const float* window, int64_t
   }
 }
 
-template <bool kMax>
-void pool_row(const PoolRow& t) {
-  const int64_t span = t.kernel_w * t.dilation_w;
+// Taps at columns below `end` of a window that begins at `left`.
+CYCLOID_INLINE int64_t taps_before(const PoolRow& t, int64_t left, int64_t end) {
+  if (end <= left) return 0;
+  if (t.dilation_w == 1) return min_of(t.kernel_w, end - left);  // a division takes as long as many taps
+  return min_of(t.kernel_w, (end - left + t.dilation_w - 1) / t.dilation_w);
+}
+
+// Whether no tap was NaN, which only kMaxOfNumbers asks.
+template <Join kJoin>
+CYCLOID_INLINE bool join_row(const PoolRow& t) {
+  Vec seen[4] = {zero(), zero(), zero(), zero()};
   for (int64_t x = 0; x < t.out_w; ++x) {
     const int64_t left = x * t.stride_w - t.pad_left;
-    const int64_t skip = left < 0 ? (-left + t.dilation_w - 1) / t.dilation_w : 0;  // taps before column 0
-    const auto taps_before = [&](int64_t end) {                                     // taps at columns below `end`
-      return end <= left ? 0 : min_of(t.kernel_w, (min_of(end - left, span) + t.dilation_w - 1) / t.dilation_w);
-    };
-    const int64_t taps = max_of(0, taps_before(t.in_w) - skip);
-    const int64_t counted = taps_before(t.counted_end) - (t.count_padding ? 0 : skip);
-    const int64_t count = counted * t.counted_rows;
-    const float scale = count > 0 ? 1.0f / static_cast<float>(count) : 0.0f;
+    const int64_t skip = taps_before(t, left, 0);
+    const int64_t taps = max_of(0, taps_before(t, left, t.in_w) - skip);
+    float scale = 0;
+    if constexpr (kJoin == Join::kSum) {
+      const int64_t counted = taps_before(t, left, t.counted_end) - (t.count_padding ? 0 : skip);
+      const int64_t count = counted * t.counted_rows;
+      scale = count > 0 ? 1.0f / static_cast<float>(count) : 0.0f;
+    }
     const float* window = t.in + (left + skip * t.dilation_w) * t.pixel_stride;
     float* out = t.out + x * t.out_stride;
     int64_t c = 0;
     for (; c + 4 * kLanes <= t.channels; c += 4 * kLanes) {
-      pool_channels<kMax, 4, true>(t, window + c, taps, scale, out + c, first(kLanes));
+      pool_channels<kJoin, 4, true>(t, window + c, taps, scale, out + c, first(kLanes), seen);
     }
     for_each_vector(t.channels - c, [&]<bool kFull>(int64_t j, Mask m) {
-      pool_channels<kMax, 1, kFull>(t, window + c + j, taps, scale, out + c + j, m);
+      pool_channels<kJoin, 1, kFull>(t, window + c + j, taps, scale, out + c + j, m, seen);
     });
+  }
+  const float all = reduce_add((seen[0] + seen[1]) + (seen[2] + seen[3]));
+  return all == all;
+}
+
+// To keep NaN takes longer than to find that there is none: a sum of taps is NaN if one is (or if infinities of both signs
+// meet in it, which costs time alone).
+template <bool kMax>
+void pool_row(const PoolRow& t) {
+  if constexpr (kMax) {
+    if (!join_row<Join::kMaxOfNumbers>(t)) join_row<Join::kMax>(t);
+  } else {
+    join_row<Join::kSum>(t);
   }
 }
 

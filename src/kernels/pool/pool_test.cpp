@@ -133,6 +133,40 @@ TEST_P(Pool, MaxReturnsNanFromAnyTap) {
   }
 }
 
+// NaN and infinities here and there: what is NaN is NaN and nothing else is, in every channel and at every edge.
+TEST_P(Pool, MaxKeepsNanWhereItIs) {
+  if (!isa_available(GetParam())) GTEST_SKIP();
+  for (int seed = 0; seed < 100; ++seed) {
+    std::mt19937 random(static_cast<unsigned>(seed));
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    PoolParams p = random_params(random);
+    p.kind = PoolKind::kMax;
+    p.planes = false;
+    Guarded in(static_cast<size_t>((p.batch * p.in_h * p.in_w - 1) * p.in_stride + p.channels));
+    Guarded out(static_cast<size_t>((p.batch * p.out_h * p.out_w - 1) * p.out_stride + p.channels));
+    testing::fill_random(in, random);
+    const float special[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 5; ++i)
+      in[static_cast<size_t>(pick(random, 0, static_cast<int64_t>(in.size()) - 1))] = special[i % 3];
+    const auto plan = std::get<PoolPlan>(select_pool(p, GetParam()));
+    plan.run(in.data(), out.data(), nullptr, 0, plan.units);
+    for (int64_t at = 0; at < p.batch * p.out_h * p.out_w * p.channels; ++at) {
+      const int64_t c = at % p.channels, pixel = at / p.channels, x = pixel % p.out_w, y = pixel / p.out_w % p.out_h;
+      float want = -INFINITY;
+      for (int64_t tap = 0; tap < p.kernel_h * p.kernel_w; ++tap) {
+        const int64_t in_y = y * p.stride_h - p.pad_top + tap / p.kernel_w * p.dilation_h;
+        const int64_t in_x = x * p.stride_w - p.pad_left + tap % p.kernel_w * p.dilation_w;
+        if (in_y < 0 || in_y >= p.in_h || in_x < 0 || in_x >= p.in_w) continue;
+        const int64_t image = pixel / (p.out_w * p.out_h);
+        const float value = in[static_cast<size_t>(((image * p.in_h + in_y) * p.in_w + in_x) * p.in_stride + c)];
+        want = std::isnan(want) || std::isnan(value) ? NAN : std::max(want, value);
+      }
+      const float got = out[static_cast<size_t>(pixel * p.out_stride + c)];
+      ASSERT_TRUE(std::isnan(want) ? std::isnan(got) : got == want) << at << ": " << got << " instead of " << want;
+    }
+  }
+}
+
 TEST(SelectPool, SaysWhyItDeclines) {
   EXPECT_EQ(std::get<std::string>(select_pool({.pad_top = -1}, Isa::kScalar)), "negative padding");
   EXPECT_EQ(std::get<std::string>(select_pool({.channels = 3, .in_stride = 2}, Isa::kScalar)),
