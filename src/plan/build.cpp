@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
 #include "ops/op.h"
@@ -6,6 +7,7 @@
 #include "plan/lowering/lowering.h"
 #include "plan/memory.h"
 #include "plan/plan.h"
+#include "plan/plans_built.h"
 #include "plan/schedule.h"
 #include "plan/specialize.h"
 #include "plan/tune/tuner.h"
@@ -41,11 +43,16 @@ void summarize(Plan& plan) {
   }
 }
 
+std::atomic<std::uint64_t> built{0};
+
 }  // namespace
+
+std::uint64_t plans_built() { return built.load(std::memory_order_relaxed); }
 
 Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model,
                                                const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options) {
+  built.fetch_add(1, std::memory_order_relaxed);
   ModelIr source = *model;
   if (!options.reference) {
     fuse_quantized_weights(source.graph);

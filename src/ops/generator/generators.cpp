@@ -1,5 +1,6 @@
 #include "ops/generator/generators.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -80,10 +81,12 @@ Outputs evaluate_constant_of_shape(EvalContext& context) {
     for (std::string& to : y.mutable_data<std::string>()) to = value.data<std::string>()[0];
     return std::vector<Datum>{std::move(y)};
   }
-  const std::size_t size = size_of(value.dtype());
+  // The element once, and then what is filled already as often as it fits.
+  const std::size_t bytes = y.byte_count();
   std::byte* to = y.mutable_bytes();
-  for (std::int64_t i = 0; i < y.element_count(); ++i)
-    std::memcpy(to + static_cast<std::size_t>(i) * size, value.bytes(), size);
+  if (bytes > 0) std::memcpy(to, value.bytes(), size_of(value.dtype()));
+  for (std::size_t filled = size_of(value.dtype()); filled < bytes; filled *= 2)
+    std::memcpy(to + filled, to, std::min(filled, bytes - filled));
   return std::vector<Datum>{std::move(y)};
 }
 
@@ -128,10 +131,12 @@ Outputs evaluate_range(EvalContext& context) {
     if (steps > INT64_MAX) return invalid_argument("the range has too many elements");
     const std::int64_t count = steps > 0 && (span > 0) == (delta > 0) ? static_cast<std::int64_t>(steps) : 0;
     CYCLOID_ASSIGN(Tensor y, context.allocate(dtype, {count}));
-    auto value = static_cast<std::uint64_t>(start);
-    for (std::int64_t i = 0; i < count; ++i, value += static_cast<std::uint64_t>(delta)) {
-      store<std::uint64_t>(y, i, std::span<const std::uint64_t>(&value, 1));
-    }
+    // As unsigned numbers, which wrap; cut to the type's width.
+    dispatch<std::int16_t, std::int32_t, std::int64_t>(dtype, [&]<class T>(T) {
+      const std::span<T> to = y.mutable_data<T>();
+      for (std::size_t i = 0; i < to.size(); ++i)
+        to[i] = static_cast<T>(static_cast<std::uint64_t>(start) + i * static_cast<std::uint64_t>(delta));
+    });
     return std::vector<Datum>{std::move(y)};
   }
   CYCLOID_ASSIGN(const double start, load_scalar<double>(*start_tensor, "the start"));

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "plan/lowering/lanes.h"
 #include "plan/lowering/loop_step.h"
 #include "plan/lowering/move_steps.h"
 
@@ -271,7 +272,9 @@ bool one_element(const Lowering& lowering, ValueId id, DType dtype) {
 
 }  // namespace
 
-bool takes_any_shape(Lower lower) { return lower == lower_if || lower == lower_loop || lower == lower_scan; }
+bool takes_any_shape(Lower lower) {
+  return lower == lower_if || lower == lower_loop || lower == lower_scan || lower == lower_one_hot;
+}
 
 Declined lower_if(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);

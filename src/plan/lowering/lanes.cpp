@@ -122,51 +122,145 @@ Declined lower_top_k(Lowering& lowering, NodeId id) {
   return {};
 }
 
+namespace {
+
+// Rows [begin, end) of OneHot: [outer][n][inner] of elements of `bytes`, from values [2] and indices [outer][inner].
+struct OneHot {
+  Axis axis;
+  std::size_t bytes = 4;
+  DType index_type = DType::kInt64;
+
+  void fill(const std::byte* values, const std::byte* indices, std::byte* y, std::int64_t begin,
+            std::int64_t end) const {
+    const auto by_index = [&]<class T>(T) {
+      if (index_type == DType::kInt64)
+        fill_as<T, std::int64_t>(values, indices, y, begin, end);
+      else if (index_type == DType::kInt32)
+        fill_as<T, std::int32_t>(values, indices, y, begin, end);
+      else
+        fill_as<T, float>(values, indices, y, begin, end);
+    };
+    if (bytes == 1) by_index(std::uint8_t{});
+    if (bytes == 2) by_index(std::uint16_t{});
+    if (bytes == 4) by_index(std::uint32_t{});
+    if (bytes == 8) by_index(std::uint64_t{});
+  }
+
+ private:
+  template <class T, class Index>
+  void fill_as(const std::byte* values, const std::byte* indices, std::byte* y, std::int64_t begin,
+               std::int64_t end) const {
+    const T* off_on = reinterpret_cast<const T*>(values);
+    const Index* list = reinterpret_cast<const Index*>(indices);
+    T* to = reinterpret_cast<T*>(y);
+    std::fill(to + begin * axis.n * axis.inner, to + end * axis.n * axis.inner, off_on[0]);
+    for (std::int64_t o = begin; o < end; ++o) {
+      for (std::int64_t j = 0; j < axis.inner; ++j) {
+        const Index given = list[o * axis.inner + j];
+        // A number beyond int64, or none, is no index.
+        if (std::is_floating_point_v<Index> && !(std::abs(static_cast<double>(given)) < 9.0e18)) continue;
+        auto index = static_cast<std::int64_t>(given);
+        index += index < 0 ? axis.n : 0;
+        if (index >= 0 && index < axis.n) to[(o * axis.n + index) * axis.inner + j] = off_on[1];
+      }
+    }
+  }
+};
+
+// With a depth that the run brings: the output goes into a slot.
+class OneHotStep final : public Step {
+ public:
+  OneHotStep(OneHot form, std::size_t axis, Place indices, Place depth, Place values, std::uint32_t slot, DType dtype,
+             std::string where)
+      : form_(form),
+        axis_(axis),
+        indices_(std::move(indices)),
+        depth_(std::move(depth)),
+        values_(std::move(values)),
+        slot_(slot),
+        dtype_(dtype),
+        where_(std::move(where)) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
+    const BoundsScope scope(context.run->bounds);
+    if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
+  }
+
+ private:
+  Status compute(const StepContext& context) const {
+    const std::int64_t depth = depth_.dtype == DType::kInt32 ? *context.at<const std::int32_t>(depth_)
+                                                             : *context.at<const std::int64_t>(depth_);
+    if (depth < 0) return invalid_argument("depth is negative or no number: {}", depth);
+    Dims dims = indices_.dims;
+    dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(axis_), depth);
+    CYCLOID_ASSIGN(Tensor y, Tensor::empty(dtype_, std::move(dims)));
+    OneHot form = form_;
+    form.axis.n = depth;
+    if (y.element_count() > 0)
+      form.fill(context.at<const std::byte>(values_), context.at<const std::byte>(indices_), y.mutable_bytes(), 0,
+                form.axis.outer);
+    context.run->slots[slot_] = Datum(std::move(y));
+    return {};
+  }
+
+  OneHot form_;
+  std::size_t axis_;
+  Place indices_, depth_, values_;
+  std::uint32_t slot_;
+  DType dtype_;
+  std::string where_;
+};
+
+Declined lower_one_hot_of_any_depth(Lowering& lowering, NodeId id, OneHot form, std::int64_t axis) {
+  const Node& node = lowering.graph().node(id);
+  const Dims* depth = lowering.dims(node.inputs[1]);
+  const DType type = lowering.dtype(node.inputs[1]);
+  if (depth == nullptr || element_count(*depth) != 1 || (type != DType::kInt64 && type != DType::kInt32))
+    return "a depth that is no integer";
+  Dims dims = *lowering.dims(node.inputs[0]);
+  const auto rank = static_cast<std::int64_t>(dims.size()) + 1;
+  if (axis < -rank || axis >= rank) return "an axis beyond the rank";
+  const auto at = static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
+  dims.insert(dims.begin() + static_cast<std::ptrdiff_t>(at), 1);
+  form.axis = *axis_of(dims, axis);
+  Lowering::Draft draft{.nodes = {id}, .kernel = "lanes.one_hot"};
+  for (const ValueId input : node.inputs) draft.reads.push_back(lowering.read(input, Layout::kRowMajor));
+  const std::uint32_t slot = lowering.slot(node.outputs[0]);
+  draft.uses.push_back({.buffer = lowering.slot_buffer(slot), .write = true});
+  auto step = std::make_unique<OneHotStep>(form, at, draft.reads[0], draft.reads[1], draft.reads[2], slot,
+                                           lowering.dtype(node.outputs[0]), describe(lowering.graph(), node));
+  lowering.add(std::move(step), std::move(draft));
+  return {};
+}
+
+}  // namespace
+
 Declined lower_one_hot(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  const DType index_type = lowering.dtype(node.inputs[0]);
-  const bool known = index_type == DType::kInt64 || index_type == DType::kInt32 || index_type == DType::kFloat32;
+  for (const std::size_t i : {0, 2}) {
+    if (lowering.dims(node.inputs[i]) == nullptr) return "an input whose shape depends on data";
+  }
+  OneHot form{.bytes = size_of(lowering.dtype(node.outputs[0])), .index_type = lowering.dtype(node.inputs[0])};
+  const bool known =
+      form.index_type == DType::kInt64 || form.index_type == DType::kInt32 || form.index_type == DType::kFloat32;
   const Result<std::int64_t> at = get_int(node, "axis", -1);
   if (!known || !at) return "indices of another type";
+  if (*lowering.dims(node.inputs[2]) != Dims{2}) return "other than two values";
+  if (form.bytes != 1 && form.bytes != 2 && form.bytes != 4 && form.bytes != 8)
+    return "an element size that the kernel has not";
+  if (lowering.dims(node.outputs[0]) == nullptr) return lower_one_hot_of_any_depth(lowering, id, form, *at);
   const Dims out = *lowering.dims(node.outputs[0]);
   const auto axis = axis_of(out, *at);
-  const std::size_t bytes = size_of(lowering.dtype(node.outputs[0]));
-  if (*lowering.dims(node.inputs[2]) != Dims{2}) return "other than two values";
-  if (!axis || (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)) return "an axis or element size that it has not";
+  if (!axis || element_count(out) == 0) return "the output has no elements";
+  form.axis = *axis;
   const Place indices = lowering.read(node.inputs[0], Layout::kRowMajor),
               values = lowering.read(node.inputs[2], Layout::kRowMajor),
               y = lowering.define(node.outputs[0], Layout::kRowMajor);
-  const Axis a = *axis;
-  add_lanes(lowering, id, "lanes.one_hot", {.reads = {indices, values}, .writes = {y}}, a.outer,
-            0.2 * static_cast<double>(a.n), [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
-              const auto run = [&]<class T, class Index>(T, Index) {
-                const T* off_on = context.at<const T>(values);
-                const Index* list = context.at<const Index>(indices);
-                T* to = context.at<T>(y);
-                std::fill(to + begin * a.n * a.inner, to + end * a.n * a.inner, off_on[0]);
-                for (std::int64_t o = begin; o < end; ++o) {
-                  for (std::int64_t j = 0; j < a.inner; ++j) {
-                    const Index given = list[o * a.inner + j];
-                    // A number beyond int64, or none, is no index.
-                    if (std::is_floating_point_v<Index> && !(std::abs(static_cast<double>(given)) < 9.0e18)) continue;
-                    auto index = static_cast<std::int64_t>(given);
-                    index += index < 0 ? a.n : 0;
-                    if (index >= 0 && index < a.n) to[(o * a.n + index) * a.inner + j] = off_on[1];
-                  }
-                }
-              };
-              const auto by_index = [&](auto zero) {
-                if (index_type == DType::kInt64)
-                  run(zero, std::int64_t{});
-                else if (index_type == DType::kInt32)
-                  run(zero, std::int32_t{});
-                else
-                  run(zero, float{});
-              };
-              if (bytes == 1) by_index(std::uint8_t{});
-              if (bytes == 2) by_index(std::uint16_t{});
-              if (bytes == 4) by_index(std::uint32_t{});
-              if (bytes == 8) by_index(std::uint64_t{});
+  add_lanes(lowering, id, "lanes.one_hot", {.reads = {indices, values}, .writes = {y}}, axis->outer,
+            0.2 * static_cast<double>(axis->n), [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
+              form.fill(context.at<const std::byte>(values), context.at<const std::byte>(indices),
+                        context.at<std::byte>(y), begin, end);
             });
   return {};
 }

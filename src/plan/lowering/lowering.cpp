@@ -5,6 +5,7 @@
 #include "base/aligned.h"
 #include "base/error.h"
 #include "plan/lowering/control.h"
+#include "plan/lowering/late.h"
 #include "plan/lowering/move_steps.h"
 
 namespace cycloid {
@@ -365,10 +366,20 @@ Status Lowering::lower_constant_output(ValueId id) {
 
 Status Lowering::run() {
   const std::vector<NodeId> order(graph_.nodes().begin(), graph_.nodes().end());
-  for (const NodeId id : order) {
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const NodeId id = order[i];
     if (done_[id.index]) continue;
     CYCLOID_TRY(check_stop().in(describe(graph_, graph_.node(id))));
-    CYCLOID_TRY(lower(id));
+    if (!options_.reference && is_late_node(*this, id)) {
+      // What does not wait for it goes first, so that it can be read by the same step.
+      const std::span<const NodeId> rest = std::span(order).subspan(i);
+      for (const NodeId other : rest) {
+        if (!done_[other.index] && !is_late_node(*this, other) && is_ready(*this, other)) CYCLOID_TRY(lower(other));
+      }
+      CYCLOID_TRY(lower_late(*this, late_nodes(*this, rest, done_)));
+    } else {
+      CYCLOID_TRY(lower(id));
+    }
     if (options_.max_memory > 0 && largest_buffer_ > options_.max_memory) {
       return make_error(ErrorCode::kResourceExhausted, "{}: it needs {} bytes, more than the bound of {} (max_memory)",
                         describe(graph_, graph_.node(id)), largest_buffer_, options_.max_memory);

@@ -1,0 +1,268 @@
+#include "plan/lowering/late.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <set>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "ops/op.h"
+#include "plan/late_plans.h"
+#include "plan/lowering/body.h"
+
+namespace cycloid {
+namespace {
+
+class LateStep final : public Step {
+ public:
+  LateStep(std::shared_ptr<const Plan> open, std::shared_ptr<LatePlans> plans, std::string where)
+      : open_{.plan = std::move(open), .captures = {}}, plans_(std::move(plans)), where_(std::move(where)) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
+    const BoundsScope scope(context.run->bounds);
+    try {
+      if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
+    } catch (const std::bad_alloc&) {
+      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
+    } catch (const std::length_error&) {
+      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
+    }
+  }
+
+  std::vector<Operand> inputs, outputs;
+
+ private:
+  Status compute(const StepContext& context) const {
+    std::vector<Dims> dims;
+    for (const Operand& input : inputs) {
+      if (input.kind == Operand::Kind::kPlace) {
+        dims.push_back(input.place.dims);
+        continue;
+      }
+      const Tensor* tensor = context.run->slots[input.slot].tensor();
+      if (tensor == nullptr) return invalid_model("an input is no tensor");
+      dims.push_back(tensor->dims());
+    }
+    CYCLOID_ASSIGN(const std::shared_ptr<const Plan> plan, plans_->find(dims));
+    if (plan == nullptr) return run_plan(context, open_);
+    return run_plan(context, {.plan = plan, .captures = {}});
+  }
+
+  Status run_plan(const StepContext& context, const Body& body) const {
+    const Plan& plan = *body.plan;
+    CYCLOID_ASSIGN(Tensor memory, plans_->take_memory(plan, BodyRun::scratch_bytes(plan)));
+    const Status status = run_in(context, body, memory.mutable_bytes());
+    plans_->give_back(plan, std::move(memory));
+    return status;
+  }
+
+  Status run_in(const StepContext& context, const Body& body, std::byte* memory) const {
+    const Plan& plan = *body.plan;
+    BodyRun run(body, context, memory);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!plan.inputs[i]) continue;
+      const bool in_slot = plan.buffers[plan.inputs[i]->index].kind == Buffer::Kind::kSlot;
+      if (inputs[i].kind == Operand::Kind::kPlace)
+        run.set_input(i, context.at<const std::byte>(inputs[i].place));
+      else if (in_slot)
+        run.set_input(i, context.run->slots[inputs[i].slot]);
+      else
+        run.set_input(i, context.run->slots[inputs[i].slot].tensor()->bytes());
+    }
+    std::vector<Tensor> made(outputs.size());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const PlanOutput& output = plan.outputs[i];
+      if (output.slot) continue;
+      if (outputs[i].kind == Operand::Kind::kPlace) {
+        CYCLOID_TRY(check(output.dtype, output.dims, outputs[i].place));
+        run.set_output(i, context.at<std::byte>(outputs[i].place));
+        continue;
+      }
+      CYCLOID_ASSIGN(made[i], Tensor::empty(output.dtype, output.dims));
+      run.set_output(i, made[i].mutable_bytes());
+    }
+    CYCLOID_TRY(run.run());
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const bool in_slot = plan.outputs[i].slot;
+      if (outputs[i].kind == Operand::Kind::kSlot)
+        context.run->slots[outputs[i].slot] = in_slot ? run.slot_output(i) : Datum(std::move(made[i]));
+      else if (in_slot)
+        CYCLOID_TRY(put(context, run.slot_output(i), outputs[i].place));
+    }
+    return {};
+  }
+
+  static Status check(DType dtype, const Dims& dims, const Place& place) {
+    if (dtype == place.dtype && dims == place.dims) return {};
+    return invalid_model("an output is {} {}, but {} {} was inferred", to_string(dtype), to_string(dims),
+                         to_string(place.dtype), to_string(place.dims));
+  }
+
+  static Status put(const StepContext& context, const Datum& datum, const Place& place) {
+    const Tensor* tensor = datum.tensor();
+    if (tensor == nullptr) return invalid_model("an output is no tensor");
+    CYCLOID_TRY(check(tensor->dtype(), tensor->dims(), place));
+    if (tensor->byte_count() > 0) std::memcpy(context.at<std::byte>(place), tensor->bytes(), tensor->byte_count());
+    return {};
+  }
+
+  const Body open_;  // for all shapes, by reference evaluation
+  const std::shared_ptr<LatePlans> plans_;
+  const std::string where_;
+};
+
+bool is_numbers(const Lowering& lowering, ValueId id) {
+  const ValueType& type = lowering.graph().value(id).type;
+  return type.is_tensor() && size_of(type.dtype) > 0;
+}
+
+// What a node reads: its inputs, and what its subgraphs capture.
+std::vector<ValueId> read_by(const Node& node) {
+  std::vector<ValueId> values;
+  for (const ValueId input : node.inputs) {
+    if (input.valid()) values.push_back(input);
+  }
+  for_each_subgraph(node, [&](const std::string&, const Graph& body) {
+    for (const ValueId capture : body.captures()) values.push_back(body.value(capture).outer);
+  });
+  return values;
+}
+
+bool is_heavy(const Node& node) {
+  static constexpr std::string_view kOps[] = {"Attention",
+                                              "Conv",
+                                              "ConvTranspose",
+                                              "Einsum",
+                                              "GRU",
+                                              "Gemm",
+                                              "GridSample",
+                                              "LSTM",
+                                              "Loop",
+                                              "MatMul",
+                                              "MatMulInteger",
+                                              "MultiHeadAttention",
+                                              "QLinearConv",
+                                              "RNN",
+                                              "Resize",
+                                              "Scan",
+                                              "TreeEnsemble",
+                                              "TreeEnsembleClassifier",
+                                              "TreeEnsembleRegressor"};
+  return std::ranges::find(kOps, node.op_type) != std::end(kOps);
+}
+
+// The part as a model of its own, with these inputs and outputs.
+ModelIr part_of(const Lowering& lowering, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs) {
+  ModelIr part;
+  part.graph = lowering.graph();
+  part.opsets = lowering.model().opsets;
+  part.functions = lowering.model().functions;
+  part.ir_version = lowering.model().ir_version;
+  Graph& graph = part.graph;
+  const std::vector<ValueId> before(graph.inputs().begin(), graph.inputs().end());
+  for (const ValueId input : inputs) {
+    const Value value = graph.value(input);
+    graph.replace_uses(input, graph.add_input(value.name, value.type));
+  }
+  graph.set_outputs(outputs);
+  graph.remove_dead();
+  for (const ValueId input : before) graph.erase_value(input);
+  return part;
+}
+
+}  // namespace
+
+bool is_late(const Lowering& lowering, ValueId id) {
+  return id.valid() && lowering.constant(id) == nullptr && lowering.dims(id) == nullptr && is_numbers(lowering, id);
+}
+
+bool is_late_node(const Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const std::vector<ValueId> reads = read_by(node);
+  const bool late = std::ranges::any_of(reads, [&](ValueId v) { return is_late(lowering, v); });
+  const bool numbers =
+      std::ranges::all_of(reads,
+                          [&](ValueId v) { return lowering.constant(v) != nullptr || is_numbers(lowering, v); }) &&
+      std::ranges::all_of(node.outputs, [&](ValueId v) { return !v.valid() || is_numbers(lowering, v); });
+  const Op* op = find_op(node.domain, node.op_type);
+  return late && numbers && op != nullptr && !op->random;
+}
+
+bool is_ready(const Lowering& lowering, NodeId id) {
+  return std::ranges::all_of(read_by(lowering.graph().node(id)), [&](ValueId v) { return lowering.available(v); });
+}
+
+std::vector<NodeId> late_nodes(const Lowering& lowering, std::span<const NodeId> order,
+                               const std::vector<bool>& lowered) {
+  std::vector<NodeId> nodes;
+  std::set<ValueId> made, later;
+  for (const NodeId id : order) {
+    if (lowered[id.index]) continue;
+    const Node& node = lowering.graph().node(id);
+    const std::vector<ValueId> reads = read_by(node);
+    const bool waits = std::ranges::any_of(reads, [&](ValueId v) { return later.contains(v); });
+    const bool takes = !waits && is_late_node(lowering, id) &&
+                       std::ranges::all_of(reads, [&](ValueId v) { return made.contains(v) || lowering.available(v); });
+    if (takes) nodes.push_back(id);
+    std::set<ValueId>& gives = takes ? made : later;
+    for (const ValueId output : node.outputs) {
+      if (output.valid()) gives.insert(output);
+    }
+  }
+  return nodes;
+}
+
+Status lower_late(Lowering& lowering, const std::vector<NodeId>& nodes) {
+  const Graph& graph = lowering.graph();
+  const std::set<NodeId> own(nodes.begin(), nodes.end());
+  std::set<ValueId> made;
+  std::vector<ValueId> inputs, outputs;
+  bool heavy = false;
+  for (const NodeId id : nodes) {
+    const Node& node = graph.node(id);
+    heavy = heavy || is_heavy(node);
+    for (const ValueId value : read_by(node)) {
+      const bool known = made.contains(value) || lowering.constant(value) != nullptr;
+      if (!known && std::ranges::find(inputs, value) == inputs.end()) inputs.push_back(value);
+    }
+    for (const ValueId output : node.outputs) {
+      if (output.valid()) made.insert(output);
+    }
+  }
+  for (const ValueId value : made) {
+    const bool used =
+        std::ranges::any_of(graph.value(value).uses, [&](const Use& use) { return !own.contains(use.node); });
+    if (used || graph.is_output(value)) outputs.push_back(value);
+  }
+
+  const auto part = std::make_shared<const ModelIr>(part_of(lowering, inputs, outputs));
+  PlanOptions options = lowering.options();
+  options.threads = 1;
+  options.tuner = nullptr;
+  PlanOptions open_options = options;
+  open_options.reference = true;
+  std::vector<std::optional<Dims>> open_dims;
+  std::string late;
+  Lowering::Draft draft{.nodes = nodes, .kernel = "plans for shapes met", .cost_ns = 20'000};
+  std::vector<Operand> input_operands, output_operands;
+  for (const ValueId value : inputs) {
+    const Dims* dims = lowering.dims(value);
+    open_dims.push_back(dims == nullptr ? std::nullopt : std::optional(*dims));
+    if (dims == nullptr) late += (late.empty() ? "'" : ", '") + graph.value(value).name + "'";
+    input_operands.push_back(read_operand(lowering, value, draft));
+  }
+  for (const ValueId value : outputs) output_operands.push_back(write_operand(lowering, value, draft));
+  const std::string where = describe(graph, graph.node(nodes.front()));
+  auto open = build_plan(part, open_dims, open_options);
+  if (!open) return open.error().in(where);
+  auto step = std::make_unique<LateStep>(std::move(*open), std::make_shared<LatePlans>(part, options, heavy), where);
+  step->inputs = std::move(input_operands);
+  step->outputs = std::move(output_operands);
+  draft.reason = fmt::format("the shape of {} depends on data", late);
+  lowering.add(std::move(step), std::move(draft));
+  return {};
+}
+
+}  // namespace cycloid

@@ -1,0 +1,167 @@
+// What comes after a node whose shapes depend on data runs by plans made for the shapes that are met, each made once, and the
+// rest of the plan is not made again.
+#include "plan/plans_built.h"
+#include "runtime/native_cases.h"
+
+namespace cycloid {
+namespace {
+
+using namespace native_cases;
+
+// Made a plan for as many elements as there are ones in `flags`.
+std::vector<Tensor> inputs_of(const Model& model, const std::vector<int>& flags, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<Tensor> inputs;
+  for (const ValueInfo& info : model.inputs()) {
+    inputs.push_back(random_tensor(info.dtype, info.shape, 4, random));
+    if (info.name != "flags") continue;
+    dispatch<bool, std::int64_t>(info.dtype, [&]<class T>(T) {
+      for (std::size_t i = 0; i < flags.size(); ++i) inputs.back().mutable_data<T>()[i] = static_cast<T>(flags[i]);
+    });
+  }
+  return inputs;
+}
+
+void compare_with_reference(const Session& session, const Session& reference, const std::vector<Tensor>& inputs,
+                            double tolerance) {
+  const std::vector<AnyValue> actual = run(session, inputs), expected = run(reference, inputs);
+  ASSERT_EQ(actual.size(), expected.size());
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    ASSERT_TRUE(std::ranges::equal(actual[i].tensor().shape, expected[i].tensor().shape)) << i;
+    compare(actual[i].tensor(), expected[i].tensor(), tolerance, "output " + std::to_string(i));
+  }
+}
+
+// The nodes before the shapes are known are one plan, those after it another for each shape.
+constexpr Case kCases[] = {
+    {"nonzero",
+     R"(g (bool[6] flags, float[6,3] x) => (float[?,?] y, float[?] z) <int64[1] first = {0}> {
+        n = NonZero (flags) t = Transpose <perm=[1,0]> (n) g = GatherND (x, t) y = Tanh (g) z = ReduceSum <keepdims=0> (y, first) })",
+     8, 64 * kUlp, 1},
+    {"compress",
+     R"(g (bool[6] flags, float[6,3] x) => (float[?,?] y, float[?,?] z) {
+        c = Compress <axis=0> (x, flags) s = Sigmoid (c) y = Mul (s, c) d = Neg (x) z = Concat <axis=0> (d, y) })",
+     8, 16 * kUlp, 1},
+    {"two_after_each_other",
+     R"(g (int64[6] flags, float[6,3] x) => (float[?] y, int64[?,?] z) {
+        n = NonZero (flags) t = Transpose <perm=[1,0]> (n) g = GatherND (x, t) r = Relu (g) m = NonZero (r) z = Neg (m) u = Transpose <perm=[1,0]> (m) h = GatherND (r, u) y = Abs (h) })",
+     8, 0, 1},
+    {"shapes_computed_from_late_shapes",
+     R"(g (bool[6] flags, float[6,4] x) => (float[?,?,?] y) <int64[2] last = {2, 2}> {
+        c = Compress <axis=0> (x, flags) s = Shape <start=0, end=1> (c) t = Concat <axis=0> (s, last) r = Reshape (c, t) y = Softmax (r) })",
+     8, 16 * kUlp, 1},
+    {"unique",
+     R"(g (int64[6] flags, float[9,3] x) => (float[?,?] y, int64[?] n) {
+        u, i, v, n = Unique <sorted=1> (flags) g = Gather (x, u) y = Exp (g) })",
+     8, 16 * kUlp, 1},
+    {"loop_of_unknown_length",
+     R"(g (bool[6] flags, float[3] x) => (float[?,?] y, float[?] z) <bool c = {1}, int64[1] first = {0}> {
+        f = Cast <to=7> (flags) n = ReduceSum <keepdims=0> (f) h, s = Loop (n, c, x) <body = b (int64 i, bool ci, float[3] p) => (co, pn, so) { co = Identity (ci) pn = Add (p, x) so = Neg (pn) }>
+        y = Tanh (s) z = ReduceSum <keepdims=0> (y, first) })",
+     8, 64 * kUlp, 0},
+    {"control_flow_of_late_values",
+     R"(g (bool[6] flags, float[6,3] x, bool d) => (float[?,?] y) {
+        c = Compress <axis=0> (x, flags) a = Add (c, c) y = If (d) <then_branch = t () => (p) { p = Neg (a) }, else_branch = e () => (q) { r = Mul (a, c) q = Abs (r) }> })",
+     8, 0, 1},
+    {"a_result_of_known_shape_goes_on",
+     R"(g (bool[6] flags, float[6,3] x, float[3] w) => (float[?] y) <int64[1] first = {0}> {
+        c = Compress <axis=0> (x, flags) s = ReduceSum <keepdims=0> (c, first) a = Add (s, w) y = Tanh (a) })",
+     8, 64 * kUlp, 1},
+};
+
+class LateShapes : public testing::TestWithParam<Case> {};
+
+TEST_P(LateShapes, AgreesWithTheReferenceEvaluation) {
+  const Model model = model_of(GetParam());
+  const Session reference = Session::create(model, {.reference = true}).value();
+  for (const int threads : {1, 2}) {
+    const Session session = Session::create(model, {.threads = threads}).value();
+    const PlanInfo plan = session.plan().value();
+    EXPECT_LE(plan.reference_steps, GetParam().reference) << plan.to_text();
+    EXPECT_TRUE(std::ranges::any_of(plan.steps, [](const StepInfo& s) { return s.kernel == "plans for shapes met"; }))
+        << plan.to_text();
+    unsigned seed = 0;
+    for (int round = 0; round < 3;
+         ++round) {  // first by reference evaluation, then by a plan, then by the one there is
+      for (const std::vector<int>& flags :
+           {std::vector<int>{1, 0, 1, 1, 0, 0}, {1, 1, 1, 1, 1, 1}, {0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 1, 0}})
+        compare_with_reference(session, reference, inputs_of(model, flags, ++seed), GetParam().tolerance);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, LateShapes, testing::ValuesIn(kCases),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(LateShapesPlans, AreMadeOnceForShapesThatComeAgain) {
+  const Model model = model_of(kCases[1]);
+  const Session reference = Session::create(model, {.reference = true}).value();
+  const Session session = Session::create(model, {.threads = 1}).value();
+  const auto built_by = [&](const std::vector<int>& flags) {
+    const std::uint64_t before = plans_built();
+    EXPECT_EQ(run(session, inputs_of(model, flags, 1)).size(), 2u);
+    return plans_built() - before;
+  };
+  built_by({1, 1, 1, 1, 1, 0});  // the plan of the whole, and that for any shape
+  EXPECT_EQ(built_by({1, 0, 1, 0, 0, 0}), 0u);
+  EXPECT_EQ(built_by({0, 0, 0, 1, 1, 0}), 1u);  // two rows again
+  EXPECT_EQ(built_by({1, 1, 0, 0, 0, 0}), 0u);
+  EXPECT_EQ(built_by({1, 1, 1, 0, 0, 0}), 0u);
+  EXPECT_EQ(built_by({1, 0, 1, 1, 0, 0}), 1u);
+  EXPECT_EQ(built_by({1, 0, 1, 0, 0, 0}), 0u);
+}
+
+TEST(LateShapesPlans, HeavyPartsAreWorthOneAtOnce) {
+  const Model model = model_of({.name = "",
+                                .text = "g (bool[6] flags, float[6,3] x) => (float[?,?] y) { c = Compress "
+                                        "<axis=0> (x, flags) y = MatMul (c, W[3,5]) }"});
+  const Session session = Session::create(model, {.threads = 1}).value();
+  run(session, inputs_of(model, {1, 1, 1, 1, 1, 0}, 1));
+  const std::uint64_t before = plans_built();
+  run(session, inputs_of(model, {1, 1, 0, 0, 0, 0}, 1));
+  EXPECT_EQ(plans_built() - before, 1u);
+  run(session, inputs_of(model, {0, 1, 0, 0, 1, 0}, 2));
+  EXPECT_EQ(plans_built() - before, 1u);
+}
+
+// More shapes than plans are kept: the results stay right.
+TEST(LateShapesPlans, ManyShapesTakeTurns) {
+  const Model model = model_of({.name = "",
+                                .text = "g (bool[40] flags, float[40,3] x) => (float[?,?] y) { c = Compress "
+                                        "<axis=0> (x, flags) s = Add (c, c) y = MatMul (s, W[3,5]) }"});
+  const Session reference = Session::create(model, {.reference = true}).value();
+  const Session session = Session::create(model, {.threads = 1}).value();
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t count = 0; count <= 40; ++count) {
+      std::vector<int> flags(40, 0);
+      std::fill_n(flags.begin(), count, 1);
+      compare_with_reference(session, reference, inputs_of(model, flags, static_cast<unsigned>(count)), 64 * kUlp);
+    }
+  }
+}
+
+TEST(OneHotOfAnyDepth, AgreesWithTheReferenceEvaluation) {
+  const Model model = model_of(
+      {.name = "", .text = R"(g (int64[3,7] x, int64[1] d, float[5] w, int32 e) => (float[?,?,?] y, int64[?,?] z)
+      <float[2] v = {0.5, 2}, int64[2] u = {3, 4}> { y = OneHot <axis=1> (x, d, v) z = OneHot (w, e, u) })"});
+  const Session reference = Session::create(model, {.reference = true}).value();
+  for (const int threads : {1, 2}) {
+    const Session session = Session::create(model, {.threads = threads}).value();
+    EXPECT_EQ(session.plan()->reference_steps, 0);
+    for (const std::int64_t depth : {0, 1, 4, 9}) {
+      std::vector<Tensor> inputs = inputs_of(model, {}, 5);
+      inputs[1].mutable_data<std::int64_t>()[0] = depth;
+      inputs[3].mutable_data<std::int32_t>()[0] = static_cast<std::int32_t>(depth);
+      compare_with_reference(session, reference, inputs, 0);
+    }
+    std::vector<Tensor> inputs = inputs_of(model, {}, 5);
+    inputs[1].mutable_data<std::int64_t>()[0] = -1;
+    std::vector<TensorView> views;
+    for (const Tensor& tensor : inputs)
+      views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
+    EXPECT_FALSE(session.run(views).ok());
+  }
+}
+
+}  // namespace
+}  // namespace cycloid
