@@ -437,3 +437,31 @@ def test_optimised_at_load(layer):
     optimized = cycloid.InferenceSession(layer, cycloid.SessionOptions(optimize=True))
     for a, b in zip(plain.run(None, {"x": X}), optimized.run(None, {"x": X}), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=ATOL)
+
+
+def test_calls_of_scripts(rt, layer):
+    """What scripts in the style of onnxruntime's documentation call beside running."""
+    value = rt.OrtValue.ortvalue_from_numpy(X)
+    assert value.element_type() == TensorProto.FLOAT
+    half = rt.OrtValue.ortvalue_from_numpy_with_onnx_type(X.astype(np.float16), TensorProto.FLOAT16)
+    assert (half.data_type(), half.shape(), half.element_type()) == ("tensor(float16)", [3, 8], TensorProto.FLOAT16)
+    assert rt.OrtValue.ortvalue_from_shape_and_type([2], TensorProto.INT64).data_type() == "tensor(int64)"
+    session = session_of(rt, layer)
+    binding = session.io_binding()
+    binding.bind_cpu_input("x", X)
+    binding.bind_output("y")
+    session.run_with_iobinding(binding)
+    assert len(binding.get_outputs_as_ortvaluevector()) == 1
+    rt.set_seed(1)
+    rt.disable_telemetry_events()
+    assert isinstance(rt.get_build_info(), str)
+    assert rt.SessionOptions().has_providers() is False
+
+
+def test_terminate(rt, layer):
+    session, options = session_of(rt, layer), rt.RunOptions()
+    options.terminate = True
+    with pytest.raises(Exception, match="(?i)terminate"):
+        session.run(None, {"x": X}, options)
+    options.terminate = False
+    assert session.run(["y"], {"x": X}, run_options=options)[0].shape == (3, 4)

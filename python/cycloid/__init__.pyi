@@ -19,12 +19,16 @@ from cycloid.session import (
     NodeArg,
     RunOptions,
     SessionOptions,
+    disable_telemetry_events,
+    enable_telemetry_events,
     get_all_providers,
     get_available_providers,
+    get_build_info,
     get_device,
     get_version_string,
     set_default_logger_severity,
     set_default_logger_verbosity,
+    set_seed,
 )
 
 __version__: str
@@ -46,12 +50,16 @@ __all__ = [
     "SessionOptions",
     "UnsupportedError",
     "bench",
+    "disable_telemetry_events",
+    "enable_telemetry_events",
     "get_all_providers",
     "get_available_providers",
+    "get_build_info",
     "get_device",
     "get_version_string",
     "inspect",
     "optimize",
     "set_default_logger_severity",
     "set_default_logger_verbosity",
+    "set_seed",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cycloid.errors import INVALID_ARGUMENT, error_of
-from cycloid.values import element_type_name, numpy_dtype
+from cycloid.values import ELEMENT_TYPES, element_type_name, element_type_number, numpy_dtype
 
 
 class OrtValue:
@@ -22,6 +22,14 @@ class OrtValue:
     def ortvalue_from_numpy(numpy_obj: np.ndarray, device_type: str = "cpu", device_id: int = 0) -> "OrtValue":
         check_device(device_type)
         return OrtValue(np.asarray(numpy_obj))
+
+    @staticmethod
+    def ortvalue_from_numpy_with_onnx_type(data: np.ndarray, onnx_element_type: int) -> "OrtValue":
+        """Elements of a type that numpy has not (TensorProto.BFLOAT16, ...), as numbers of its width."""
+        dtype = dtype_of(int(onnx_element_type))
+        if dtype.itemsize != data.dtype.itemsize:
+            raise error_of(INVALID_ARGUMENT, f"elements of {data.dtype} cannot hold {dtype}: the width differs")
+        return OrtValue(data.view(dtype))
 
     @staticmethod
     def ortvalue_from_shape_and_type(
@@ -59,6 +67,10 @@ class OrtValue:
         if isinstance(self._value, (list, tuple)):
             return "seq"
         return f"tensor({element_type_name(self.numpy().dtype)})"
+
+    def element_type(self) -> int:
+        """The number of onnx.TensorProto.DataType."""
+        return element_type_number(self.numpy().dtype)
 
     def device_name(self) -> str:
         return "cpu"
@@ -108,9 +120,9 @@ def check_device(device_type: str) -> None:
 def dtype_of(element_type: Any) -> np.dtype:
     """Of a numpy dtype or class, its name, or a number of onnx.TensorProto.DataType."""
     if isinstance(element_type, int):
-        import onnx
-
-        return onnx.helper.tensor_dtype_to_np_dtype(element_type)
+        if not 0 < element_type < len(ELEMENT_TYPES):
+            raise error_of(INVALID_ARGUMENT, f"{element_type} is no number of an element type that an array can have")
+        return numpy_dtype(ELEMENT_TYPES[element_type])
     return numpy_dtype(element_type) if isinstance(element_type, str) else np.dtype(element_type)
 
 
@@ -203,6 +215,9 @@ class IOBinding:
     def get_outputs(self) -> list[OrtValue]:
         """The same as OrtValues; .value is the array or tensor that was bound."""
         return [OrtValue(self._results[name]) for name in self._outputs]
+
+    def get_outputs_as_ortvaluevector(self) -> list[OrtValue]:
+        return self.get_outputs()
 
     def run(self, run_options: Any = None) -> None:
         session = self._session

@@ -91,6 +91,12 @@ class SessionOptions:
     _config: dict = dataclasses.field(default_factory=dict, init=False, repr=False)
     _sizes: dict = dataclasses.field(default_factory=dict, init=False, repr=False)
 
+    def has_providers(self) -> bool:
+        return False
+
+    def add_free_dimension_override_by_denotation(self, denotation: str, size: int) -> None:
+        raise error_of(UNSUPPORTED, f"sizes of the denotation '{denotation}' cannot be fixed; fix them by their names")
+
     def add_free_dimension_override_by_name(self, name: str, size: int) -> None:
         """Inputs must then have this size where the model has the name."""
         self._sizes[name] = int(size)
@@ -103,6 +109,10 @@ class SessionOptions:
 
     def add_initializer(self, name: str, ort_value: Any) -> None:
         raise error_of(UNSUPPORTED, f"initializer '{name}' cannot be given apart: it must be in the model")
+
+    def add_external_initializers(self, names: Sequence[str], ort_values: Sequence[Any]) -> None:
+        for name, value in zip(names, ort_values, strict=True):
+            self.add_initializer(name, value)
 
     def register_custom_ops_library(self, path: str) -> None:
         raise error_of(UNSUPPORTED, f"{path} cannot be loaded: Cycloid runs no operators of others")
@@ -173,6 +183,22 @@ def set_default_logger_severity(severity: int) -> None:
 
 def set_default_logger_verbosity(verbosity: int) -> None:
     """Accepted for compatibility: the library writes no log."""
+
+
+def set_seed(seed: int) -> None:
+    """Accepted for compatibility: operators that draw numbers follow their own attribute `seed`, where they have it."""
+
+
+def disable_telemetry_events() -> None:
+    """Accepted for compatibility: there is no telemetry."""
+
+
+def enable_telemetry_events() -> None:
+    """Accepted for compatibility: there is no telemetry."""
+
+
+def get_build_info() -> str:
+    return f"Cycloid {_native.version}"
 
 
 def get_device() -> str:
@@ -455,9 +481,13 @@ __all__ = [
     "RunOptions",
     "SessionOptions",
     "get_all_providers",
+    "disable_telemetry_events",
+    "enable_telemetry_events",
     "get_available_providers",
+    "get_build_info",
     "get_device",
     "get_version_string",
     "set_default_logger_severity",
     "set_default_logger_verbosity",
+    "set_seed",
 ]

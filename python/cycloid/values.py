@@ -53,6 +53,43 @@ def _text(item):
     raise error_of(INVALID_ARGUMENT, f"an array of strings holds a {type(item).__name__}")
 
 
+# By their numbers in onnx.TensorProto.DataType, as numpy and ml_dtypes name them.
+ELEMENT_TYPES = [
+    "undefined",
+    "float32",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "int64",
+    "string",
+    "bool",
+    "float16",
+    "float64",
+    "uint32",
+    "uint64",
+    "complex64",
+    "complex128",
+    "bfloat16",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "uint4",
+    "int4",
+    "float4_e2m1fn",
+    "float8_e8m0fnu",
+    "uint2",
+    "int2",
+]
+
+
+def element_type_number(dtype):
+    """Of a numpy dtype, in onnx.TensorProto.DataType."""
+    return ELEMENT_TYPES.index("string" if dtype.kind in "OUST" else str(dtype))
+
+
 def numpy_dtype(name):
     """The numpy dtype of the library's name of an element type; ml_dtypes has those that numpy lacks."""
     if name == "string":
