@@ -196,6 +196,7 @@ class Runner {
         args_(args),
         rows_of_(plan, args),
         epilogue_(p_.activation, p_.has_residual, p_.residual_last),
+        far_(p_.weights_far || plan.group_bytes > cpu_info().l2_bytes / 2),
         per_tile_(plan.taps * plan.tile_rows),
         out_(group_out(p_)),
         sum_(plan.taps * plan.channels) {
@@ -210,6 +211,7 @@ class Runner {
     tile_.row_stride = row_stride(plan);
     tile_.residual_stride = p_.residual_stride;
     tile_.c_stride = p_.out_stride;
+    tile_.c_near = pixels(p_) * p_.out_stride * kFloat <= cpu_info().l2_bytes;
     epilogue_.set(tile_);
   }
 
@@ -231,13 +233,17 @@ class Runner {
       tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), out_, panel);
       tile_.bias = bias + column;
       const IgemmFn* by_rows = plan_.igemm->panels[tile_.b_stride / plan_.igemm->lanes - 1].by_rows;
-      // The first panel comes from afar while it is used; each later one has been fetched by the tiles of the one before, and the
-      // last one's fetch what follows in memory: in a plan, the weights of the next layer.
+      // Where weights are far, the first panel comes while the first tile uses it, each later one has been fetched by the tiles of
+      // the one before, and the last one's fetch what follows in memory: in a plan, the weights of the next layer. Other tiles fetch
+      // the pixels of the tile behind them.
       const bool fetches = fetches_next(end - begin);
-      const float* next = fetches ? tile_.b + sum_ * tile_.b_stride : nullptr;
+      const float* next = tile_.b + sum_ * tile_.b_stride;
+      const float* next_end = panel + 1 < panel_end ? next + sum_ * tile_.b_stride : nullptr;
       for (int64_t t = begin; t < end; ++t) {
-        tile_.next = t == begin && panel == panel_begin ? nullptr : next;
-        if (fetches) next += sum_ / 2 * kIgemmLine;
+        const bool comes = far_ && t == begin && (panel == panel_begin || !fetches);
+        const float* pixels = t + 1 < end ? pointers_[(t + 1 - begin) * per_tile_] : tile_.b;
+        tile_.next = comes ? nullptr : fetches && (next_end == nullptr || next < next_end) ? next : pixels;
+        next += sum_ / 2 * kIgemmLine;
         run_tile(by_rows, t, t - begin, group * out_ + column);
       }
     }
@@ -246,8 +252,7 @@ class Runner {
  private:
   // Where weights come from beyond L2, and `tiles` tiles fetch half of a panel or more.
   bool fetches_next(int64_t tiles) const {
-    const bool far = p_.weights_far || plan_.group_bytes > cpu_info().l2_bytes / 2;
-    return far && tiles >= plan_.vectors && plan_.tile_rows * plan_.vectors >= 16;
+    return far_ && tiles >= plan_.vectors && plan_.tile_rows * plan_.vectors >= 16;
   }
 
   void run_tile(const IgemmFn* by_rows, int64_t t, int64_t in_block, int64_t channel) {
@@ -266,6 +271,7 @@ class Runner {
   const ConvArgs& args_;
   const Pointers rows_of_;
   const Epilogue epilogue_;
+  const bool far_;  // weights come from beyond L2
   const int64_t per_tile_, out_, sum_;
   IgemmShape shape_;
   IgemmTile tile_{};

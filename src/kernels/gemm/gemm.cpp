@@ -174,6 +174,7 @@ class Runner {
       tile_.row_pointers = rows;
       tile_.residual = last && epilogue_.residual_in_tile ? residual : nullptr;
       tile_.c = c_ + row * p_.c_stride + column;
+      tile_.next = t > begin ? tile_.b : nullptr;  // the panel came with the first tile
       by_rows[rows - 1](tile_);
       if (last && epilogue_.post) epilogue_.finish(*plan_.igemm, tile_, rows, column, residual);
     }

@@ -52,11 +52,19 @@ CYCLOID_INLINE void igemm_finish(const IgemmTile& t, Mask last, Vec (&acc)[kRows
     }
   }
   if (t.clip) {
-    const Vec lo = set1(t.lo), hi = set1(t.hi);
+    const Vec lo = set1(t.lo);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) acc[r][v] = min(hi, max(lo, acc[r][v]));
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = max(lo, acc[r][v]);
+    }
+    if (t.hi < __builtin_inff()) {  // Relu has no upper bound
+      const Vec hi = set1(t.hi);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = min(hi, acc[r][v]);
+      }
     }
   }
 #pragma GCC unroll 16
@@ -152,7 +160,7 @@ CYCLOID_INLINE void igemm_sum_offsets(const IgemmTile& t, Vec (&acc)[kRows][kVec
 
 // kDense: k_stride is 1 and b_stride the panel's width, as nearly always. The loop then needs registers for the rows, b and
 // one counter alone; with two more the compiler spills, and 10 rows of 2 vectors fell to 84 % of peak.
-template <bool kDense, bool kNext, int kRows, int kVectors>
+template <bool kDense, bool kAhead, bool kNext, int kRows, int kVectors>
 CYCLOID_INLINE void igemm_sum(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
   constexpr int64_t kWidth = kVectors * kLanes;
   const int64_t b_stride = kDense ? kWidth : t.b_stride, k_stride = kDense ? 1 : t.k_stride;
@@ -170,13 +178,13 @@ CYCLOID_INLINE void igemm_sum(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
     int64_t at = -t.channels * k_stride;
     if constexpr (kDense) {
       if (t.channels % 2 != 0) {
-        igemm_step<1, !kNext>(a, 0, at, b, ahead, acc);
+        igemm_step<1, kAhead>(a, 0, at, b, ahead, acc);
         b += kWidth;
         ++at;
       }
       for (; at != 0; at += 2, b += 2 * kWidth) {
-        igemm_step<1, !kNext>(a, 0, at, b, ahead, acc);
-        igemm_step<1, !kNext>(a, 0, at + 1, b + kWidth, ahead, acc);
+        igemm_step<1, kAhead>(a, 0, at, b, ahead, acc);
+        igemm_step<1, kAhead>(a, 0, at + 1, b + kWidth, ahead, acc);
         if constexpr (kNext) {
           __builtin_prefetch(next);
           next += kIgemmLine;
@@ -185,7 +193,7 @@ CYCLOID_INLINE void igemm_sum(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
       }
     } else {
       for (; at < 0; at += k_stride, b += b_stride) {
-        igemm_step<1, true>(a, 0, at, b, ahead, acc);
+        igemm_step<1, kAhead>(a, 0, at, b, ahead, acc);
         // One shared offset: without this the compiler keeps one moving pointer per row, and spills them.
         __asm__("" : "+r"(at));
       }
@@ -219,11 +227,11 @@ void igemm_tile(const IgemmTile& t) {
       igemm_sum_strided<false>(t, acc);
     }
   } else if (t.k_stride != 1 || t.b_stride != kVectors * kLanes) {
-    igemm_sum<false, false>(t, acc);
-  } else if (kRows <= kIgemmNextRows && t.next != nullptr) {
-    igemm_sum<true, kRows <= kIgemmNextRows>(t, acc);
+    igemm_sum<false, true, false>(t, acc);
+  } else if (t.next != nullptr) {
+    igemm_sum<true, false, kRows <= kIgemmNextRows>(t, acc);
   } else {
-    igemm_sum<true, false>(t, acc);
+    igemm_sum<true, true, false>(t, acc);
   }
   igemm_finish<kRows, kVectors>(t, last, acc);
 }
