@@ -50,65 +50,106 @@ void pack(const ConvPlan& plan, const float* weights, const float* bias, void* p
   if (bias != nullptr) std::copy_n(bias, p.in_c, to);
 }
 
-DepthwiseFn body_for(const ConvPlan& plan) {
+const DepthwiseBody& body_for(const ConvPlan& plan) {
   const DepthwiseBodies& table = bodies(plan);
   for (int i = 0; i + 1 < table.count; ++i) {
     const DepthwiseBody& body = table.bodies[i];
     if (body.kernel_w == plan.params.kernel_w && body.stride_w == plan.params.stride_w && plan.params.dilation_w == 1) {
-      return body.row;
+      return body;
     }
   }
-  return table.bodies[table.count - 1].row;
+  return table.bodies[table.count - 1];
 }
 
-void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end) {
-  const ConvParams& p = plan.params;
-  const DepthwiseFn body = body_for(plan);
-  const Epilogue epilogue(p.activation, p.has_residual, p.residual_last);
-  const bool clip = p.activation.kind == ActivationKind::kClip && !epilogue.post;
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const float* weights = static_cast<const float*>(args.packed);
+// The rows of a plan, one work unit after another.
+class Rows {
+ public:
+  Rows(const ConvPlan& plan, const ConvArgs& args)
+      : plan_(plan),
+        p_(plan.params),
+        args_(args),
+        weights_(static_cast<const float*>(args.packed)),
+        body_(body_for(plan)),
+        epilogue_(p_.activation, p_.has_residual, p_.residual_last) {
+    const bool clip = p_.activation.kind == ActivationKind::kClip && !epilogue_.post;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    all_.row_step = p_.dilation_h * p_.in_w * p_.in_stride;
+    all_.in_w = p_.in_w;
+    all_.in_stride = p_.in_stride;
+    all_.kernel_w = p_.kernel_w;
+    all_.stride_w = p_.stride_w;
+    all_.dilation_w = p_.dilation_w;
+    all_.pad_left = p_.pad_left;
+    all_.weight_stride = plan.channels;
+    all_.bias = weights_ + plan.taps * plan.channels;
+    all_.residual_stride = p_.residual_stride;
+    all_.out_stride = p_.out_stride;
+    all_.channels = p_.in_c;
+    all_.fetch = p_.batch * (p_.in_h * p_.in_w + p_.out_h * p_.out_w) * p_.in_c * static_cast<int64_t>(sizeof(float)) >
+                 cpu_info().l2_bytes / 2;
+    all_.lo = clip ? p_.activation.lo : -kInfinity;
+    all_.hi = clip ? p_.activation.hi : kInfinity;
+    // Windows of neighbouring rows then differ by one row at each end. What is fetched ahead needs the rows one by one.
+    pairs_ = body_.pair != nullptr && !all_.fetch && plan.splits == 1 && p_.stride_h == 1 && p_.dilation_h == 1 &&
+             p_.kernel_h == p_.kernel_w;
+  }
 
-  DepthwiseRow t{};
-  t.row_step = p.dilation_h * p.in_w * p.in_stride;
-  t.in_w = p.in_w;
-  t.in_stride = p.in_stride;
-  t.kernel_w = p.kernel_w;
-  t.stride_w = p.stride_w;
-  t.dilation_w = p.dilation_w;
-  t.pad_left = p.pad_left;
-  t.weight_stride = plan.channels;
-  t.bias = weights + plan.taps * plan.channels;
-  t.residual_stride = p.residual_stride;
-  t.out_stride = p.out_stride;
-  t.channels = p.in_c;
-  t.fetch = p.batch * (p.in_h * p.in_w + p.out_h * p.out_w) * p.in_c * static_cast<int64_t>(sizeof(float)) >
-            cpu_info().l2_bytes / 2;
-  t.lo = clip ? p.activation.lo : -kInfinity;
-  t.hi = clip ? p.activation.hi : kInfinity;
-  for (int64_t unit = begin; unit < end; ++unit) {
-    const int64_t part = unit % plan.splits, row = unit / plan.splits, n = row / p.out_h, y = row % p.out_h;
-    const int64_t top = y * p.stride_h - p.pad_top;
-    int64_t first = 0, last = p.kernel_h;
-    while (first < last && top + first * p.dilation_h < 0) ++first;
-    while (first < last && top + (last - 1) * p.dilation_h >= p.in_h) --last;
-    t.in = args.in + (n * p.in_h + top + first * p.dilation_h) * p.in_w * p.in_stride;
+  void run(int64_t begin, int64_t end) const {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const DepthwiseRow t = row(unit);
+      if (pairs_ && unit + 1 < end && (unit + 1) % p_.out_h != 0 && t.tap_rows == p_.kernel_h) {
+        const DepthwiseRow next = row(unit + 1);
+        if (next.tap_rows == p_.kernel_h) {
+          body_.pair(t, next);
+          finish(t, unit);
+          finish(next, ++unit);
+          continue;
+        }
+      }
+      body_.row(t);
+      finish(t, unit);
+    }
+  }
+
+ private:
+  DepthwiseRow row(int64_t unit) const {
+    const int64_t part = unit % plan_.splits, row = unit / plan_.splits, n = row / p_.out_h, y = row % p_.out_h;
+    const int64_t top = y * p_.stride_h - p_.pad_top;
+    int64_t first = 0, last = p_.kernel_h;
+    while (first < last && top + first * p_.dilation_h < 0) ++first;
+    while (first < last && top + (last - 1) * p_.dilation_h >= p_.in_h) --last;
+    DepthwiseRow t = all_;
+    t.in = args_.in + (n * p_.in_h + top + first * p_.dilation_h) * p_.in_w * p_.in_stride;
     t.tap_rows = last - first;
-    t.weights = weights + first * p.kernel_w * plan.channels;
-    const int64_t pixel = row * p.out_w;
-    t.out = args.out + pixel * p.out_stride;
-    const float* residual = p.has_residual ? args.residual + pixel * p.residual_stride : nullptr;
-    t.residual = epilogue.residual_in_tile ? residual : nullptr;
-    t.x_begin = part * p.out_w / plan.splits;
-    t.x_end = (part + 1) * p.out_w / plan.splits;
-    body(t);
-    if (epilogue.post) {
-      plan.igemm->post(t.out + t.x_begin * p.out_stride, p.out_stride, t.x_end - t.x_begin, p.out_c, p.activation,
-                       epilogue.residual_in_post ? residual + t.x_begin * p.residual_stride : nullptr,
-                       p.residual_stride);
-    }
+    t.weights = weights_ + first * p_.kernel_w * plan_.channels;
+    t.out = args_.out + row * p_.out_w * p_.out_stride;
+    t.residual = epilogue_.residual_in_tile ? residual(row) : nullptr;
+    t.x_begin = part * p_.out_w / plan_.splits;
+    t.x_end = (part + 1) * p_.out_w / plan_.splits;
+    return t;
   }
-}
+
+  const float* residual(int64_t row) const { return args_.residual + row * p_.out_w * p_.residual_stride; }
+
+  void finish(const DepthwiseRow& t, int64_t unit) const {
+    if (!epilogue_.post) return;
+    plan_.igemm->post(
+        t.out + t.x_begin * p_.out_stride, p_.out_stride, t.x_end - t.x_begin, p_.out_c, p_.activation,
+        epilogue_.residual_in_post ? residual(unit / plan_.splits) + t.x_begin * p_.residual_stride : nullptr,
+        p_.residual_stride);
+  }
+
+  const ConvPlan& plan_;
+  const ConvParams& p_;
+  const ConvArgs& args_;
+  const float* weights_;
+  const DepthwiseBody& body_;
+  const Epilogue epilogue_;
+  DepthwiseRow all_{};  // what all rows have
+  bool pairs_ = false;
+};
+
+void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end) { Rows(plan, args).run(begin, end); }
 
 }  // namespace
 

@@ -26,11 +26,14 @@ struct DepthwiseRow {
 };
 
 using DepthwiseFn = void (*)(const DepthwiseRow&);
+// Two rows at once, the second one's window a row below the first one's; all tap rows of both are inside, kernel_w of them.
+using DepthwisePairFn = void (*)(const DepthwiseRow&, const DepthwiseRow&);
 
 // A body unrolled for a kernel width and stride (dilation 1); kernel_w 0 takes any.
 struct DepthwiseBody {
   int kernel_w, stride_w;
   DepthwiseFn row;
+  DepthwisePairFn pair;  // or null
 };
 
 struct DepthwiseBodies {

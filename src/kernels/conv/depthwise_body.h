@@ -127,15 +127,107 @@ void depthwise_group(const DepthwiseRow& t, const DepthwiseGroup& g) {
                                                              kPointers);
 }
 
+// The group that has pixel x. A last group that has fewer pixels begins with some that are done, so that its windows lie inside
+// where they can.
+template <int kWidth, int kStride, int kPixels>
+CYCLOID_INLINE DepthwiseGroup depthwise_group_at(const DepthwiseRow& t, int64_t x) {
+  constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
+  const int64_t begin = max_of(t.x_begin, min_of(x, t.x_end - kPixels)), left = begin * kStride - t.pad_left;
+  return {begin, static_cast<int>(x - begin), static_cast<int>(min_of(kPixels, t.x_end - begin)),
+          static_cast<int>(max_of(0, -left)), static_cast<int>(min_of(kColumns, t.in_w - left))};
+}
+
+// One column of one input row for two output rows; kAbove, kBelow: whether the row has a tap of each.
+template <int kColumn, int kStride, bool kAbove, bool kBelow, bool kEdges, bool kFull, int kWidth, int kPixels,
+          int kPointers, int... q>
+CYCLOID_INLINE void depthwise_pair_column(const DepthwiseGroup& g, const float* const (&p)[kPointers], int64_t stride,
+                                          const Vec (&weight_above)[kWidth], const Vec (&weight_below)[kWidth], Mask m,
+                                          Vec (&above)[kPixels], Vec (&below)[kPixels], Indices<q...>) {
+  if (kEdges && (kColumn < g.column_begin || kColumn >= g.column_end)) return;
+  const Vec v = load_part<kFull>(p[kColumn / 3] + kColumn % 3 * stride, m);
+  if constexpr (kAbove) (depthwise_tap<kColumn, kStride, q>(v, weight_above, above), ...);
+  if constexpr (kBelow) (depthwise_tap<kColumn, kStride, q>(v, weight_below, below), ...);
+}
+
+// `w` is the row of weights for the row above; that for the row below is the one before it.
+template <int kStride, bool kAbove, bool kBelow, bool kEdges, bool kFull, int kWidth, int kPixels, int kPointers,
+          int... j, int... column, int... i>
+CYCLOID_INLINE void depthwise_pair_tap_row(const DepthwiseGroup& g, const float* (&p)[kPointers], int64_t stride,
+                                           int64_t row_step, const float* w, int64_t weight_stride, Mask m,
+                                           Vec (&above)[kPixels], Vec (&below)[kPixels], Indices<j...>,
+                                           Indices<column...>, Indices<i...>) {
+  const Vec weight_above[kWidth] = {(kAbove ? load(w + j * weight_stride) : zero())...};
+  const Vec weight_below[kWidth] = {(kBelow ? load(w + (j - kWidth) * weight_stride) : zero())...};
+  (depthwise_pair_column<column, kStride, kAbove, kBelow, kEdges, kFull>(
+       g, p, stride, weight_above, weight_below, m, above, below, typename IndicesUpTo<kPixels>::List{}),
+   ...);
+  ((p[i] += row_step), ...);
+}
+
+template <int kWidth, int kStride, bool kEdges, bool kFull, int... q, int... i>
+CYCLOID_INLINE void depthwise_pair_vector(const DepthwiseRow& t, const DepthwiseRow& next, const DepthwiseGroup& g,
+                                          const float* in, int64_t c, Mask m, Vec lo, Vec hi, Indices<q...>,
+                                          Indices<i...>) {
+  constexpr int kPixels = sizeof...(q), kColumns = (kPixels - 1) * kStride + kWidth;
+  constexpr typename IndicesUpTo<kWidth>::List kTaps{};
+  constexpr typename IndicesUpTo<kColumns>::List kEach{};
+  constexpr Indices<i...> kPointers{};
+  const int64_t stride = t.in_stride, row_step = t.row_step, weight_stride = t.weight_stride;
+  const float* p[] = {in + c + 3 * i * stride...};
+  const float* w = t.weights + c;
+  const Vec bias = load(t.bias + c);
+  Vec above[kPixels] = {(static_cast<void>(q), bias)...}, below[kPixels] = {(static_cast<void>(q), bias)...};
+  depthwise_pair_tap_row<kStride, true, false, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride, m,
+                                                                      above, below, kTaps, kEach, kPointers);
+  w += kWidth * weight_stride;
+#pragma GCC unroll 1
+  for (int row = 1; row < kWidth; ++row, w += kWidth * weight_stride) {
+    depthwise_pair_tap_row<kStride, true, true, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride, m,
+                                                                       above, below, kTaps, kEach, kPointers);
+  }
+  depthwise_pair_tap_row<kStride, false, true, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride, m,
+                                                                      above, below, kTaps, kEach, kPointers);
+  (depthwise_store<kEdges, kFull>(t, g, q, c, above[q], m, lo, hi), ...);
+  (depthwise_store<kEdges, kFull>(next, g, q, c, below[q], m, lo, hi), ...);
+}
+
+template <int kWidth, int kStride, int kPixels, bool kEdges>
+void depthwise_pair_group(const DepthwiseRow& t, const DepthwiseRow& next, const DepthwiseGroup& g) {
+  const float* corner = t.in + (g.x * kStride - t.pad_left) * t.in_stride;
+  const Vec lo = set1(t.lo), hi = set1(t.hi);
+  const int64_t channels = t.channels;
+  constexpr typename IndicesUpTo<kPixels>::List kEach{};
+  constexpr typename IndicesUpTo<((kPixels - 1) * kStride + kWidth + 2) / 3>::List kPointers{};
+  int64_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes)
+    depthwise_pair_vector<kWidth, kStride, kEdges, true>(t, next, g, corner, c, first(kLanes), lo, hi, kEach,
+                                                         kPointers);
+  if (c < channels)
+    depthwise_pair_vector<kWidth, kStride, kEdges, false>(t, next, g, corner, c, first(channels - c), lo, hi, kEach,
+                                                          kPointers);
+}
+
+// Rows of windows that overlap in all but one of their rows: each input vector is loaded once for both. 2 * kPixels sums, 2 *
+// kWidth weights and one input must fit in registers.
+template <int kWidth, int kStride, int kPixels>
+void depthwise_pair(const DepthwiseRow& t, const DepthwiseRow& next) {
+  constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
+  for (int64_t x = t.x_begin; x < t.x_end; x += kPixels) {
+    const DepthwiseGroup g = depthwise_group_at<kWidth, kStride, kPixels>(t, x);
+    if (g.first > 0 || g.last < kPixels || g.column_begin > 0 || g.column_end < kColumns) {
+      depthwise_pair_group<kWidth, kStride, kPixels, true>(t, next, g);
+    } else {
+      depthwise_pair_group<kWidth, kStride, kPixels, false>(t, next, g);
+    }
+  }
+}
+
 // kPixels sums, kWidth weights and one input must fit in registers.
 template <int kWidth, int kStride, int kPixels>
 void depthwise_row(const DepthwiseRow& t) {
   constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
   for (int64_t x = t.x_begin; x < t.x_end; x += kPixels) {
-    // A last group that has fewer pixels begins with some that are done, so that its windows lie inside where they can.
-    const int64_t begin = max_of(t.x_begin, min_of(x, t.x_end - kPixels)), left = begin * kStride - t.pad_left;
-    const DepthwiseGroup g = {begin, static_cast<int>(x - begin), static_cast<int>(min_of(kPixels, t.x_end - begin)),
-                              static_cast<int>(max_of(0, -left)), static_cast<int>(min_of(kColumns, t.in_w - left))};
+    const DepthwiseGroup g = depthwise_group_at<kWidth, kStride, kPixels>(t, x);
     if (g.first > 0 || g.last < kPixels || g.column_begin > 0 || g.column_end < kColumns) {
       depthwise_group<kWidth, kStride, kPixels, false, true>(t, g);
     } else if (kStride == 1 && t.fetch) {
@@ -150,9 +242,13 @@ void depthwise_any_row(const DepthwiseRow& t) {
   for (int64_t x = t.x_begin; x < t.x_end; ++x) depthwise_pixel(t, x);
 }
 
+// Fewer registers than 32 leave no room for the sums of two rows.
+constexpr DepthwisePairFn kPair3 = kVectorRegisters < 32 ? nullptr : depthwise_pair<3, 1, 7>;
+
 constexpr DepthwiseBody kDepthwise[] = {
-    {3, 1, depthwise_row<3, 1, 7>}, {3, 2, depthwise_row<3, 2, 7>}, {5, 1, depthwise_row<5, 1, 7>},
-    {5, 2, depthwise_row<5, 2, 7>}, {7, 1, depthwise_row<7, 1, 7>}, {0, 0, depthwise_any_row},
+    {3, 1, depthwise_row<3, 1, 7>, kPair3},  {3, 2, depthwise_row<3, 2, 7>, nullptr},
+    {5, 1, depthwise_row<5, 1, 7>, nullptr}, {5, 2, depthwise_row<5, 2, 7>, nullptr},
+    {7, 1, depthwise_row<7, 1, 7>, nullptr}, {0, 0, depthwise_any_row, nullptr},
 };
 
 }  // namespace
