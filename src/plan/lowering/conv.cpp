@@ -67,7 +67,7 @@ class ConvPoolStep final : public Step {
   const void* packed_;
 };
 
-ConvParams make_params(const Lowering& lowering, const Window& window, const Dims& in, const Dims& out,
+ConvParams make_params(const Lowering& lowering, const KernelWindow& window, const Dims& in, const Dims& out,
                        std::int64_t groups) {
   ConvParams params;
   params.batch = in[0];
@@ -181,7 +181,7 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   if (!lowering.is_float(x)) return "only float32 is native";
   if (weights == nullptr || (has_bias && bias == nullptr)) return "the weights are computed in the run";
   const Dims in = *lowering.dims(x), out = *lowering.dims(node.outputs[0]);
-  Window window;
+  KernelWindow window;
   if (Declined reason = parse_window(
           node, in, out, std::span(weights->dims()).subspan(std::min<std::size_t>(2, weights->rank())), window);
       !reason.empty())

@@ -30,7 +30,7 @@ class ConvTransposeStep final : public Step {
 };
 
 // The padding at the begin that gives the inferred output size: ONNX lets output_shape and auto_pad decide it too.
-Declined set_padding(const Node& node, const Window& window, ConvTransposeParams& params) {
+Declined set_padding(const Node& node, const KernelWindow& window, ConvTransposeParams& params) {
   const std::size_t rank = window.rank;
   const Result<std::string> auto_pad = get_string(node, "auto_pad", "NOTSET");
   const Result<std::vector<std::int64_t>> shape = get_ints(node, "output_shape"),
@@ -64,7 +64,7 @@ Declined lower_conv_transpose(Lowering& lowering, NodeId id) {
   if (!lowering.is_float(x)) return "only float32 is native";
   if (weights == nullptr || (has_bias && bias == nullptr)) return "the weights are computed in the run";
   const Dims in = *lowering.dims(x), out = *lowering.dims(node.outputs[0]);
-  Window window;
+  KernelWindow window;
   if (Declined reason = parse_window(
           node, in, out, std::span(weights->dims()).subspan(std::min<std::size_t>(2, weights->rank())), window, false);
       !reason.empty())

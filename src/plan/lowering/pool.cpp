@@ -43,7 +43,7 @@ Declined pool_params(const Lowering& lowering, NodeId id, PoolParams& params) {
   if (!lowering.is_float(node.inputs[0])) return "only float32, and bytes in MaxPool, are native";
   if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
   const Dims &in = *lowering.dims(node.inputs[0]), &out = *lowering.dims(node.outputs[0]);
-  Window window;
+  KernelWindow window;
   const bool global = node.op_type.starts_with("Global");
   if (Declined reason = parse_window(node, in, out, std::span(in).subspan(std::min<std::size_t>(2, in.size())), window);
       !reason.empty())

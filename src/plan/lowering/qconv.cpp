@@ -23,7 +23,7 @@ Declined find_window(Lowering& lowering, const Node& node, const Inputs& inputs,
   const Tensor* w = lowering.constant(node.inputs[inputs.w]);
   if (w == nullptr) return "the weights are computed in the run";
   const Dims in = *lowering.dims(x), out = *lowering.dims(y);
-  Window window;
+  KernelWindow window;
   if (Declined reason =
           parse_window(node, in, out, std::span(w->dims()).subspan(std::min<std::size_t>(2, w->rank())), window);
       !reason.empty())

@@ -68,7 +68,7 @@ class QbinaryStep final : public Step {
 class MaxPoolStep final : public Step {
  public:
   static constexpr std::int64_t kMostTaps = 64;
-  MaxPoolStep(const QtileKernels& kernels, const Window& window, Place in, Place out)
+  MaxPoolStep(const QtileKernels& kernels, const KernelWindow& window, Place in, Place out)
       : kernels_(kernels), w_(window), in_(std::move(in)), out_(std::move(out)) {
     // Pixels whose windows are inside the image from left to right are one call.
     inner_begin_ = std::min(w_.out[1], (w_.pad_begin[1] + w_.stride[1] - 1) / w_.stride[1]);
@@ -115,7 +115,7 @@ class MaxPoolStep final : public Step {
   }
 
   const QtileKernels& kernels_;
-  Window w_;
+  KernelWindow w_;
   Place in_, out_;
   std::int64_t inner_begin_ = 0, inner_end_ = 0;
 };
@@ -278,7 +278,7 @@ Declined lower_byte_max_pool(Lowering& lowering, NodeId id) {
   const ValueId x = node.inputs[0];
   if (node.outputs.size() > 1 && node.outputs[1].valid()) return "the indices of the maxima are wanted";
   const Dims in = *lowering.dims(x), out = *lowering.dims(node.outputs[0]);
-  Window window;
+  KernelWindow window;
   if (Declined reason = parse_window(node, in, out, std::span(in).subspan(std::min<std::size_t>(2, in.size())), window);
       !reason.empty())
     return reason;

@@ -5,7 +5,7 @@
 namespace cycloid {
 
 Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel,
-                      Window& window, bool same) {
+                      KernelWindow& window, bool same) {
   if ((in.size() != 3 && in.size() != 4) || out.size() != in.size())
     return "only one and two spatial dimensions are native";
   const std::size_t rank = in.size() - 2, skip = 2 - rank;

@@ -8,7 +8,7 @@
 namespace cycloid {
 
 // One- or two-dimensional; the first of one dimension is 1 with stride 1.
-struct Window {
+struct KernelWindow {
   std::size_t rank = 2;
   std::int64_t kernel[2] = {1, 1}, stride[2] = {1, 1}, dilation[2] = {1, 1};
   std::int64_t pad_begin[2] = {0, 0}, pad_end[2] = {0, 0};
@@ -18,11 +18,11 @@ struct Window {
 // Fills `window` from the node's attributes, its input's and output's dims (rank 3 or 4), and the kernel's sizes where
 // they are no attribute. A reason where that cannot be. Without `same`, padding that auto_pad asks to be computed is left 0.
 Declined parse_window(const Node& node, const Dims& in, const Dims& out, std::span<const std::int64_t> kernel,
-                      Window& window, bool same = true);
+                      KernelWindow& window, bool same = true);
 
 // The sizes that the kernels' parameters of convolution and pooling have in common.
 template <class Params>
-void set_window(const Window& window, Params& params) {
+void set_window(const KernelWindow& window, Params& params) {
   params.in_h = window.in[0];
   params.in_w = window.in[1];
   params.out_h = window.out[0];

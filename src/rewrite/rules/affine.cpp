@@ -44,12 +44,12 @@ std::optional<Tensor> scaled(const Tensor& weights, const Doubles& factor, Chann
   return rounded(weights.dtype(), weights.dims(), *values);
 }
 
-bool only_factors(const ChannelAffine& map) {
+bool only_factors(const ScaleAndShift& map) {
   return std::ranges::all_of(map.shift, [](double x) { return x == 0; });
 }
 
 // A bias per channel times its factor, plus the shift.
-std::optional<Tensor> new_bias(const std::optional<Doubles>& bias, const ChannelAffine& map, DType dtype) {
+std::optional<Tensor> new_bias(const std::optional<Doubles>& bias, const ScaleAndShift& map, DType dtype) {
   Doubles result = map.shift;
   for (std::size_t c = 0; bias && c < result.size(); ++c) result[c] += (*bias)[c] * map.factor[c];
   return rounded(dtype, {static_cast<std::int64_t>(result.size())}, result);
@@ -67,7 +67,7 @@ std::optional<std::optional<Doubles>> optional_bias(const RuleContext& context, 
 }
 
 std::optional<Patch::Ref> into_conv(const RuleContext& context, Patch& patch, const Node& conv,
-                                    const Channels& channels, const ChannelAffine& map) {
+                                    const Channels& channels, const ScaleAndShift& map) {
   const Tensor& w = *context.constant(conv.inputs[1]);
   const auto bias = optional_bias(context, conv, 2, channels);
   if (!bias) return std::nullopt;
@@ -92,12 +92,12 @@ std::optional<Patch::Ref> into_conv(const RuleContext& context, Patch& patch, co
 }
 
 std::optional<Patch::Ref> into_batch_norm(const RuleContext& context, Patch& patch, const Node& norm,
-                                          const Channels& channels, const ChannelAffine& map) {
+                                          const Channels& channels, const ScaleAndShift& map) {
   const auto scale = optional_bias(context, norm, 1, channels);
   const auto bias = optional_bias(context, norm, 2, channels);
   if (!scale || !*scale || !bias || !*bias) return std::nullopt;
   const DType dtype = context.dtype(norm.inputs[1]);
-  ChannelAffine factors = map;
+  ScaleAndShift factors = map;
   std::ranges::fill(factors.shift, 0);
   const auto new_scale = new_bias(*scale, factors, dtype);
   const auto shift = new_bias(*bias, map, dtype);
@@ -110,7 +110,7 @@ std::optional<Patch::Ref> into_batch_norm(const RuleContext& context, Patch& pat
 
 // Gemm, and MatMul of matrices, which becomes a Gemm where there is a shift.
 std::optional<Patch::Ref> into_gemm(const RuleContext& context, Patch& patch, const Node& gemm,
-                                    const Channels& channels, const ChannelAffine& map) {
+                                    const Channels& channels, const ScaleAndShift& map) {
   const Tensor& w = *context.constant(gemm.inputs[1]);
   const bool is_matmul = gemm.op_type == "MatMul";
   const auto transposed = get_int(gemm, "transB", 0);
@@ -176,7 +176,7 @@ std::optional<Channels> output_channels(const RuleContext& context, const Node& 
 }
 
 std::optional<Patch::Ref> take_in(const RuleContext& context, Patch& patch, const Node& producer,
-                                  const Channels& channels, const ChannelAffine& map) {
+                                  const Channels& channels, const ScaleAndShift& map) {
   const auto finite = [](double x) { return std::isfinite(x); };
   if (!std::ranges::all_of(map.factor, finite) || !std::ranges::all_of(map.shift, finite)) return std::nullopt;
   if (producer.op_type == "Conv" || producer.op_type == "ConvTranspose")

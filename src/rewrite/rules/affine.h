@@ -9,7 +9,7 @@
 namespace cycloid {
 
 // y = x * factor[c] + shift[c] for channel c.
-struct ChannelAffine {
+struct ScaleAndShift {
   std::vector<double> factor;
   std::vector<double> shift;
 };
@@ -31,6 +31,6 @@ std::optional<Channels> output_channels(const RuleContext& context, const Node& 
 // The producer with the affine map in its weights; nullopt where a weight is not constant, no float, or would leave the
 // finite numbers.
 std::optional<Patch::Ref> take_in(const RuleContext& context, Patch& patch, const Node& producer,
-                                  const Channels& channels, const ChannelAffine& map);
+                                  const Channels& channels, const ScaleAndShift& map);
 
 }  // namespace cycloid

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kRoots[] = {"BatchNormalization"};
 
 // What the normalisation does to each channel outside training.
-std::optional<ChannelAffine> map_of(const RuleContext& context, const Node& norm, std::size_t channels) {
+std::optional<ScaleAndShift> map_of(const RuleContext& context, const Node& norm, std::size_t channels) {
   const auto training = get_int(norm, "training_mode", 0);
   const auto epsilon = get_float(norm, "epsilon", 1e-5F);
   if (!training || *training != 0 || !epsilon) return std::nullopt;
@@ -24,7 +24,7 @@ std::optional<ChannelAffine> map_of(const RuleContext& context, const Node& norm
     if (!values) return std::nullopt;
     inputs[i] = *std::move(values);
   }
-  ChannelAffine map;
+  ScaleAndShift map;
   for (std::size_t c = 0; c < channels; ++c) {
     map.factor.push_back(inputs[0][c] / std::sqrt(inputs[3][c] + *epsilon));
     map.shift.push_back(inputs[1][c] - inputs[2][c] * map.factor[c]);

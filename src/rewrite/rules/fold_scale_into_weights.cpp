@@ -13,9 +13,9 @@ namespace {
 constexpr std::string_view kRoots[] = {"Add", "Div", "Mul", "Sub"};
 
 // The binary operator with a constant as a map of its other input; `constant_first`: constant op x.
-std::optional<ChannelAffine> map_of(const Node& binary, std::vector<double> constant, bool constant_first) {
+std::optional<ScaleAndShift> map_of(const Node& binary, std::vector<double> constant, bool constant_first) {
   const std::size_t n = constant.size();
-  ChannelAffine map{std::vector<double>(n, 1), std::vector<double>(n, 0)};
+  ScaleAndShift map{std::vector<double>(n, 1), std::vector<double>(n, 0)};
   if (binary.op_type == "Mul") {
     map.factor = std::move(constant);
   } else if (binary.op_type == "Add") {
