@@ -136,6 +136,11 @@ constexpr Case kCases[] = {
      R"(g (float[3,6,5] x) => (float[?,?] y, float y1, float[?,?,?] z, float[?,?,?] t, float[?,?,?] u) <int64[1] i = {1}, int64 k = {-1}> {
         y = ReduceLogSumExp <keepdims=0> (x, i) y1 = ReduceLogSumExp <keepdims=0> (x) z = Trilu (x, k) t = Trilu <upper=0> (x) u = ThresholdedRelu <alpha=0.3> (x) })",
      90},
+    {"log_sums_of_special_values",
+     R"(g (float[3,6] x) => (float[?] y, float[?] z, float[?] t) <int64[1] i = {1}> {
+        l = Sub (x, x) n = Div (l, l) r = Div (x, l) a = Abs (r) m = Neg (a) y = ReduceLogSumExp <keepdims=0> (n, i)
+        p = ReduceLogSumExp <keepdims=0> (r, i) q = ReduceLogSumExp <keepdims=0> (m, i) z = Sigmoid (p) t = Sigmoid (q) })",
+     6},
     {"infinities",
      R"(g (float[3,6] x) => (float[?,?] y, float[?,?] z) <float o = {0.1}, float n = {0}> {
         l = Less (x, o) r = Div (x, n) w = Where (l, r, x) i = IsInf (w) y = Cast <to=1> (i) j = IsInf <detect_positive=0> (w) z = Cast <to=1> (j) })",

@@ -170,9 +170,9 @@ template <class T>
 T log_sum_exp(std::span<const T> elements, DType) {
   double greatest = -std::numeric_limits<double>::infinity();
   for (const T x : elements) greatest = std::max(greatest, static_cast<double>(x));
-  if (std::isinf(greatest)) return static_cast<T>(greatest);
+  const bool bounded = !std::isinf(greatest);  // else x - greatest may be NaN where no x is
   double total = 0;
-  for (const T x : elements) total += std::exp(static_cast<double>(x) - greatest);
+  for (const T x : elements) total += std::exp(static_cast<double>(x) - (bounded ? greatest : 0));
   return static_cast<T>(greatest + std::log(total));
 }
 
