@@ -465,3 +465,55 @@ def test_terminate(rt, layer):
         session.run(None, {"x": X}, options)
     options.terminate = False
     assert session.run(["y"], {"x": X}, run_options=options)[0].shape == (3, 4)
+
+
+def overridable(ir_version=10):
+    """y = x @ w + b, where w and b are initializers, and inputs too; w of any number of columns."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["t"]), helper.make_node("Add", ["t", "b"], ["y"])]
+    inputs = [
+        tensor("x", TensorProto.FLOAT, ["batch", 8]),
+        tensor("w", TensorProto.FLOAT, [8, "columns"]),
+        tensor("b", TensorProto.FLOAT, [1]),
+    ]
+    initializers = [numpy_helper.from_array(W, "w"), numpy_helper.from_array(np.ones(1, np.float32), "b")]
+    model = model_of(nodes, inputs, [tensor("y", TensorProto.FLOAT, ["batch", None])], initializers)
+    model.ir_version = ir_version
+    return model.SerializeToString()
+
+
+def test_initializers_are_overridden(rt):
+    session = session_of(rt, overridable())
+    assert [i.name for i in session.get_inputs()] == ["x"]
+    assert [(i.name, i.type, i.shape) for i in session.get_overridable_initializers()] == [
+        ("w", "tensor(float)", [8, "columns"]), ("b", "tensor(float)", [1]),
+    ]  # fmt: skip
+    other, b = np.ascontiguousarray(W[:, ::-1]), np.array([-2], np.float32)
+    wide = np.concatenate([W, W], 1)
+    for given, expected in [
+        ({}, X @ W + 1),
+        ({"w": other}, X @ other + 1),
+        ({"b": b}, X @ W - 2),
+        ({"w": wide, "b": b}, X @ wide - 2),
+        ({"w": other}, X @ other + 1),
+        ({}, X @ W + 1),
+    ]:
+        [y] = session.run(["y"], {"x": X, **given})
+        np.testing.assert_allclose(y, expected, rtol=0, atol=ATOL)
+    if rt is cycloid:  # onnxruntime binds inputs only
+        binding = session.io_binding()
+        binding.bind_cpu_input("x", X)
+        binding.bind_cpu_input("w", other)
+        y = np.empty((3, 4), np.float32)
+        binding.bind_output("y", "cpu", 0, np.float32, y.shape, y.ctypes.data)
+        session.run_with_iobinding(binding)
+        np.testing.assert_allclose(y, X @ other + 1, rtol=0, atol=ATOL)
+    with pytest.raises(Exception, match="(?i)w|dimension"):
+        session.run(None, {"x": X, "w": W[:5]})
+
+
+def test_initializers_of_old_models_are_not_overridden(rt):
+    """Before IR version 4 an initializer had to be an input, which says nothing."""
+    session = session_of(rt, overridable(ir_version=3))
+    assert session.get_overridable_initializers() == []
+    with pytest.raises(Exception, match="w"):
+        session.run(None, {"x": X, "w": W})

@@ -32,15 +32,22 @@ struct ValueInfo {
   std::string type;  // in words: "float[batch, 3, 224, 224]", "seq(map(int64, float))"
 };
 
+struct LoadOptions {
+  // Names of overridable_initializers() whose value each run gives: they are inputs of the model then. All others are
+  // constants, which plans fold and pack; so who overrides nothing pays nothing, and who does loads a second Model.
+  std::vector<std::string> overridden;
+};
+
 // Immutable, and cheap to copy: copies share one model. Safe to use from several threads at once. Sessions keep what
 // they need, so a Model may go before its sessions.
 class Model {
  public:
   // Reads an ONNX file (a path in the native encoding). External data is read from the file's folder only.
   // Errors: kNotFound, kInvalidModel (broken or hostile file), kUnsupported (an operator, named with its node).
-  static Result<Model> load(const std::string& path);
+  static Result<Model> load(const std::string& path, const LoadOptions& options = {});
   // The same from memory, which is copied. `base_dir` is the folder of external data; where it is empty, there may be none.
-  static Result<Model> from_bytes(std::span<const std::byte> bytes, const std::string& base_dir = {});
+  static Result<Model> from_bytes(std::span<const std::byte> bytes, const std::string& base_dir = {},
+                                  const LoadOptions& options = {});
 
   Model(const Model&);
   Model(Model&&) noexcept;
@@ -48,9 +55,13 @@ class Model {
   Model& operator=(Model&&) noexcept;
   ~Model();
 
-  // In the model's order. Inputs that are constants of the model are not listed.
+  // In the model's order. Inputs that have an initializer are constants, unless LoadOptions::overridden names them.
   std::span<const ValueInfo> inputs() const;
   std::span<const ValueInfo> outputs() const;
+
+  // The inputs that have an initializer, in the model's order, those overridden included. Of a model as it was loaded: an
+  // optimised one has none.
+  std::span<const ValueInfo> overridable_initializers() const;
 
   const std::string& graph_name() const;
   const std::string& producer_name() const;
@@ -65,7 +76,8 @@ class Model {
   std::int64_t source_opset() const;
 
   // For the library's own use.
-  explicit Model(std::shared_ptr<const ModelIr> ir, std::int64_t source_opset = 0);
+  explicit Model(std::shared_ptr<const ModelIr> ir, std::int64_t source_opset = 0,
+                 std::vector<ValueInfo> overridable_initializers = {});
   const std::shared_ptr<const ModelIr>& ir() const;
 
  private:

@@ -45,19 +45,20 @@ nb::list shape_of(const ValueInfo& info) {
   return shape;
 }
 
-Model load_model(const std::string& path) {
+Model load_model(const std::string& path, const std::vector<std::string>& overridden) {
   auto model = [&] {
     const nb::gil_scoped_release release;
-    return Model::load(path);
+    return Model::load(path, {.overridden = overridden});
   }();
   return take(std::move(model));
 }
 
-Model model_from_bytes(const nb::bytes& bytes, const std::string& base_dir) {
+Model model_from_bytes(const nb::bytes& bytes, const std::string& base_dir,
+                       const std::vector<std::string>& overridden) {
   const std::span data(reinterpret_cast<const std::byte*>(bytes.c_str()), bytes.size());
   auto model = [&] {
     const nb::gil_scoped_release release;
-    return Model::from_bytes(data, base_dir);
+    return Model::from_bytes(data, base_dir, {.overridden = overridden});
   }();
   return take(std::move(model));
 }
@@ -290,12 +291,18 @@ void bind_model(nb::module_& m) {
       .def_ro("type", &ValueInfo::type);
 
   nb::class_<Model>(m, "Model")
-      .def_static("load", &load_model, nb::arg("path"))
-      .def_static("from_bytes", &model_from_bytes, nb::arg("data"), nb::arg("base_dir") = "")
+      .def_static("load", &load_model, nb::arg("path"), nb::arg("overridden") = std::vector<std::string>())
+      .def_static("from_bytes", &model_from_bytes, nb::arg("data"), nb::arg("base_dir") = "",
+                  nb::arg("overridden") = std::vector<std::string>())
       .def_prop_ro("inputs",
                    [](const Model& model) { return std::vector(model.inputs().begin(), model.inputs().end()); })
       .def_prop_ro("outputs",
                    [](const Model& model) { return std::vector(model.outputs().begin(), model.outputs().end()); })
+      .def_prop_ro("overridable_initializers",
+                   [](const Model& model) {
+                     return std::vector(model.overridable_initializers().begin(),
+                                        model.overridable_initializers().end());
+                   })
       .def_prop_ro("graph_name", &Model::graph_name)
       .def_prop_ro("producer_name", &Model::producer_name)
       .def_prop_ro("doc", &Model::doc)

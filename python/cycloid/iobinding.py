@@ -223,7 +223,8 @@ class IOBinding:
         session = self._session
         if not self._outputs:
             raise error_of(INVALID_ARGUMENT, "no output is bound; bind_output() names those wanted")
-        if all(array is not None for array in self._outputs.values()) and session._profiler is None:
+        overriding = not session._overridable.keys().isdisjoint(self._inputs)
+        if not overriding and all(a is not None for a in self._outputs.values()) and session._profiler is None:
             into = [self._outputs.get(name) for name in session._output_names]
             inputs = session._inputs_of(self._inputs)
             session._check_not_terminated(run_options)

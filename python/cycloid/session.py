@@ -1,5 +1,6 @@
 """InferenceSession: the common part of onnxruntime's interface, on Cycloid's engine."""
 
+import copy
 import dataclasses
 import enum
 import itertools
@@ -229,11 +230,15 @@ class InferenceSession:
         self._source = _source_of(path_or_bytes)
         self._open()
 
-    def _open(self):
+    def _open(self, overridden=()):
         start = time.perf_counter()
         kind, value = self._source
-        model = _native.Model.load(value) if kind == "path" else _native.Model.from_bytes(value)
+        load = _native.Model.load if kind == "path" else _native.Model.from_bytes
+        model = load(value, overridden=sorted(overridden))
         self._model = model
+        self._overridable = {} if overridden else {i.name: i for i in model.overridable_initializers}
+        self._overriding = {}  # sessions whose inputs are these initializers too, by their names
+        self._overriding_lock = threading.Lock()
         if self._options.optimize or self._options.optimized_model_filepath:
             optimized, _ = _native.optimize(model)
             if self._options.optimized_model_filepath:
@@ -269,8 +274,9 @@ class InferenceSession:
         return [_node_arg(o, self._options._sizes) for o in self._session.outputs]
 
     def get_overridable_initializers(self) -> list[NodeArg]:
-        """None: an input that has an initializer is a constant of the model."""
-        return []
+        """The inputs that have an initializer: run() takes values for them, and plans anew for those that it is given. Without,
+        they are constants, which are folded and packed."""
+        return [_node_arg(i, self._options._sizes) for i in self._overridable.values()]
 
     def get_modelmeta(self) -> ModelMetadata:
         model = self._model
@@ -313,6 +319,8 @@ class InferenceSession:
         Inputs are numpy arrays, or anything with DLPack on the CPU (torch tensors); dense ones are not copied.
         """
         wanted = self._output_indices(output_names) if output_names else None
+        if self._overridable and not self._overridable.keys().isdisjoint(input_feed):
+            return self._overriding_session(input_feed).run(output_names, input_feed, run_options)
         inputs = self._inputs_of(input_feed)
         self._check_not_terminated(run_options)
         run = self._session.run if self._profiler is None else self._profiler.run
@@ -393,11 +401,27 @@ class InferenceSession:
         if run_options is not None and run_options.terminate:
             raise error_of(FAILED, "the run was ended: RunOptions.terminate was set")
 
+    def _overriding_session(self, feed):
+        """The session in which the initializers that are fed are inputs. Made once for each set of them; profiling is this
+        session's own, so what runs there is not in its trace."""
+        names = frozenset(self._overridable.keys() & feed.keys())
+        with self._overriding_lock:
+            if names not in self._overriding:
+                session = InferenceSession.__new__(InferenceSession)
+                session._source = self._source
+                changes = {"enable_profiling": False, "optimized_model_filepath": ""}
+                session._options = copy.copy(self._options)
+                for name, value in changes.items():
+                    setattr(session._options, name, value)
+                session._open(names)
+                self._overriding[names] = session
+            return self._overriding[names]
+
     def _check_names(self, feed):
         """A misspelt name is one too many and one too few: what was written is what its author looks for."""
         for name in feed:
-            if name not in self._known:
-                near = _native.did_you_mean(str(name), self._input_names)
+            if name not in self._known and name not in self._overridable:
+                near = _native.did_you_mean(str(name), [*self._input_names, *self._overridable])
                 takes = ", ".join(self._input_names) or "none"
                 raise error_of(INVALID_ARGUMENT, f"the model has no input '{name}'{near}; it takes {takes}")
 

@@ -1,5 +1,6 @@
 #include "backends/native.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -159,6 +160,18 @@ class NativeSession final : public BackendSession {
   std::map<std::string, std::string> settings_;
 };
 
+// The model with those of its initializers as inputs that are given values.
+Result<Model> load_for(const LoadRequest& request) {
+  CYCLOID_ASSIGN(Model model, Model::load(request.model));
+  LoadOptions options;
+  for (const ValueInfo& initializer : model.overridable_initializers()) {
+    const auto is_given = [&](const NamedTensor& given) { return given.name == initializer.name; };
+    if (std::ranges::any_of(request.inputs, is_given)) options.overridden.push_back(initializer.name);
+  }
+  if (options.overridden.empty()) return model;
+  return Model::load(request.model, options);
+}
+
 }  // namespace
 
 Result<SessionOptions> native_session_options(const std::map<std::string, std::string>& given, int threads) {
@@ -177,7 +190,7 @@ Probe NativeBackend::probe() const {
 Result<std::unique_ptr<BackendSession>> NativeBackend::load(const LoadRequest& request) const {
   CYCLOID_ASSIGN(const Options resolved, Options::resolve(name(), options(), request.options));
   CYCLOID_ASSIGN(const SessionOptions wanted, session_options(resolved, request.threads));
-  CYCLOID_ASSIGN(const Model model, Model::load(request.model));
+  CYCLOID_ASSIGN(const Model model, load_for(request));
   CYCLOID_ASSIGN(Session session, Session::create(model, wanted));
   std::map<std::string, std::string> settings = resolved.all();
   settings["threads"] = std::to_string(session.options().threads);

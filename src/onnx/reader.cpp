@@ -48,7 +48,8 @@ Error not_a_model(std::string_view bytes, std::string_view otherwise) {
 
 class ModelReader {
  public:
-  explicit ModelReader(ReadContext context) : context_(std::move(context)) {}
+  ModelReader(ReadContext context, OverridableInputs* overridable)
+      : context_(std::move(context)), overridable_(overridable) {}
 
   Result<ModelIr> run(std::string_view bytes) {
     if (!recognise(bytes).empty()) return not_a_model(bytes, "");
@@ -58,7 +59,7 @@ class ModelReader {
     }
     if (!has_graph_) return not_a_model(bytes, "it has no graph");
     CYCLOID_TRY(check_versions());
-    return std::move(model_);
+    return finish();
   }
 
  private:
@@ -92,8 +93,34 @@ class ModelReader {
     if (has_graph_) return invalid_model("the model has two graphs");
     has_graph_ = true;
     CYCLOID_ASSIGN(GraphDraft draft, read_graph(bytes, context_));
+    if (overridable_ != nullptr) open_inputs(draft, *overridable_);
     CYCLOID_ASSIGN(model_.graph, assemble(std::move(draft)));
     return {};
+  }
+
+  static void open_inputs(GraphDraft& draft, OverridableInputs& overridable) {
+    std::set<std::string_view> constants;
+    for (const auto& [name, tensor] : draft.constants) constants.insert(name);
+    for (const ValueDraft& input : draft.inputs) {
+      if (constants.contains(input.name)) overridable.all.push_back({input.name, input.type});
+    }
+    std::set<std::string_view> inputs;
+    for (const auto& input : overridable.all) inputs.insert(input.name);
+    std::erase_if(draft.constants, [&](const auto& constant) {
+      return inputs.contains(constant.first) && overridable.open.contains(constant.first);
+    });
+  }
+
+  Result<ModelIr> finish() {
+    constexpr std::int64_t kFirstOverridable = 4;
+    if (overridable_ != nullptr && model_.ir_version < kFirstOverridable) overridable_->all.clear();
+    if (overridable_ == nullptr) return std::move(model_);
+    for (const std::string& name : overridable_->open) {
+      if (std::ranges::find(overridable_->all, name, &OverridableInputs::Input::name) == overridable_->all.end()) {
+        return invalid_argument("'{}' is no input with an initializer, so no run can override it", name);
+      }
+    }
+    return std::move(model_);
   }
 
   Status read_metadata(std::string_view bytes) {
@@ -139,6 +166,7 @@ class ModelReader {
   static constexpr std::size_t kMaxFunctions = 10000;
 
   ReadContext context_;
+  OverridableInputs* const overridable_;
   ModelIr model_;
   bool has_graph_ = false;
 };
@@ -168,18 +196,18 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 Result<ModelIr> read_model(std::span<const std::byte> bytes, const std::optional<std::string>& folder,
-                           const std::shared_ptr<const void>& owner) {
+                           const std::shared_ptr<const void>& owner, OverridableInputs* overridable) {
   return guarded([&]() -> Result<ModelIr> {
     ReadContext context;
     context.owner = owner;
     context.external = ExternalData(folder);
-    return ModelReader(std::move(context)).run(as_text(bytes));
+    return ModelReader(std::move(context), overridable).run(as_text(bytes));
   });
 }
 
-Result<ModelIr> read_model(const std::string& path) {
+Result<ModelIr> read_model(const std::string& path, OverridableInputs* overridable) {
   CYCLOID_ASSIGN(const auto file, MappedFile::open(path));
-  return read_model(file->bytes(), folder_of(path), file).in(path);
+  return read_model(file->bytes(), folder_of(path), file, overridable).in(path);
 }
 
 Result<Tensor> read_tensor_file(const std::string& path) {

@@ -23,14 +23,11 @@ ValueInfo::Kind public_kind(ValueType::Kind kind) {
   return ValueInfo::Kind::kUnknown;
 }
 
-ValueInfo describe_value(const Value& value) {
-  ValueInfo info{.name = value.name,
-                 .kind = public_kind(value.type.kind),
-                 .dtype = value.type.dtype,
-                 .type = to_string(value.type)};
-  if (!value.type.is_tensor() || !value.type.shape) return info;
+ValueInfo describe_value(const std::string& name, const ValueType& type) {
+  ValueInfo info{.name = name, .kind = public_kind(type.kind), .dtype = type.dtype, .type = to_string(type)};
+  if (!type.is_tensor() || !type.shape) return info;
   info.has_rank = true;
-  for (const Dim& dim : *value.type.shape) {
+  for (const Dim& dim : *type.shape) {
     info.shape.push_back(dim.known().value_or(-1));
     const std::string text = dim.is_known() ? std::string() : dim.to_string();
     info.symbols.push_back(text.starts_with('?') ? std::string() : text);
@@ -38,7 +35,7 @@ ValueInfo describe_value(const Value& value) {
   return info;
 }
 
-Result<Model> finish(Result<ModelIr> read) {
+Result<Model> finish(Result<ModelIr> read, const onnx::OverridableInputs& overridable) {
   if (!read) return read.error();
   ModelIr ir = std::move(*read);
   const auto opset = ir.opsets.find("");
@@ -51,28 +48,41 @@ Result<Model> finish(Result<ModelIr> read) {
   } catch (const std::length_error&) {
     return make_error(ErrorCode::kResourceExhausted, "no memory to import the model");
   }
-  return Model(std::make_shared<const ModelIr>(std::move(ir)), source);
+  std::vector<ValueInfo> infos;
+  for (const auto& input : overridable.all) infos.push_back(describe_value(input.name, input.type));
+  return Model(std::make_shared<const ModelIr>(std::move(ir)), source, std::move(infos));
 }
 
 }  // namespace
 
 struct Model::State {
   std::shared_ptr<const ModelIr> ir;
-  std::vector<ValueInfo> inputs, outputs;
+  std::vector<ValueInfo> inputs, outputs, overridable;
   std::int64_t source_opset = 0;
 };
 
-Result<Model> Model::load(const std::string& path) { return finish(onnx::read_model(path)).in(path); }
-
-Result<Model> Model::from_bytes(std::span<const std::byte> bytes, const std::string& base_dir) {
-  return finish(onnx::read_model(bytes, base_dir.empty() ? std::nullopt : std::optional(base_dir)));
+Result<Model> Model::load(const std::string& path, const LoadOptions& options) {
+  onnx::OverridableInputs overridable{.open = {options.overridden.begin(), options.overridden.end()}};
+  Result<ModelIr> read = onnx::read_model(path, &overridable);
+  return finish(std::move(read), overridable).in(path);
 }
 
-Model::Model(std::shared_ptr<const ModelIr> ir, std::int64_t source_opset) {
+Result<Model> Model::from_bytes(std::span<const std::byte> bytes, const std::string& base_dir,
+                                const LoadOptions& options) {
+  onnx::OverridableInputs overridable{.open = {options.overridden.begin(), options.overridden.end()}};
+  Result<ModelIr> read =
+      onnx::read_model(bytes, base_dir.empty() ? std::nullopt : std::optional(base_dir), nullptr, &overridable);
+  return finish(std::move(read), overridable);
+}
+
+Model::Model(std::shared_ptr<const ModelIr> ir, std::int64_t source_opset,
+             std::vector<ValueInfo> overridable_initializers) {
   auto state = std::make_shared<State>();
   state->source_opset = source_opset;
-  for (const ValueId id : ir->graph.inputs()) state->inputs.push_back(describe_value(ir->graph.value(id)));
-  for (const ValueId id : ir->graph.outputs()) state->outputs.push_back(describe_value(ir->graph.value(id)));
+  state->overridable = std::move(overridable_initializers);
+  const auto describe = [&](ValueId id) { return describe_value(ir->graph.value(id).name, ir->graph.value(id).type); };
+  for (const ValueId id : ir->graph.inputs()) state->inputs.push_back(describe(id));
+  for (const ValueId id : ir->graph.outputs()) state->outputs.push_back(describe(id));
   state->ir = std::move(ir);
   state_ = std::move(state);
 }
@@ -89,6 +99,7 @@ Model::~Model() = default;
 
 std::span<const ValueInfo> Model::inputs() const { return state_->inputs; }
 std::span<const ValueInfo> Model::outputs() const { return state_->outputs; }
+std::span<const ValueInfo> Model::overridable_initializers() const { return state_->overridable; }
 const std::string& Model::graph_name() const { return state_->ir->graph.name(); }
 const std::string& Model::producer_name() const { return state_->ir->producer_name; }
 const std::string& Model::doc() const { return state_->ir->doc; }
