@@ -63,6 +63,38 @@ constexpr std::string_view kExact[] = {"Abs",
                                        "Unsqueeze",
                                        "Where"};
 
+// Sorted. Operators that add: a sum of nothing but zeros is -0 only where every one of them is and the sum does not begin at
+// 0, and ONNX leaves to the runtime where it begins.
+constexpr std::string_view kSums[] = {"Add",       "AveragePool",   "BatchNormalization",
+                                      "Conv",      "ConvTranspose", "CumSum",
+                                      "Einsum",    "Gemm",          "GlobalAveragePool",
+                                      "Loop",      "MatMul",        "ReduceMean",
+                                      "ReduceSum", "Scan",          "Sub",
+                                      "Sum"};
+
+// Operators that are infinite at 0, which is no overflow.
+constexpr std::string_view kPoles[] = {"Div", "Log", "Pow", "Reciprocal"};
+
+// The value with 1 in place of each 0 of either sign.
+Datum without_zeros(const Datum& datum) {
+  if (datum.tensor() == nullptr) return datum;
+  Tensor tensor = *datum.tensor();
+  dispatch<float, double>(tensor.dtype(), [&]<class T>(T) {
+    std::vector<T> elements(tensor.data<T>().begin(), tensor.data<T>().end());
+    std::ranges::replace(elements, T{0}, T{1});
+    tensor = Tensor::of<T>(tensor.dims(), elements);
+  });
+  return tensor;
+}
+
+// What a run does where a value is at the edge of a class: draws, or takes one side throughout. The sides are run first:
+// what only shows where several values are at their edges would take many draws.
+enum class Edges {
+  kLow,   // what is tiny vanishes, what overflows is infinite, a sum of zeros is -0
+  kHigh,  // what is tiny is a little larger, what overflows is the largest number, a sum of zeros is 0
+  kRandom,
+};
+
 bool is_exact(const Node& node) {
   return node.domain.empty() && std::ranges::find(kExact, node.op_type) != std::end(kExact);
 }
@@ -72,11 +104,12 @@ bool is_exact(const Node& node) {
 struct Range {
   bool finite = true;
   bool tiny = false;
+  bool sum = false;  // by an operator of kSums
 };
 
 class Perturbed {
  public:
-  Perturbed(const ModelIr& model, std::uint64_t seed) : model_(model), random_(seed) {}
+  Perturbed(const ModelIr& model, std::uint64_t seed, Edges edges) : model_(model), random_(seed), edges_(edges) {}
 
   Result<std::vector<Datum>> run(std::span<const Datum> inputs) {
     const Graph& graph = model_.graph;
@@ -94,12 +127,34 @@ class Perturbed {
     CYCLOID_ASSIGN(auto outputs,
                    evaluate_node(model_, model_.graph, node, inputs, [&](ValueId value) { return find(value); }));
     const bool exact = is_exact(node);
-    const Range range = range_of(inputs);
+    Range range = range_of(inputs);
+    if (range.finite && node.domain.empty() && std::ranges::find(kPoles, node.op_type) != std::end(kPoles)) {
+      CYCLOID_ASSIGN(poles_, poles_of(node, inputs, outputs[0]));
+    }
+    range.sum = node.domain.empty() && std::ranges::find(kSums, node.op_type) != std::end(kSums);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (!node.outputs[i].valid()) continue;
       values_.insert_or_assign(node.outputs[i], exact ? std::move(outputs[i]) : perturbed(outputs[i], false, range));
     }
+    poles_.clear();
     return {};
+  }
+
+  // Which elements of the node's output are infinite for a 0 among its inputs.
+  Result<std::vector<bool>> poles_of(const Node& node, const std::vector<const Datum*>& inputs, const Datum& output) {
+    std::vector<Datum> changed;
+    for (const Datum* input : inputs) changed.push_back(without_zeros(*input));
+    std::vector<const Datum*> pointers;
+    for (const Datum& input : changed) pointers.push_back(&input);
+    CYCLOID_ASSIGN(const auto others,
+                   evaluate_node(model_, model_.graph, node, pointers, [&](ValueId value) { return find(value); }));
+    std::vector<bool> poles;
+    dispatch<float, double>(output.tensor()->dtype(), [&]<class T>(T) {
+      const auto with = output.tensor()->data<T>();
+      const auto without = others[0].tensor()->data<T>();
+      for (std::size_t i = 0; i < with.size(); ++i) poles.push_back(std::isinf(with[i]) && std::isfinite(without[i]));
+    });
+    return poles;
   }
 
   static Range range_of(const std::vector<const Datum*>& inputs) {
@@ -135,7 +190,9 @@ class Perturbed {
       const auto from = tensor.data<T>();
       const auto to = copy.mutable_data<T>();
       for (std::size_t i = 0; i < from.size(); ++i)
-        to[i] = given && from[i] == std::round(from[i]) ? from[i] : perturbed(from[i], range);
+        to[i] = (given && from[i] == std::round(from[i])) || (i < poles_.size() && poles_[i])
+                    ? from[i]
+                    : perturbed(from[i], range);
       tensor = std::move(copy);
     };
     dispatch<float, double>(tensor.dtype(), change);
@@ -147,13 +204,22 @@ class Perturbed {
     using Limits = std::numeric_limits<T>;
     std::uniform_real_distribution<double> share(-1, 1);
     const double by = share(random_);
-    if (std::isinf(x) && range.finite) return by < 0 ? x : std::copysign(Limits::max(), x);
-    if (range.tiny && std::abs(x) < T{1e-30F}) return x + static_cast<T>(by * kUnits) * Limits::denorm_min();
+    const bool low = edges_ == Edges::kRandom ? by < 0 : edges_ == Edges::kLow;
+    if (std::isinf(x) && range.finite) return low ? x : std::copysign(Limits::max(), x);
+    if (range.tiny && std::abs(x) < T{1e-30F}) {
+      const T most = static_cast<T>(kUnits) * Limits::denorm_min();
+      if (edges_ == Edges::kLow && std::abs(x) <= most) return std::copysign(T{0}, x);
+      if (edges_ == Edges::kHigh) return x + std::copysign(most, x);
+      return x + static_cast<T>(by * kUnits) * Limits::denorm_min();
+    }
+    if (x == T{0} && range.sum) return low ? -T{0} : T{0};
     return static_cast<T>(static_cast<double>(x) * (1 + by * kUnits * static_cast<double>(Limits::epsilon())));
   }
 
   const ModelIr& model_;
   std::mt19937_64 random_;
+  Edges edges_;
+  std::vector<bool> poles_;  // of the output that is being perturbed
   std::map<ValueId, Datum> values_;
 };
 
@@ -200,7 +266,7 @@ bool within_integers(const Tensor& expected, const Tensor& actual, const std::ve
 }  // namespace
 
 Result<std::vector<Datum>> evaluate_perturbed(const ModelIr& model, std::span<const Datum> inputs, std::uint64_t seed) {
-  return Perturbed(model, seed).run(inputs);
+  return Perturbed(model, seed, Edges::kRandom).run(inputs);
 }
 
 bool explained_by_rounding(const ModelIr& model, std::span<const Datum> inputs, std::span<const Datum> expected,
@@ -208,7 +274,8 @@ bool explained_by_rounding(const ModelIr& model, std::span<const Datum> inputs, 
   if (expected.size() != actual.size()) return false;
   std::vector<std::vector<Datum>> runs;
   for (int run = 0; run < options.runs; ++run) {
-    auto outputs = evaluate_perturbed(model, inputs, options.seed * 1000 + static_cast<std::uint64_t>(run));
+    const Edges edges = run == 0 ? Edges::kLow : run == 1 ? Edges::kHigh : Edges::kRandom;
+    auto outputs = Perturbed(model, options.seed * 1000 + static_cast<std::uint64_t>(run), edges).run(inputs);
     if (!outputs) return true;
     runs.push_back(*std::move(outputs));
   }

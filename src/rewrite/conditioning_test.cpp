@@ -1,5 +1,7 @@
 #include "rewrite/conditioning.h"
 
+#include <limits>
+
 #include "rewrite/rule_testing.h"
 
 namespace cycloid::testing {
@@ -62,6 +64,31 @@ TEST(Conditioning, ExplainsOverflowAndUnderflow) {
     const std::vector<Datum> actual = {Tensor::of<float>({1}, {1})};
     EXPECT_FALSE(compare(expected[0], actual[0], false, 1024, 64).same);
     EXPECT_TRUE(explained_by_rounding(model, inputs, expected, actual)) << x;
+  }
+}
+
+// The smallest number times 0.87 is itself, times 0.5 again too; times their product, 0.44, it vanishes, and what is divided
+// by it becomes infinite. Each of many elements must be explained.
+TEST(Conditioning, ExplainsQuotientsOfTheSmallestNumbers) {
+  const ModelIr model = parse_typed(
+      "g (float[64] x) => (y) <float[1] a = {0.87}, float[1] b = {0.505}> { p = Mul(x, a) q = Mul(p, b) y = Div(x, q) "
+      "}");
+  const Tensor x = Tensor::of<float>({64}, std::vector<float>(64, std::numeric_limits<float>::denorm_min()));
+  const auto expected = with({x}, model);
+  EXPECT_EQ(expected[0].tensor()->data<float>()[0], 1);
+  const std::vector<Datum> actual = {Tensor::of<float>({64}, std::vector<float>(64, INFINITY))};
+  EXPECT_TRUE(explained_by_rounding(model, std::vector<Datum>{x}, expected, actual));
+}
+
+// Where a sum begins decides the sign of a sum of zeros; what no sum made keeps its own.
+TEST(Conditioning, ExplainsTheSignOfASumOfZerosOnly) {
+  const std::vector<Datum> inputs = {Tensor::of<float>({1}, {-0.0F})};
+  const std::vector<Datum> actual = {Tensor::of<float>({1}, {INFINITY})};
+  for (const auto& [op, explained] : {std::pair("ReduceSum", true), std::pair("Floor", false)}) {
+    const ModelIr model = parse_typed(std::string("g (float[1] x) => (y) { s = ") + op + "(x) y = Reciprocal(s) }");
+    const auto expected = with(inputs, model);
+    EXPECT_EQ(expected[0].tensor()->data<float>()[0], -INFINITY);
+    EXPECT_EQ(explained_by_rounding(model, inputs, expected, actual), explained) << op;
   }
 }
 
