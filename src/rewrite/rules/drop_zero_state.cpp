@@ -1,4 +1,6 @@
-// lstm(x, w, r, b, lens, 0, 0) => lstm(x, w, r, b, lens): an initial state or bias of zeros is what an absent one means
+// lstm(x, w, r, b, lens, 0, 0) => lstm(x, w, r, b, lens): an initial state of zeros is what an absent one means
+//
+// A bias of zeros stays: it is a constant, so no node is saved, and runtimes have their fast loops for layers with one.
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +11,7 @@ namespace cycloid {
 namespace {
 
 constexpr std::string_view kRoots[] = {"GRU", "LSTM", "RNN"};
-constexpr std::size_t kZeroByDefault[] = {3, 5, 6, 7};  // bias, initial_h, initial_c, peepholes
+constexpr std::size_t kZeroByDefault[] = {5, 6, 7};  // initial_h, initial_c, peepholes
 
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Node& node = context.graph.node(root);

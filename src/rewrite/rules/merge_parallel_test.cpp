@@ -41,6 +41,14 @@ TEST(MergeParallel, LeavesLargeResults) {
       "MatMul(x, b) }");
 }
 
+// Results of convolutions lie in blocks of channels, which Split does not read: reading x once saves less than that costs.
+TEST(MergeParallel, LeavesConvolutionsOfLargeResults) {
+  const std::string w = "float[1, 8, 1, 1] ";
+  expect_declines(kMergeParallel, "g (float[1, 8, 64, 64] x) => (p, q, r) <" + w + "a = {1, 2, 3, 4, 5, 6, 7, 8}, " +
+                                      w + "b = {2, 3, 4, 5, 6, 7, 8, 9}, " + w +
+                                      "c = {3, 4, 5, 6, 7, 8, 9, 1}> { p = Conv(x, a) q = Conv(x, b) r = Conv(x, c) }");
+}
+
 TEST(MergeParallel, LeavesOtherStrides) {
   expect_declines(
       kMergeParallel,
