@@ -75,23 +75,44 @@ constexpr std::string_view kSums[] = {"Add",       "AveragePool",   "BatchNormal
 // Operators that are infinite at 0, which is no overflow.
 constexpr std::string_view kPoles[] = {"Div", "Log", "Pow", "Reciprocal"};
 
-// The value with 1 in place of each 0 of either sign.
-Datum without_zeros(const Datum& datum) {
+// The value with 1 in place of what is not finite, and of zeros too where they are a pole: what is infinite of that is by
+// overflow.
+Datum tamed(const Datum& datum, bool zeros) {
   if (datum.tensor() == nullptr) return datum;
   Tensor tensor = *datum.tensor();
   dispatch<float, double>(tensor.dtype(), [&]<class T>(T) {
     std::vector<T> elements(tensor.data<T>().begin(), tensor.data<T>().end());
-    std::ranges::replace(elements, T{0}, T{1});
+    std::ranges::replace_if(elements, [&](T x) { return !std::isfinite(x) || (zeros && x == T{0}); }, T{1});
     tensor = Tensor::of<T>(tensor.dims(), elements);
   });
   return tensor;
 }
 
+Datum magnitudes(const Datum& datum) {
+  if (datum.tensor() == nullptr) return datum;
+  Tensor tensor = *datum.tensor();
+  dispatch<float, double>(tensor.dtype(), [&]<class T>(T) {
+    std::vector<T> elements;
+    for (const T x : tensor.data<T>()) elements.push_back(std::abs(x));
+    tensor = Tensor::of<T>(tensor.dims(), elements);
+  });
+  return tensor;
+}
+
+bool has_infinity(const Datum& datum) {
+  bool found = false;
+  if (datum.tensor() == nullptr) return found;
+  dispatch<float, double>(datum.tensor()->dtype(), [&]<class T>(T) {
+    found = std::ranges::any_of(datum.tensor()->data<T>(), [](T x) { return std::isinf(x); });
+  });
+  return found;
+}
+
 // What a run does where a value is at the edge of a class: draws, or takes one side throughout. The sides are run first:
 // what only shows where several values are at their edges would take many draws.
 enum class Edges {
-  kLow,   // what is tiny vanishes, what overflows is infinite, a sum of zeros is -0
-  kHigh,  // what is tiny is a little larger, what overflows is the largest number, a sum of zeros is 0
+  kLow,   // what is tiny vanishes, what overflows is infinite, a sum of zeros or one that cancels is -0
+  kHigh,  // what is tiny is a little larger, what overflows is the largest number, such a sum is 0
   kRandom,
 };
 
@@ -99,12 +120,12 @@ bool is_exact(const Node& node) {
   return node.domain.empty() && std::ranges::find(kExact, node.op_type) != std::end(kExact);
 }
 
-// What the inputs of a node say of its outputs: from finite numbers comes infinity by overflow, from tiny ones zero by
-// underflow, where another order of operations may give a number.
+// What is known of an output: from tiny numbers comes zero by underflow, where another order of operations may give a number.
 struct Range {
-  bool finite = true;
   bool tiny = false;
-  bool sum = false;  // by an operator of kSums
+  bool sum = false;                  // by an operator of kSums
+  const Tensor* overflow = nullptr;  // infinite where the output is so by overflow
+  const Tensor* terms = nullptr;     // the sums of the magnitudes of what was added: near 0 beside them, a sum may be 0
 };
 
 class Perturbed {
@@ -128,33 +149,39 @@ class Perturbed {
                    evaluate_node(model_, model_.graph, node, inputs, [&](ValueId value) { return find(value); }));
     const bool exact = is_exact(node);
     Range range = range_of(inputs);
-    if (range.finite && node.domain.empty() && std::ranges::find(kPoles, node.op_type) != std::end(kPoles)) {
-      CYCLOID_ASSIGN(poles_, poles_of(node, inputs, outputs[0]));
-    }
     range.sum = node.domain.empty() && std::ranges::find(kSums, node.op_type) != std::end(kSums);
+    std::vector<Datum> by_overflow;
+    if (!exact && std::ranges::any_of(outputs, has_infinity)) {
+      const bool zeros = node.domain.empty() && std::ranges::find(kPoles, node.op_type) != std::end(kPoles);
+      by_overflow = evaluate_with(node, inputs, [&](const Datum& input) { return tamed(input, zeros); });
+    }
+    std::vector<Datum> terms;
+    if (range.sum && edges_ != Edges::kRandom && node.op_type != "Loop" && node.op_type != "Scan") {
+      Node sum = node;
+      if (sum.op_type == "Sub") sum.op_type = "Add";
+      terms = evaluate_with(sum, inputs, magnitudes);
+    }
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (!node.outputs[i].valid()) continue;
+      range.overflow = i < by_overflow.size() ? by_overflow[i].tensor() : nullptr;
+      if (range.overflow != nullptr && range.overflow->dims() != outputs[i].tensor()->dims()) range.overflow = nullptr;
+      range.terms = i < terms.size() ? terms[i].tensor() : nullptr;
       values_.insert_or_assign(node.outputs[i], exact ? std::move(outputs[i]) : perturbed(outputs[i], false, range));
     }
-    poles_.clear();
     return {};
   }
 
-  // Which elements of the node's output are infinite for a 0 among its inputs.
-  Result<std::vector<bool>> poles_of(const Node& node, const std::vector<const Datum*>& inputs, const Datum& output) {
-    std::vector<Datum> changed;
-    for (const Datum* input : inputs) changed.push_back(without_zeros(*input));
+  // The node's outputs of changed inputs; none where it does not take these.
+  template <class Change>
+  std::vector<Datum> evaluate_with(const Node& node, const std::vector<const Datum*>& inputs, Change change) {
+    std::vector<Datum> changed(inputs.size());
     std::vector<const Datum*> pointers;
-    for (const Datum& input : changed) pointers.push_back(&input);
-    CYCLOID_ASSIGN(const auto others,
-                   evaluate_node(model_, model_.graph, node, pointers, [&](ValueId value) { return find(value); }));
-    std::vector<bool> poles;
-    dispatch<float, double>(output.tensor()->dtype(), [&]<class T>(T) {
-      const auto with = output.tensor()->data<T>();
-      const auto without = others[0].tensor()->data<T>();
-      for (std::size_t i = 0; i < with.size(); ++i) poles.push_back(std::isinf(with[i]) && std::isfinite(without[i]));
-    });
-    return poles;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i] != nullptr) changed[i] = change(*inputs[i]);
+      pointers.push_back(inputs[i] != nullptr ? &changed[i] : nullptr);
+    }
+    auto outputs = evaluate_node(model_, model_.graph, node, pointers, [&](ValueId value) { return find(value); });
+    return outputs ? *std::move(outputs) : std::vector<Datum>{};
   }
 
   static Range range_of(const std::vector<const Datum*>& inputs) {
@@ -164,7 +191,6 @@ class Perturbed {
       if (tensor == nullptr) continue;
       dispatch<float, double>(tensor->dtype(), [&]<class T>(T) {
         for (const T x : tensor->data<T>()) {
-          range.finite = range.finite && std::isfinite(x);
           range.tiny = range.tiny || (x != 0 && std::abs(x) < T{1e-30F});
         }
       });
@@ -189,10 +215,14 @@ class Perturbed {
       Tensor copy = Tensor::zeros(tensor.dtype(), tensor.dims()).value();
       const auto from = tensor.data<T>();
       const auto to = copy.mutable_data<T>();
-      for (std::size_t i = 0; i < from.size(); ++i)
-        to[i] = (given && from[i] == std::round(from[i])) || (i < poles_.size() && poles_[i])
-                    ? from[i]
-                    : perturbed(from[i], range);
+      for (std::size_t i = 0; i < from.size(); ++i) {
+        const bool over = range.overflow != nullptr && std::isinf(range.overflow->data<T>()[i]);
+        const bool cancels = range.terms != nullptr && std::isfinite(from[i]) &&
+                             std::abs(static_cast<double>(from[i])) <=
+                                 kMostTimes * kUnits * static_cast<double>(std::numeric_limits<T>::epsilon()) *
+                                     static_cast<double>(range.terms->data<T>()[i]);
+        to[i] = given && from[i] == std::round(from[i]) ? from[i] : perturbed(cancels ? T{0} : from[i], range, over);
+      }
       tensor = std::move(copy);
     };
     dispatch<float, double>(tensor.dtype(), change);
@@ -200,12 +230,12 @@ class Perturbed {
   }
 
   template <class T>
-  T perturbed(T x, Range range) {
+  T perturbed(T x, Range range, bool over) {
     using Limits = std::numeric_limits<T>;
     std::uniform_real_distribution<double> share(-1, 1);
     const double by = share(random_);
     const bool low = edges_ == Edges::kRandom ? by < 0 : edges_ == Edges::kLow;
-    if (std::isinf(x) && range.finite) return low ? x : std::copysign(Limits::max(), x);
+    if (std::isinf(x)) return over && !low ? std::copysign(Limits::max(), x) : x;
     if (range.tiny && std::abs(x) < T{1e-30F}) {
       const T most = static_cast<T>(kUnits) * Limits::denorm_min();
       if (edges_ == Edges::kLow && std::abs(x) <= most) return std::copysign(T{0}, x);
@@ -213,13 +243,14 @@ class Perturbed {
       return x + static_cast<T>(by * kUnits) * Limits::denorm_min();
     }
     if (x == T{0} && range.sum) return low ? -T{0} : T{0};
-    return static_cast<T>(static_cast<double>(x) * (1 + by * kUnits * static_cast<double>(Limits::epsilon())));
+    const auto moved =
+        static_cast<T>(static_cast<double>(x) * (1 + by * kUnits * static_cast<double>(Limits::epsilon())));
+    return edges_ == Edges::kHigh && std::isinf(moved) ? x : moved;
   }
 
   const ModelIr& model_;
   std::mt19937_64 random_;
   Edges edges_;
-  std::vector<bool> poles_;  // of the output that is being perturbed
   std::map<ValueId, Datum> values_;
 };
 

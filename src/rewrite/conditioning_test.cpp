@@ -1,5 +1,6 @@
 #include "rewrite/conditioning.h"
 
+#include <cmath>
 #include <limits>
 
 #include "rewrite/rule_testing.h"
@@ -90,6 +91,19 @@ TEST(Conditioning, ExplainsTheSignOfASumOfZerosOnly) {
     EXPECT_EQ(expected[0].tensor()->data<float>()[0], -INFINITY);
     EXPECT_EQ(explained_by_rounding(model, inputs, expected, actual), explained) << op;
   }
+}
+
+// What is left of sums that cancel is a rounding, or 0: a quotient by it may be infinite, at each of many places.
+TEST(Conditioning, ExplainsSumsThatCancelToNothing) {
+  const ModelIr model = parse_typed(
+      "g (float[64, 3] x) => (y) <float[1] one = {1}, int64[1] axis = {-1}> { m = ReduceMean(x, axis) d = Sub(x, m) s "
+      "= ReduceSum<keepdims = 0>(d, axis) y = Div(one, s) }");
+  std::vector<float> numbers;
+  for (int i = 0; i < 192; ++i) numbers.push_back(std::sin(static_cast<float>(i)));
+  const Tensor x = Tensor::of<float>({64, 3}, numbers);
+  const auto expected = with({x}, model);
+  const std::vector<Datum> actual = {Tensor::of<float>({64}, std::vector<float>(64, INFINITY))};
+  EXPECT_TRUE(explained_by_rounding(model, std::vector<Datum>{x}, expected, actual));
 }
 
 TEST(Conditioning, WholeNumbersStayExact) {

@@ -36,7 +36,9 @@ std::optional<LoopForm> form_of_loop(const RuleContext& context, const Node& nod
     form.counts_sizes = true;
   }
   const std::size_t carried = form.body->inputs().size() - 2;
-  if (form.body->outputs().size() < 1 + carried || node.inputs.size() != 2 + carried) return std::nullopt;
+  // A condition that is absent and last need not be written as an empty input.
+  const std::size_t inputs = std::max<std::size_t>(node.inputs.size(), 2);
+  if (form.body->outputs().size() < 1 + carried || inputs != 2 + carried) return std::nullopt;
   for (std::size_t i = 0; i < carried; ++i) {
     form.carried.push_back({.in = form.body->inputs()[2 + i],
                             .out = form.body->outputs()[1 + i],

@@ -1,9 +1,12 @@
 // What the tests of rules share. A rule's test says, on graphs written as text: where it fires and what it leaves, where
-// it must not fire, and (always) that the outputs stay the same on random inputs.
+// it must not fire, and (always) that the outputs stay the same on random inputs and on special values.
 #pragma once
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -12,6 +15,7 @@
 #include "graph/text.h"
 #include "ops/op.h"
 #include "rewrite/comparison.h"
+#include "rewrite/conditioning.h"
 #include "rewrite/driver.h"
 
 namespace cycloid::testing {
@@ -50,6 +54,26 @@ inline std::vector<Datum> random_inputs(const ModelIr& model, std::int64_t size,
   return inputs;
 }
 
+// The same with a third of the floats replaced by special ones: NaN, infinities, zeros of both signs, the largest and the
+// smallest number.
+inline std::vector<Datum> special_inputs(const ModelIr& model, std::int64_t size, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<Datum> inputs = random_inputs(model, size, seed);
+  for (Datum& input : inputs) {
+    Tensor tensor = *input.tensor();
+    dispatch<float, double>(tensor.dtype(), [&]<class T>(T) {
+      using Limits = std::numeric_limits<T>;
+      const T special[] = {Limits::quiet_NaN(), Limits::infinity(),  -Limits::infinity(), T{0}, -T{0},
+                           Limits::max(),       Limits::denorm_min()};
+      for (T& element : tensor.mutable_data<T>()) {
+        if (random() % 3 == 0) element = special[random() % std::size(special)];
+      }
+    });
+    input = std::move(tensor);
+  }
+  return inputs;
+}
+
 // The graph printed with intermediate values renamed in order, so that only structure counts.
 inline std::string canonical(const ModelIr& model) {
   Graph graph = model.graph;
@@ -70,6 +94,35 @@ inline std::string canonical(const ModelIr& model) {
   return print(graph, {.types = false});
 }
 
+// Both models give the same outputs, or both none, on these inputs.
+inline void expect_same(const ModelIr& before, const ModelIr& after, const std::vector<Datum>& inputs, bool exact) {
+  const auto expected = evaluate(before, inputs);
+  const auto actual = evaluate(after, inputs);
+  ASSERT_EQ(expected.ok(), actual.ok()) << (expected ? actual.error().message() : expected.error().message());
+  if (!expected) return;
+  for (std::size_t i = 0; i < expected->size(); ++i) {
+    const Difference difference = compare((*expected)[i], (*actual)[i], exact);
+    if (difference.same || (!exact && explained_by_rounding(before, inputs, *expected, *actual))) continue;
+    ADD_FAILURE() << "output " << i << " differs by " << difference.max_abs;
+  }
+}
+
+// The numeric test of every change: on random inputs, where `finite_only` is not set on special ones too. Of these sizes
+// those that the model takes.
+inline void expect_same_numbers(const Rule& rule, const ModelIr& before, const ModelIr& after,
+                                std::initializer_list<std::int64_t> sizes, bool finite_only) {
+  for (const std::int64_t size : sizes) {
+    const auto seed = static_cast<unsigned>(size);
+    const auto inputs = random_inputs(before, size, seed);
+    if (!evaluate(before, inputs)) continue;
+    SCOPED_TRACE(fmt::format("at size {}", size));
+    expect_same(before, after, inputs, rule.exact);
+    if (finite_only) continue;
+    SCOPED_TRACE("with special values");
+    expect_same(before, after, special_inputs(before, size, seed), rule.exact);
+  }
+}
+
 inline Optimized apply_alone(const Rule& rule, const ModelIr& model, std::int64_t size) {
   OptimizeOptions options;
   options.only = {std::string(rule.name)};
@@ -81,24 +134,14 @@ inline Optimized apply_alone(const Rule& rule, const ModelIr& model, std::int64_
 }
 
 // The rule alone turns `before` into `after` (up to the names of values made on the way), and the outputs on seeded
-// random inputs do not change. Symbolic sizes are run as 1, 2 and 5.
+// random inputs and special values do not change. Symbolic sizes are run as 1, 2 and 5.
 inline void expect_rewrites(const Rule& rule, std::string_view before, std::string_view after) {
   const ModelIr model = parse_typed(before);
   const Optimized optimized = apply_alone(rule, model, 2);
   for (const RuleRefusal& refusal : optimized.ledger.refusals) ADD_FAILURE() << refusal.node << ": " << refusal.reason;
   EXPECT_FALSE(optimized.ledger.applications.empty()) << rule.name << " does not fire";
   EXPECT_EQ(canonical(optimized.model), canonical(parse_typed(after)));
-  for (const std::int64_t size : {1, 2, 5}) {
-    const auto inputs = random_inputs(model, size, static_cast<unsigned>(size));
-    const auto expected = evaluate(model, inputs);
-    const auto actual = evaluate(optimized.model, inputs);
-    ASSERT_EQ(expected.ok(), actual.ok()) << (expected ? actual.error().message() : expected.error().message());
-    if (!expected) continue;
-    for (std::size_t i = 0; i < expected->size(); ++i) {
-      const Difference difference = compare((*expected)[i], (*actual)[i], rule.exact);
-      EXPECT_TRUE(difference.same) << "output " << i << " differs by " << difference.max_abs << " at size " << size;
-    }
-  }
+  expect_same_numbers(rule, model, optimized.model, {1, 2, 5}, false);
 }
 
 // The operators of the main graph in order: "MatMul Relu".
@@ -106,18 +149,6 @@ inline std::string operators(const ModelIr& model) {
   std::string names;
   for (const NodeId id : model.graph.nodes()) names += (names.empty() ? "" : " ") + model.graph.node(id).op_type;
   return names;
-}
-
-// Both models give the same outputs, or both none, on these inputs.
-inline void expect_same(const ModelIr& before, const ModelIr& after, const std::vector<Datum>& inputs, bool exact) {
-  const auto expected = evaluate(before, inputs);
-  const auto actual = evaluate(after, inputs);
-  ASSERT_EQ(expected.ok(), actual.ok()) << (expected ? actual.error().message() : expected.error().message());
-  if (!expected) return;
-  for (std::size_t i = 0; i < expected->size(); ++i) {
-    const Difference difference = compare((*expected)[i], (*actual)[i], exact);
-    EXPECT_TRUE(difference.same) << "output " << i << " differs by " << difference.max_abs;
-  }
 }
 
 // The rule alone leaves these operators, and the same outputs on seeded random inputs with symbolic sizes 0, 1, 2 and 5
@@ -136,10 +167,7 @@ inline Optimized expect_becomes(const Rule& rule, std::string_view text, std::st
     ADD_FAILURE() << refusal.node << ": " << refusal.reason;
   }
   EXPECT_EQ(operators(optimized->model), expected_operators) << print(optimized->model);
-  for (const std::int64_t size : {0, 1, 2, 5}) {
-    const auto inputs = random_inputs(model, size, static_cast<unsigned>(size));
-    if (evaluate(model, inputs)) expect_same(model, optimized->model, inputs, rule.exact);
-  }
+  expect_same_numbers(rule, model, optimized->model, {0, 1, 2, 5}, base.assume_finite);
   return *std::move(optimized);
 }
 

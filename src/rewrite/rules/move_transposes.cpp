@@ -49,7 +49,8 @@ class Mover {
   Patch::Ref permuted(ValueId id, const Permutation& p) {
     // A use by broadcasting has more axes than the value, and a permutation of its own.
     const auto own = region_.values.find(id);
-    if (is_chosen(id) && (own == region_.values.end() || own->second == p)) return made_.at(id);
+    const bool same_axes = context_.shape(id)->size() == p.size();
+    if (is_chosen(id) && same_axes && (own == region_.values.end() || own->second == p)) return made_.at(id);
     if (const auto at = permuted_.find({id, p}); at != permuted_.end()) return at->second;
     const Patch::Ref ref = permute(id, p);
     permuted_.emplace(std::pair(id, p), ref);

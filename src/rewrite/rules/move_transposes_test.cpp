@@ -143,5 +143,13 @@ TEST(MoveTransposes, GivesABroadcastOperandItsAxesBeforeMovingThem) {
   EXPECT_TRUE(compare((*evaluate(model, inputs))[0], (*evaluate(optimized.model, inputs))[0], false).same);
 }
 
+// The row that Gather takes has one axis and so one form, but must be a column of the permuted sum.
+TEST(MoveTransposes, GivesALowerRankOfTheRegionItsAxes) {
+  expect_becomes(kMoveTransposes,
+                 "g (float[4, 4] a, float[4, 4] b) => (y) <int64 i = {0}> { m = MatMul(a, b) u = Gather(m, i) s = "
+                 "Transpose(m) t = Add(s, u) y = Transpose(t) }",
+                 "MatMul Gather Unsqueeze Transpose Add");
+}
+
 }  // namespace
 }  // namespace cycloid::testing

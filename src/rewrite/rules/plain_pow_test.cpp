@@ -1,4 +1,3 @@
-// The tests of plain_pow, divide_by_power_of_two and gather_to_slice.
 #include <limits>
 
 #include "rewrite/rule_testing.h"
@@ -51,37 +50,6 @@ TEST(PlainPow, LeavesOtherExponentsAndBroadcasts) {
   expect_declines(kPlainPow, power("2.5"));
   expect_declines(kPlainPow, "g (float[3] x) => (y) <float[2, 1] e = {2, 2}> { y = Pow(x, e) }");
   expect_declines(kPlainPow, "g (int64[3] x) => (y) <float e = {2}> { y = Pow(x, e) }");
-}
-
-TEST(DivideByPowerOfTwo, IsExact) {
-  const std::string text = "g (float[N, 3] x) => (y) <float[3] c = {8, -0.25, 1}> { y = Div(x, c) }";
-  expect_becomes(kDivideByPowerOfTwo, text, "Mul");
-  expect_same_on_special_values(kDivideByPowerOfTwo, text);
-}
-
-TEST(DivideByPowerOfTwo, LeavesOtherNumbers) {
-  for (const char* number : {"3", "0", "inf", "nan", "1e-40", "1.7014118e38"}) {
-    expect_declines(kDivideByPowerOfTwo,
-                    std::string("g (float[N] x) => (y) <float c = {") + number + "}> { y = Div(x, c) }");
-  }
-  expect_declines(kDivideByPowerOfTwo, "g (int64[N] x) => (y) <int64 c = {4}> { y = Div(x, c) }");
-  expect_declines(kDivideByPowerOfTwo, "g (float[N] x) => (y) <float c = {4}> { y = Div(c, x) }");
-}
-
-TEST(GatherToSlice, AffineIndices) {
-  expect_becomes(kGatherToSlice, "g (float[N, 7] x) => (y) <int64[3] i = {1, 3, 5}> { y = Gather<axis = 1>(x, i) }",
-                 "Slice");
-  expect_becomes(kGatherToSlice, "g (float[N, 4] x) => (y) <int64[4] i = {3, 2, 1, 0}> { y = Gather<axis = 1>(x, i) }",
-                 "Slice");
-  expect_becomes(kGatherToSlice, "g (float[N, 4] x) => (y) <int32[2] i = {-2, -1}> { y = Gather<axis = -1>(x, i) }",
-                 "Slice");
-}
-
-TEST(GatherToSlice, LeavesOthers) {
-  expect_declines(kGatherToSlice, "g (float[5] x) => (y) <int64[3] i = {0, 1, 3}> { y = Gather(x, i) }");
-  expect_declines(kGatherToSlice, "g (float[5] x) => (y) <int64[3] i = {1, 1, 1}> { y = Gather(x, i) }");
-  expect_declines(kGatherToSlice, "g (float[N] x) => (y) <int64[2] i = {0, 1}> { y = Gather(x, i) }");
-  expect_declines(kGatherToSlice, "g (float[5] x) => (y) <int64[2, 1] i = {0, 1}> { y = Gather(x, i) }");
 }
 
 }  // namespace
