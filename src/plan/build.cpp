@@ -60,12 +60,13 @@ Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> mo
   }
   WorkBounds bounds = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
   if (options.max_memory > 0) bounds.memory = std::make_shared<MemoryBudget>(options.max_memory);
-  auto specialized = [&] {
-    const BoundsScope scope(bounds);
-    return specialize(source, input_dims);
+  auto specialized = [&]() -> Result<ModelIr> {
+    const BoundsScope scope(bounds);  // of what is folded, here and there
+    CYCLOID_ASSIGN(ModelIr result, specialize(source, input_dims));
+    if (!options.reference) CYCLOID_TRY(fuse(result));
+    return result;
   }();
   CYCLOID_ASSIGN(ModelIr special, std::move(specialized));
-  if (!options.reference) CYCLOID_TRY(fuse(special));
 
   auto plan = std::make_shared<Plan>();
   for (const std::optional<Dims>& dims : input_dims) plan->input_dims.push_back(dims.value_or(Dims{}));

@@ -175,6 +175,16 @@ TEST_P(Bounds, HoldForFolding) {
   EXPECT_EQ(error_of(model, bounded).code(), ErrorCode::kResourceExhausted);
 }
 
+// What is folded when the plan is made counts too, whichever pass would fold it.
+TEST_P(Bounds, HoldForConstants) {
+  const Model model = model_of(R"(g () => (y) <float[1] c = {1}, int64[1] k = {2000000}> {
+    e = Expand(c, k) y = ReduceSum <keepdims = 0> (e) })");
+  SessionOptions bounded = options();
+  bounded.timeout_ms = 60'000;
+  bounded.max_memory = kMiB;
+  EXPECT_EQ(error_of(model, bounded).code(), ErrorCode::kResourceExhausted);
+}
+
 // A run's memory is counted anew, whatever the user keeps of earlier ones.
 TEST_P(Bounds, CountEachRunForItself) {
   SessionOptions bounded = options();
