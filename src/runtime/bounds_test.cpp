@@ -185,6 +185,25 @@ TEST_P(Bounds, HoldForConstants) {
   EXPECT_EQ(error_of(model, bounded).code(), ErrorCode::kResourceExhausted);
 }
 
+TEST_P(Bounds, HoldForOutputsOfAContext) {
+  SessionOptions bounded = options();
+  bounded.timeout_ms = 60'000;
+  bounded.max_memory = kMiB;
+  const Session session = Session::create(model_of(R"(g (float[n] x) => (y) <int64[2] k = {1000, 1}> {
+    y = Expand(x, k) })"),
+                                          bounded)
+                              .value();
+  RunContext context = session.new_context();
+  std::vector<float> x(1000, 1.0F);
+  const std::int64_t few[] = {100}, many[] = {1000};
+  ASSERT_TRUE(context.bind_input(0, {std::span(x).first(100), few}).ok());
+  EXPECT_TRUE(context.run().ok());
+  ASSERT_TRUE(context.bind_input(0, {std::span(x), many}).ok());
+  const Status status = context.run();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), ErrorCode::kResourceExhausted);
+}
+
 // A run's memory is counted anew, whatever the user keeps of earlier ones.
 TEST_P(Bounds, CountEachRunForItself) {
   SessionOptions bounded = options();

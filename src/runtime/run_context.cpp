@@ -59,11 +59,15 @@ Status RunContext::prepare() {
   const CallBounds bounds(state.session->options);
   CYCLOID_TRY(state.session->prepare(execution));
   const Plan& plan = *execution.memory.plan();
+  WorkBounds of_outputs = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
+  of_outputs.memory = state.session->budget_for(plan);
+  const BoundsScope scope(of_outputs);
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
     CYCLOID_TRY(state.session->check_output(plan, i, state.outputs[i]));
     execution.outputs[i] = static_cast<std::byte*>(state.outputs[i].data);
     if (execution.outputs[i] != nullptr || plan.outputs[i].slot) continue;
-    CYCLOID_ASSIGN(state.owned[i], Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].dims));
+    CYCLOID_ASSIGN(state.owned[i], Tensor::zeros(plan.outputs[i].dtype, plan.outputs[i].dims)
+                                       .in(fmt::format("output '{}'", state.session->model.outputs()[i].name)));
     execution.outputs[i] = state.owned[i].mutable_bytes();
   }
   CYCLOID_TRY(execution.memory.bind(execution.inputs, execution.outputs));
