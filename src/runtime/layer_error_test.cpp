@@ -61,7 +61,7 @@ void collect(const ModelIr& model, std::set<std::array<std::int64_t, 16>>& seen,
     };
     const auto in = dims(node.inputs[0]), out = dims(node.outputs[0]), weights = dims(node.inputs[1]);
     if (!in || !out || !weights || graph.value(node.inputs[0]).type.dtype != DType::kFloat32) continue;
-    Window window;
+    KernelWindow window;
     if (!parse_window(node, *in, *out, std::span(*weights).subspan(2), window).empty()) continue;
     ConvParams params{.batch = (*in)[0], .in_c = (*in)[1], .out_c = (*out)[1]};
     set_window(window, params);
