@@ -392,6 +392,8 @@ def test_an_input_that_is_missing_is_one_clear_line(cycloid, gemm, tmp_path):
         ["--threads", "-1"],
         ["--threads", "1e99"],
         ["--limit", "nan"],
+        ["--timeout", "nan"],
+        ["--timeout", "-1"],
         ["--backend", "onxruntime"],
     ],
 )

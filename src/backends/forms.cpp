@@ -89,6 +89,9 @@ Result<Form> form_of_model(const std::string& model) {
   const bool is_onnx = model.ends_with(".onnx");
   if (is_onnx || ends_with_any(model, {".pt", ".pth", ".ts", ".torchscript"})) {
     std::error_code ignored;
+    if (std::filesystem::is_directory(model, ignored)) {
+      return invalid_argument("{} is a folder, where a model's file is expected", model);
+    }
     if (!std::filesystem::is_regular_file(model, ignored)) return make_error(ErrorCode::kNotFound, "no file {}", model);
     return is_onnx ? Form::kOnnx : Form::kTorchScript;
   }

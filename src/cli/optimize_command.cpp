@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/explanation.h"
 #include "cli/input_spec.h"
+#include "cli/number_range.h"
 #include "cli/optimize_measure.h"
 #include "cli/optimize_page.h"
 #include "cli/optimize_ship.h"
@@ -244,7 +245,7 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->add_option("--measure-seconds", arguments->measure_seconds, "About how long to time each model")
-      ->check(CLI::Range(0.01, 1e5))
+      ->check(number_from(0.01, 1e5))
       ->capture_default_str();
   command->add_flag("--assume-finite", arguments->assume_finite,
                     "No value is infinite or NaN: allows changes that would lose one, such as (a b) c => a (b c)");
@@ -263,7 +264,7 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
   command->add_flag("--no-verify", arguments->no_verify, "Do not compare the result with the original");
   command->add_option("--seed", arguments->seed, "Of the random inputs to compare on")->capture_default_str();
   command->add_option("--verify-seconds", arguments->verify_seconds, "About how long comparing may take")
-      ->check(CLI::Range(0.0, 1e6))
+      ->check(number_from(0, 1e6))
       ->capture_default_str();
   // One value each time, so that MODEL may also come last.
   for (CLI::Option* option : command->get_options()) option->allow_extra_args(false);

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/input_spec.h"
+#include "cli/number_range.h"
 #include "tensor/npy.h"
 
 namespace cycloid {
@@ -145,10 +146,10 @@ void add_run_command(CLI::App& app, int& exit_code) {
   command->add_flag("--tune", arguments->tune,
                     "Choose kernels by measuring them; what was measured is kept for the next time");
   command->add_option("--limit", arguments->limit_s, "Seconds that loading, or the run, may take")
-      ->check(CLI::Range(0.001, 1e6))
+      ->check(number_from(0.001, 1e6))
       ->capture_default_str();
   command->add_option("--timeout", arguments->timeout_s, "Seconds after which the engine ends the run with an error")
-      ->check(CLI::Range(0.001, 1e6));
+      ->check(number_from(0.001, 1e6));
   command
       ->add_option("--max-memory", arguments->max_memory,
                    "Bytes that the run's tensors may take (64M, 2G, ...); more is an error")
