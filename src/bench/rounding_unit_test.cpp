@@ -25,7 +25,7 @@ TEST(RoundingUnits, FollowSigmoidsThroughWhatMovesAndChooses) {
 }
 
 TEST(RoundingUnits, ScaleAndAddUpWithTheirValues) {
-  EXPECT_THAT(units_of("g (float[2] x) => (float[2] y) {\n  c = float[1] {-8}\n  s = Sigmoid(x)\n  y = Mul(s, c)\n}"),
+  EXPECT_THAT(units_of("g (float[2] x) => (float[2] y) <float[1] c = {-8}> {\n  s = Sigmoid(x)\n  y = Mul(s, c)\n}"),
               ElementsAre(8));
   EXPECT_THAT(units_of("g (float[2] x, float[2] z) => (float[2] y) {\n"
                        "  a = Sigmoid(x)\n  b = Sigmoid(z)\n  p = Mul(a, b)\n  y = Sub(p, a)\n}"),
@@ -54,7 +54,7 @@ TEST(RoundingUnits, LetTheFormulasOfSigmoidAgreeAndNothingElse) {
   EXPECT_TRUE(compare_outputs(far, sigmoids(by_tanh, -40, -12), with).agrees());
   EXPECT_FALSE(compare_outputs(far, sigmoids(by_tanh, -40, -12), {}).agrees());
   // A twentieth of one percent of the range is no rounding.
-  const auto wrong = [](float x) { return by_exp(x) + (x > -20 && x < -19.99F ? 5e-4F : 0); };
+  const auto wrong = [](float x) { return by_exp(x) + (x > -20 && x < -19.9F ? 5e-4F : 0); };
   EXPECT_FALSE(compare_outputs(far, sigmoids(wrong, -40, -12), with).agrees());
 }
 
