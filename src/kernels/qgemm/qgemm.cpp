@@ -27,14 +27,13 @@ constexpr int64_t kMaxDepth = INT32_MAX / (255 * 255);
 
 int64_t offset(const int64_t* table, int64_t step, int64_t i) { return table != nullptr ? table[i] : step * i; }
 
-// The parts of a thread's scratch, in order; each at a multiple of 64.
+// The parts of a thread's scratch, in order; each at a multiple of 64. Without memory only `bytes` is found out.
 struct Scratch {
   Scratch(const QgemmPlan& plan, void* memory) {
-    char* at = static_cast<char*>(memory);
     const auto take = [&](int64_t size) {
-      char* part = at;
-      at += align_up(static_cast<size_t>(size));
-      return part;
+      const size_t at = bytes;
+      bytes += align_up(static_cast<size_t>(size));
+      return memory == nullptr ? nullptr : static_cast<char*>(memory) + at;
     };
     const int64_t whole = whole_columns(plan), rows = plan.block_tiles * plan.tile_rows;
     start = reinterpret_cast<int32_t*>(take(4 * whole));
@@ -48,7 +47,6 @@ struct Scratch {
       zeros = reinterpret_cast<int32_t*>(take(4 * whole));
       panel = take(row_bytes(plan) * panel_columns(plan));
     }
-    bytes = static_cast<size_t>(at - static_cast<char*>(memory));
   }
   int32_t* start;
   float* scale;
