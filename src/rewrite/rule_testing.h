@@ -177,4 +177,16 @@ inline void expect_declines(const Rule& rule, std::string_view text) {
   EXPECT_TRUE(optimized.ledger.applications.empty()) << rule.name << " fires:\n" << print(optimized.model);
 }
 
+// The rule applies once, and gives the same for -0, infinities, NaN, a denormal and nearly the largest number, as the one
+// input float[2,3].
+inline void expect_same_on_special_values(const Rule& rule, const std::string& text) {
+  const ModelIr model = parse_typed(text);
+  const Optimized optimized = apply_alone(rule, model, 2);
+  EXPECT_EQ(optimized.ledger.applications.size(), 1U);
+  const float infinity = std::numeric_limits<float>::infinity();
+  const auto x =
+      Tensor::of<float>({2, 3}, {-0.0F, infinity, -infinity, std::numeric_limits<float>::quiet_NaN(), 1e-40F, 3e38F});
+  expect_same(model, optimized.model, {x}, false);
+}
+
 }  // namespace cycloid::testing

@@ -59,9 +59,8 @@ Status RunContext::prepare() {
   const CallBounds bounds(state.session->options);
   CYCLOID_TRY(state.session->prepare(execution));
   const Plan& plan = *execution.memory.plan();
-  WorkBounds of_outputs = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
-  of_outputs.memory = state.session->budget_for(plan);
-  const BoundsScope scope(of_outputs);
+  const WorkBounds bounds_of_run = state.session->bounds_of_run(plan);
+  const BoundsScope scope(bounds_of_run);
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
     CYCLOID_TRY(state.session->check_output(plan, i, state.outputs[i]));
     execution.outputs[i] = static_cast<std::byte*>(state.outputs[i].data);

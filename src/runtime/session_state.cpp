@@ -139,6 +139,12 @@ std::shared_ptr<MemoryBudget> Session::State::budget_for(const Plan& plan) const
   return std::make_shared<MemoryBudget>(options.max_memory - std::min(options.max_memory, own));
 }
 
+WorkBounds Session::State::bounds_of_run(const Plan& plan) const {
+  WorkBounds bounds = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
+  bounds.memory = budget_for(plan);
+  return bounds;
+}
+
 Status Session::State::run(Execution& execution, StepTimes* times) {
   const Plan& plan = *execution.memory.plan();
   WorkBounds& bounds = execution.memory.state().bounds;
@@ -175,8 +181,7 @@ Status Session::State::copy_output(const Execution& execution, std::size_t i, co
 Result<std::vector<AnyValue>> Session::State::run_owned(Execution& execution) {
   CYCLOID_TRY(prepare(execution));
   const Plan& plan = *execution.memory.plan();
-  WorkBounds bounds = work_bounds() != nullptr ? *work_bounds() : WorkBounds();
-  bounds.memory = budget_for(plan);
+  const WorkBounds bounds = bounds_of_run(plan);
   const BoundsScope scope(bounds);
   std::vector<Tensor> tensors(plan.outputs.size());
   for (std::size_t i = 0; i < tensors.size(); ++i) {

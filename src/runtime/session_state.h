@@ -70,8 +70,8 @@ struct Session::State {
   // Output i as a value; those not in slots were written to `memory`.
   Result<std::vector<AnyValue>> run_owned(Execution& execution);
 
-  // What max_memory leaves a run beside its arena and scratch; null where there is no bound.
-  std::shared_ptr<MemoryBudget> budget_for(const Plan& plan) const;
+  // The bounds in force on this thread, with the memory that max_memory leaves a run beside its arena and scratch.
+  WorkBounds bounds_of_run(const Plan& plan) const;
 
   // An execution that nobody uses; best one that is ready for these shapes.
   std::unique_ptr<Execution> take();
@@ -80,6 +80,9 @@ struct Session::State {
   std::unique_ptr<Execution> new_execution() const;
 
  private:
+  // That memory; null where there is no bound.
+  std::shared_ptr<MemoryBudget> budget_for(const Plan& plan) const;
+
   SpinLock idle_lock_;
   std::vector<std::unique_ptr<Execution>> idle_;  // capacity is reserved, so that giving back seldom allocates
   std::atomic<bool> team_busy_{false};
