@@ -36,6 +36,13 @@ struct Activation {
   const float* slope = nullptr;  // kPRelu: one per channel; must outlive every run
 };
 
+// The kinds that bodies of convolutions and products apply to what they have in registers. Others take a second pass over the
+// result: their constants would take the registers of the sums.
+constexpr bool in_registers(ActivationKind kind) {
+  return kind == ActivationKind::kNone || kind == ActivationKind::kClip || kind == ActivationKind::kLeakyRelu ||
+         kind == ActivationKind::kPRelu || kind == ActivationKind::kHardSwish;
+}
+
 constexpr Activation relu() { return {.kind = ActivationKind::kClip, .lo = 0, .hi = __builtin_inff()}; }
 constexpr Activation clip(float lo, float hi) { return {.kind = ActivationKind::kClip, .lo = lo, .hi = hi}; }
 

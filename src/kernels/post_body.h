@@ -7,18 +7,19 @@
 namespace cycloid::kernels {
 namespace {
 
+CYCLOID_INLINE Vec leak(Vec x, Vec slope) { return select(less(x, zero()), x * slope, x); }
+CYCLOID_INLINE Vec hard_swish(Vec x) { return x * min(set1(1.0f), max(zero(), fma(x, set1(1.0f / 6.0f), set1(0.5f)))); }
+
 template <ActivationKind kKind>
 CYCLOID_INLINE Vec activate(Vec x, const Activation& a, Vec slope) {
   if constexpr (kKind == ActivationKind::kClip) return min(set1(a.hi), max(set1(a.lo), x));
-  if constexpr (kKind == ActivationKind::kLeakyRelu) return select(less(x, zero()), x * set1(a.alpha), x);
-  if constexpr (kKind == ActivationKind::kPRelu) return select(less(x, zero()), x * slope, x);
+  if constexpr (kKind == ActivationKind::kLeakyRelu) return leak(x, set1(a.alpha));
+  if constexpr (kKind == ActivationKind::kPRelu) return leak(x, slope);
   if constexpr (kKind == ActivationKind::kSigmoid) return sigmoid(x);
   if constexpr (kKind == ActivationKind::kHardSigmoid) {
     return min(set1(1.0f), max(zero(), fma(x, set1(a.alpha), set1(a.beta))));
   }
-  if constexpr (kKind == ActivationKind::kHardSwish) {
-    return x * min(set1(1.0f), max(zero(), fma(x, set1(1.0f / 6.0f), set1(0.5f))));
-  }
+  if constexpr (kKind == ActivationKind::kHardSwish) return hard_swish(x);
   if constexpr (kKind == ActivationKind::kSilu) return x * sigmoid(x);
   if constexpr (kKind == ActivationKind::kTanh) return tanh(x);
   if constexpr (kKind == ActivationKind::kGelu) {
@@ -49,6 +50,18 @@ CYCLOID_INLINE void with_activation(ActivationKind kind, F f) {
   case ActivationKind::name: return f.template operator()<ActivationKind::name>();
     CYCLOID_ALL_ACTIVATIONS(CYCLOID_CASE)
 #undef CYCLOID_CASE
+  }
+}
+
+// A kind that is in_registers(); PRelu's slopes begin at slope[c].
+template <bool kFull>
+CYCLOID_INLINE Vec activate_in_registers(Vec x, const Activation& a, const float* slope, int64_t c, Mask m) {
+  switch (a.kind) {
+    case ActivationKind::kClip: return activate<ActivationKind::kClip>(x, a, zero());
+    case ActivationKind::kLeakyRelu: return leak(x, set1(a.alpha));
+    case ActivationKind::kPRelu: return leak(x, load_part<kFull>(slope + c, m));
+    case ActivationKind::kHardSwish: return hard_swish(x);
+    default: return x;
   }
 }
 

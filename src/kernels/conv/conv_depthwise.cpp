@@ -71,7 +71,7 @@ class Rows {
         weights_(static_cast<const float*>(args.packed)),
         body_(body_for(plan)),
         epilogue_(p_.activation, p_.has_residual, p_.residual_last) {
-    const bool clip = p_.activation.kind == ActivationKind::kClip && !epilogue_.post;
+    const bool clip = p_.activation.kind == ActivationKind::kClip;
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     all_.row_step = p_.dilation_h * p_.in_w * p_.in_stride;
     all_.in_w = p_.in_w;
@@ -89,6 +89,8 @@ class Rows {
                  cpu_info().l2_bytes / 2;
     all_.lo = clip ? p_.activation.lo : -kInfinity;
     all_.hi = clip ? p_.activation.hi : kInfinity;
+    all_.activation = clip ? nullptr : epilogue_.in_body();
+    all_.residual_last = epilogue_.residual_last;
     // Windows of neighbouring rows then differ by one row at each end. What is fetched ahead needs the rows one by one.
     pairs_ = body_.pair != nullptr && !all_.fetch && plan.splits == 1 && p_.stride_h == 1 && p_.dilation_h == 1 &&
              p_.kernel_h == p_.kernel_w;
@@ -123,7 +125,7 @@ class Rows {
     t.tap_rows = last - first;
     t.weights = weights_ + first * p_.kernel_w * plan_.channels;
     t.out = args_.out + row * p_.out_w * p_.out_stride;
-    t.residual = epilogue_.residual_in_tile ? residual(row) : nullptr;
+    t.residual = epilogue_.residual_in_body ? residual(row) : nullptr;
     t.x_begin = part * p_.out_w / plan_.splits;
     t.x_end = (part + 1) * p_.out_w / plan_.splits;
     return t;

@@ -212,7 +212,6 @@ class Runner {
     tile_.residual_stride = p_.residual_stride;
     tile_.c_stride = p_.out_stride;
     tile_.c_near = pixels(p_) * p_.out_stride * kFloat <= cpu_info().l2_bytes;
-    epilogue_.set(tile_);
   }
 
   // Tiles [begin, end) of one group, panels [panel_begin, panel_end).
@@ -232,6 +231,7 @@ class Runner {
       tile_.b = weights + sum_ * column;
       tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), out_, panel);
       tile_.bias = bias + column;
+      epilogue_.set(tile_, group * out_ + column);
       const IgemmFn* by_rows = plan_.igemm->panels[tile_.b_stride / plan_.igemm->lanes - 1].by_rows;
       // Where weights are far, the first panel comes while the first tile uses it, each later one has been fetched by the tiles of
       // the one before, and the last one's fetch what follows in memory: in a plan, the weights of the next layer. Other tiles fetch
@@ -260,7 +260,7 @@ class Runner {
     const float* residual = p_.has_residual ? args_.residual + first * p_.residual_stride + channel : nullptr;
     tile_.rows = pointers_ + in_block * per_tile_;
     tile_.row_pointers = rows;
-    tile_.residual = epilogue_.residual_in_tile ? residual : nullptr;
+    tile_.residual = epilogue_.residual_in_body ? residual : nullptr;
     tile_.c = args_.out + first * p_.out_stride + channel;
     by_rows[rows - 1](tile_);
     if (epilogue_.post) epilogue_.finish(*plan_.igemm, tile_, rows, channel, residual);

@@ -104,7 +104,6 @@ class Runner {
     tile_.k_stride = 1;
     tile_.c_stride = positions(p_) * p_.out_stride;
     tile_.residual_stride = positions(p_) * p_.residual_stride;
-    epilogue_.set(tile_);
   }
 
   // Positions [begin, end) of a panel.
@@ -115,6 +114,7 @@ class Runner {
     tile_.columns = std::min(full, p_.out_c - channel_);
     tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), p_.out_c, panel);
     tile_.bias = weights + sum_ * round_up(p_.out_c, plan_.igemm->lanes) + channel_;
+    epilogue_.set(tile_, channel_);
     panel_weights_ = weights + sum_ * channel_;
     // The next panel, or the weights of the next layer, which follow in memory; earlier positions have fetched their share.
     tile_.next = panel_weights_ + sum_ * tile_.b_stride;
@@ -145,7 +145,7 @@ class Runner {
       const float* residual = p_.has_residual ? args_.residual + pixel * p_.residual_stride + channel_ : nullptr;
       tile_.rows = pointers_;
       tile_.row_pointers = rows;
-      tile_.residual = epilogue_.residual_in_tile ? residual : nullptr;
+      tile_.residual = epilogue_.residual_in_body ? residual : nullptr;
       tile_.c = args_.out + pixel * p_.out_stride + channel_;
       by_rows[rows - 1](tile_);
       if (epilogue_.post) epilogue_.finish(*plan_.igemm, tile_, rows, channel_, residual);

@@ -155,13 +155,13 @@ void compute_row(const ConvPlan& plan, const ConvArgs& args, int64_t image, int6
   tile.c_stride = p.out_stride;
   tile.c_near = near;
   tile.residual_stride = p.residual_stride;
-  epilogue.set(tile);
   for (int64_t panel = 0; panel < plan.panels; ++panel) {
     const int64_t channel = panel * full;
     tile.columns = std::min(full, p.out_c - channel);
     tile.b = weights + plan.channels * channel;
     tile.b_stride = panel_width(*plan.igemm, static_cast<int>(plan.vectors), p.out_c, panel);
     tile.bias = bias + channel;
+    epilogue.set(tile, channel);
     const IgemmFn* by_rows = plan.igemm->panels[tile.b_stride / plan.igemm->lanes - 1].by_rows;
     for (int64_t t = 0; t < plan.tiles; ++t) {
       const int64_t x = t * p.out_w / plan.tiles, rows = (t + 1) * p.out_w / plan.tiles - x;
@@ -169,7 +169,7 @@ void compute_row(const ConvPlan& plan, const ConvArgs& args, int64_t image, int6
       const float* residual = p.has_residual ? args.residual + pixel * p.residual_stride + channel : nullptr;
       first = lines + x * step;
       tile.row_pointers = rows;
-      tile.residual = epilogue.residual_in_tile ? residual : nullptr;
+      tile.residual = epilogue.residual_in_body ? residual : nullptr;
       tile.c = out + x * p.out_stride + channel;
       by_rows[rows - 1](tile);
       if (epilogue.post) epilogue.finish(*plan.igemm, tile, rows, channel, residual);

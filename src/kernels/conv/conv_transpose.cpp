@@ -107,7 +107,6 @@ class PhaseRow {
     tile.channels = in;
     tile.k_stride = 1;
     tile.c_stride = p_.stride_w * p_.out_stride;
-    epilogue.set(tile);
     float* pixel = args_.out + ((n_ * p_.out_h + y_) * p_.out_w + first_x_ + begin * p_.stride_w) * p_.out_stride;
     for (int64_t panel = 0; panel < plan_.panels; ++panel) {
       const int64_t column = panel * plan_.vectors * lanes;
@@ -115,6 +114,7 @@ class PhaseRow {
       tile.columns = std::min(tile.b_stride, out - column);
       tile.b = weights + window * in * column + first_tap * in * tile.b_stride;
       tile.bias = bias + column;
+      epilogue.set(tile, g * out + column);
       tile.c = pixel + g * out + column;
       plan_.igemm->panels[tile.b_stride / lanes - 1].by_rows[end - begin - 1](tile);
       if (epilogue.post) epilogue.finish(*plan_.igemm, tile, end - begin, g * out + column, nullptr);

@@ -292,7 +292,7 @@ class Block {
     const int64_t channel = panel * plan_.vectors * plan_.igemm->lanes;
     const int64_t pixel = (at.image * p_.out_h + at.y) * p_.out_w + at.x;
     const int64_t taps = plan_.axis_y.taps;
-    const bool clip = epilogue_.activation.kind == ActivationKind::kClip && !epilogue_.post;
+    const bool clip = epilogue_.activation.kind == ActivationKind::kClip;
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const float* residual = p_.has_residual ? args_.residual + pixel * p_.residual_stride + channel : nullptr;
     WinogradOutput out{};
@@ -301,7 +301,7 @@ class Block {
     out.row_stride = point(1, 0) * width;
     out.columns = std::min(width, p_.out_c - channel);
     out.bias = weights_ + plan_.point_channels * round_up(p_.out_c, plan_.igemm->lanes) + channel;
-    out.residual = epilogue_.residual_in_tile ? residual : nullptr;
+    out.residual = epilogue_.residual_in_body ? residual : nullptr;
     out.residual_stride = p_.residual_stride;
     out.residual_row = p_.out_w * p_.residual_stride;
     out.out = args_.out + pixel * p_.out_stride + channel;
@@ -311,13 +311,14 @@ class Block {
     out.pixels = std::min(at.points_x - taps + 1, p_.out_w - at.x);
     out.lo = clip ? epilogue_.activation.lo : -kInfinity;
     out.hi = clip ? epilogue_.activation.hi : kInfinity;
+    out.activation = clip ? nullptr : epilogue_.in_body();
+    out.slope = epilogue_.slope(channel);
+    out.residual_last = epilogue_.residual_last;
     bodies(plan_).output[taps - kWinogradMinTaps][at.points_y - kWinogradMinPoints][at.points_x - kWinogradMinPoints](
         out);
     if (!epilogue_.post) return;
-    Activation activation = epilogue_.activation;
-    if (activation.slope != nullptr) activation.slope += channel;
     for (int64_t row = 0; row < out.rows; ++row) {
-      plan_.igemm->post(out.out + row * out.out_row, out.out_stride, out.pixels, out.columns, activation,
+      plan_.igemm->post(out.out + row * out.out_row, out.out_stride, out.pixels, out.columns, epilogue_.activation,
                         epilogue_.residual_in_post ? residual + row * out.residual_row : nullptr, p_.residual_stride);
     }
   }

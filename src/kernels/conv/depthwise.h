@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "kernels/activation.h"
+
 namespace cycloid::kernels {
 
 // Pixels [x_begin, x_end) of one output row, all channels. Only tap rows inside the input are passed.
@@ -15,14 +17,16 @@ struct DepthwiseRow {
   const float* weights;   // [tap row][kernel_w][weight_stride]
   int64_t weight_stride;  // channels, rounded up to vectors
   const float* bias;      // [weight_stride]
-  const float* residual;  // of pixel 0, or null; added before clipping
+  const float* residual;  // of pixel 0, or null
   int64_t residual_stride;
   float* out;  // of pixel 0
   int64_t out_stride;
   int64_t channels;
   int64_t x_begin, x_end;
-  float lo, hi;
-  bool fetch;  // input and output do not stay in L2: pixels are fetched ahead  // the result is clipped to [lo, hi]
+  bool residual_last;            // added after the activation
+  float lo, hi;                  // the result is clipped to [lo, hi]
+  const Activation* activation;  // another that is in_registers(), or null
+  bool fetch;                    // input and output do not stay in L2: pixels are fetched ahead
 };
 
 using DepthwiseFn = void (*)(const DepthwiseRow&);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/conv/depthwise.h"
+#include "kernels/post_body.h"
 #include "kernels/simd.h"
 #include "kernels/simd_accumulate.h"
 
@@ -9,9 +10,14 @@ namespace cycloid::kernels {
 namespace {
 
 template <bool kFull>
-CYCLOID_INLINE void depthwise_store_pixel(const DepthwiseRow& t, int64_t x, int64_t c, Vec sum, Mask m) {
-  if (t.residual != nullptr) sum = sum + load_part<kFull>(t.residual + x * t.residual_stride + c, m);
-  store_part<kFull>(t.out + x * t.out_stride + c, min(set1(t.hi), max(set1(t.lo), sum)), m);
+CYCLOID_INLINE void depthwise_store_pixel(const DepthwiseRow& t, int64_t x, int64_t c, Vec sum, Mask m, Vec lo,
+                                          Vec hi) {
+  const Vec residual = t.residual == nullptr ? zero() : load_part<kFull>(t.residual + x * t.residual_stride + c, m);
+  if (t.residual != nullptr && !t.residual_last) sum = sum + residual;
+  sum = min(hi, max(lo, sum));
+  if (t.activation != nullptr) sum = activate_in_registers<kFull>(sum, *t.activation, t.activation->slope, c, m);
+  if (t.residual != nullptr && t.residual_last) sum = sum + residual;
+  store_part<kFull>(t.out + x * t.out_stride + c, sum, m);
 }
 
 // One pixel whose window may cross the left or right edge.
@@ -29,7 +35,7 @@ void depthwise_pixel(const DepthwiseRow& t, int64_t x) {
         sum = fma(load_part<kFull>(in + j * t.dilation_w * t.in_stride, m), load(w + j * t.weight_stride), sum);
       }
     }
-    depthwise_store_pixel<kFull>(t, x, c, sum, m);
+    depthwise_store_pixel<kFull>(t, x, c, sum, m, set1(t.lo), set1(t.hi));
   });
 }
 
@@ -89,8 +95,7 @@ template <bool kEdges, bool kFull>
 CYCLOID_INLINE void depthwise_store(const DepthwiseRow& t, const DepthwiseGroup& g, int q, int64_t c, Vec sum, Mask m,
                                     Vec lo, Vec hi) {
   if (kEdges && (q < g.first || q >= g.last)) return;
-  if (t.residual != nullptr) sum = sum + load_part<kFull>(t.residual + (g.x + q) * t.residual_stride + c, m);
-  store_part<kFull>(t.out + (g.x + q) * t.out_stride + c, min(hi, max(lo, sum)), m);
+  depthwise_store_pixel<kFull>(t, g.x + q, c, sum, m, lo, hi);
 }
 
 // A group's pixels for the channels of a vector.

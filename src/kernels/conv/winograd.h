@@ -17,6 +17,8 @@
 
 #include <stdint.h>
 
+#include "kernels/activation.h"
+
 namespace cycloid::kernels {
 
 // a and b in double.
@@ -52,8 +54,11 @@ struct WinogradOutput {
   int64_t residual_stride, residual_row;  // from pixel to pixel, from image row to image row
   float* out;
   int64_t out_stride, out_row;
-  int64_t rows, pixels;  // of the tile that exist: [1, m] of its dimension
-  float lo, hi;
+  int64_t rows, pixels;          // of the tile that exist: [1, m] of its dimension
+  float lo, hi;                  // the result is clipped to [lo, hi]
+  const Activation* activation;  // another that is in_registers(), or null
+  const float* slope;            // PRelu's, of the first column
+  bool residual_last;            // added after the activation
 };
 
 // Lays the 2 x 2 pixels of each of points_y * points_x places of a tile (2 apart in the input) side by side, zeros where

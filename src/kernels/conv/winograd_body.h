@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/conv/winograd.h"
+#include "kernels/post_body.h"
 #include "kernels/simd.h"
 
 namespace cycloid::kernels {
@@ -142,10 +143,14 @@ void winograd_input_pairs(const WinogradPairs& t) {
 
 template <bool kFull>
 CYCLOID_INLINE void winograd_store(const WinogradOutput& t, int64_t row, int64_t pixel, int64_t c, Vec y, Mask mask) {
-  if (t.residual != nullptr) {
-    y = y + load_part<kFull>(t.residual + row * t.residual_row + pixel * t.residual_stride + c, mask);
-  }
-  store_part<kFull>(t.out + row * t.out_row + pixel * t.out_stride + c, min(set1(t.hi), max(set1(t.lo), y)), mask);
+  Vec residual = zero();
+  if (t.residual != nullptr)
+    residual = load_part<kFull>(t.residual + row * t.residual_row + pixel * t.residual_stride + c, mask);
+  if (t.residual != nullptr && !t.residual_last) y = y + residual;
+  y = min(set1(t.hi), max(set1(t.lo), y));
+  if (t.activation != nullptr) y = activate_in_registers<kFull>(y, *t.activation, t.slope, c, mask);
+  if (t.residual != nullptr && t.residual_last) y = y + residual;
+  store_part<kFull>(t.out + row * t.out_row + pixel * t.out_stride + c, y, mask);
 }
 
 template <int kTaps, int kRows, int kColumns>

@@ -3,9 +3,11 @@
 
 #include <stdint.h>
 
+#include "kernels/activation.h"
+
 namespace cycloid::kernels {
 
-// c[i][j] = alpha * sum over k of a[i][k] b[j][k], + bias[j] + residual[i][j], clipped. For few rows of a: each row of b is
+// c[i][j] = alpha * sum over k of a[i][k] b[j][k], + bias[j] + residual[i][j], activated. For few rows of a: each row of b is
 // read as it is, where a tile would want it packed.
 struct DotArgs {
   const float* a;
@@ -19,8 +21,9 @@ struct DotArgs {
   int64_t residual_stride;
   float* c;
   int64_t c_stride;
-  bool clip;
-  float lo, hi;
+  const Activation* activation;  // as in IgemmTile
+  const float* slope;
+  bool residual_last;
 };
 
 using DotFn = void (*)(const DotArgs&);

@@ -7,14 +7,28 @@
 namespace cycloid::kernels {
 namespace {
 
+inline float activate_one(float x, const Activation& a, const float* slope, int64_t j) {
+  switch (a.kind) {
+    case ActivationKind::kClip:  // NaN stays
+      x = x < a.lo ? a.lo : x;
+      return x > a.hi ? a.hi : x;
+    case ActivationKind::kLeakyRelu: return x < 0 ? x * a.alpha : x;
+    case ActivationKind::kPRelu: return x < 0 ? x * slope[j] : x;
+    case ActivationKind::kHardSwish: {
+      const float gate = x * (1.0f / 6.0f) + 0.5f;
+      return x * (gate < 0 ? 0.0f : gate > 1 ? 1.0f : gate);
+    }
+    default: return x;
+  }
+}
+
 CYCLOID_INLINE void finish_dot(const DotArgs& t, int64_t i, int64_t j, float sum) {
   float x = t.alpha * sum;
   if (t.bias != nullptr) x += t.bias[j];
-  if (t.residual != nullptr) x += t.residual[i * t.residual_stride + j];
-  if (t.clip) {  // NaN stays
-    x = x < t.lo ? t.lo : x;
-    x = x > t.hi ? t.hi : x;
-  }
+  const float residual = t.residual == nullptr ? 0.0f : t.residual[i * t.residual_stride + j];
+  if (t.residual != nullptr && !t.residual_last) x += residual;
+  if (t.activation != nullptr) x = activate_one(x, *t.activation, t.slope, j);
+  if (t.residual != nullptr && t.residual_last) x += residual;
   t.c[i * t.c_stride + j] = x;
 }
 

@@ -163,8 +163,8 @@ class Runner {
     tile_.accumulate = k > 0;
     tile_.bias = bias_ == nullptr ? nullptr : bias_ + column;
     const bool last = k_end == p_.k;
-    epilogue_.set(tile_);
-    tile_.clip = tile_.clip && last;
+    epilogue_.set(tile_, column);
+    if (!last) tile_.activation = nullptr;
     const IgemmFn* by_rows = plan_.igemm->panels[width / plan_.igemm->lanes - 1].by_rows;
     const int64_t block_row = shape_.tile_begin(begin);
     for (int64_t t = begin; t < end; ++t) {
@@ -172,7 +172,7 @@ class Runner {
       const float* residual = residual_ == nullptr ? nullptr : residual_ + row * p_.residual_stride + column;
       tile_.rows = pointers_ + (row - block_row);
       tile_.row_pointers = rows;
-      tile_.residual = last && epilogue_.residual_in_tile ? residual : nullptr;
+      tile_.residual = last && epilogue_.residual_in_body ? residual : nullptr;
       tile_.c = c_ + row * p_.c_stride + column;
       tile_.next = t > begin ? tile_.b : nullptr;  // the panel came with the first tile
       by_rows[rows - 1](tile_);
@@ -254,7 +254,7 @@ void GemmPlan::run_dot(const GemmArgs& args, int64_t matrix, int64_t split) cons
   const Epilogue epilogue(p.activation, p.has_residual, p.residual_last);
   const float* residual = p.has_residual ? args.residual + p.residual_step * matrix + begin : nullptr;
   IgemmTile tile{};
-  epilogue.set(tile);
+  epilogue.set(tile, begin);
   tile.c = args.c + p.c_step * matrix + begin;
   tile.c_stride = p.c_stride;
   tile.columns = end - begin;
@@ -268,13 +268,13 @@ void GemmPlan::run_dot(const GemmArgs& args, int64_t matrix, int64_t split) cons
        .k = p.k,
        .alpha = p.alpha,
        .bias = p.has_bias ? args.bias + begin : nullptr,
-       .residual = epilogue.residual_in_tile ? residual : nullptr,
+       .residual = epilogue.residual_in_body ? residual : nullptr,
        .residual_stride = p.residual_stride,
        .c = tile.c,
        .c_stride = p.c_stride,
-       .clip = tile.clip,
-       .lo = tile.lo,
-       .hi = tile.hi});
+       .activation = tile.activation,
+       .slope = tile.slope,
+       .residual_last = tile.residual_last});
   if (epilogue.post) epilogue.finish(*igemm, tile, p.m, begin, residual);
 }
 

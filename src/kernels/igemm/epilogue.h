@@ -1,36 +1,47 @@
-// What follows the sum of a tile, divided between the tile itself and a second pass while it is in L1.
+// What follows the sum of a tile, divided between the body that sums and a second pass while its result is in L1.
 #pragma once
 
 #include "kernels/igemm/igemm.h"
 
 namespace cycloid::kernels {
 
-// In the tile: bias, then a residual that comes before the activation, then clipping. In the second pass: any other
-// activation, and a residual that comes after it.
+// In the body: bias, and the residual and the activation where in_registers(). In the second pass: any other activation, and a
+// residual that comes after it.
 struct Epilogue {
-  Epilogue(const Activation& a, bool has_residual, bool residual_last)
+  Epilogue(const Activation& a, bool has_residual, bool last)
       : activation(a),
-        residual_in_tile(has_residual && !(residual_last && a.kind != ActivationKind::kNone)),
-        residual_in_post(has_residual && !residual_in_tile),
-        post((a.kind != ActivationKind::kNone && a.kind != ActivationKind::kClip) || residual_in_post) {}
+        post(!in_registers(a.kind)),
+        residual_last(last && a.kind != ActivationKind::kNone),
+        residual_in_body(has_residual && !(residual_last && post)),
+        residual_in_post(has_residual && !residual_in_body) {}
 
-  void set(IgemmTile& tile) const {
-    tile.clip = activation.kind == ActivationKind::kClip && !post;
-    tile.lo = activation.lo;
-    tile.hi = activation.hi;
+  // What the body applies, or null.
+  const Activation* in_body() const { return post || activation.kind == ActivationKind::kNone ? nullptr : &activation; }
+  // PRelu's slopes from a channel on.
+  const float* slope(int64_t channel) const {
+    return activation.kind == ActivationKind::kPRelu ? activation.slope + channel : nullptr;
+  }
+
+  // For a tile whose first column is `channel`. The tile points to this epilogue.
+  void set(IgemmTile& tile, int64_t channel) const {
+    tile.activation = in_body();
+    tile.slope = slope(channel);
+    tile.residual_last = residual_last;
   }
 
   // The second pass over what `tile` stored; `channel` is its first column's.
   void finish(const IgemmKernels& kernels, const IgemmTile& tile, int64_t rows, int64_t channel,
               const float* residual) const {
     Activation a = activation;
-    if (a.slope != nullptr) a.slope += channel;
+    a.slope = slope(channel);
     kernels.post(tile.c, tile.c_stride, rows, tile.columns, a, residual_in_post ? residual : nullptr,
                  tile.residual_stride);
   }
 
   Activation activation;
-  bool residual_in_tile, residual_in_post, post;
+  bool post;           // there is a second pass
+  bool residual_last;  // after the activation
+  bool residual_in_body, residual_in_post;
 };
 
 }  // namespace cycloid::kernels

@@ -38,12 +38,13 @@ struct IgemmTile {
   const float* bias;      // [columns] or null
   const float* residual;  // row r begins at residual + r * residual_stride; null for none
   int64_t residual_stride;
-  float* c;  // row r begins at c + r * c_stride
+  bool residual_last;  // added after the activation
+  float* c;            // row r begins at c + r * c_stride
   int64_t c_stride;
   bool c_near;      // c's lines are in L2 or nearer: they are not fetched ahead, which costs 20 to 30 cycles a call
   bool accumulate;  // start from what c holds instead of bias: the sum continues an earlier call
-  bool clip;        // apply min(hi, max(lo, x)) last
-  float lo, hi;
+  const Activation* activation;  // one that is in_registers(), applied last; null for none
+  const float* slope;            // PRelu's, of the first column
 };
 
 using IgemmFn = void (*)(const IgemmTile&);

@@ -36,37 +36,70 @@ CYCLOID_INLINE void igemm_start(const IgemmTile& t, Mask last, Vec (&acc)[kRows]
 }
 
 template <int kRows, int kVectors>
+CYCLOID_INLINE void igemm_add_residual(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
+  const int64_t residual_stride = t.residual_stride;
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const float* p = t.residual + r * residual_stride + v * kLanes;
+      acc[r][v] = acc[r][v] + (v + 1 < kVectors ? load(p) : load(p, last));
+    }
+  }
+}
+
+template <int kRows, int kVectors>
+CYCLOID_INLINE void igemm_clip(const Activation& a, Vec (&acc)[kRows][kVectors]) {
+  const Vec lo = set1(a.lo);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = max(lo, acc[r][v]);
+  }
+  if (a.hi < __builtin_inff()) {  // Relu has no upper bound
+    const Vec hi = set1(a.hi);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = min(hi, acc[r][v]);
+    }
+  }
+}
+
+template <int kRows, int kVectors>
+CYCLOID_INLINE void igemm_leak(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const float* p = t.slope + v * kLanes;
+    const Vec slope = t.slope == nullptr ? set1(t.activation->alpha) : v + 1 < kVectors ? load(p) : load(p, last);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) acc[r][v] = leak(acc[r][v], slope);
+  }
+}
+
+template <int kRows, int kVectors>
+CYCLOID_INLINE void igemm_activate(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
+  if (t.activation->kind == ActivationKind::kClip) {
+    igemm_clip(*t.activation, acc);
+  } else if (t.activation->kind == ActivationKind::kHardSwish) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = hard_swish(acc[r][v]);
+    }
+  } else {
+    igemm_leak(t, last, acc);
+  }
+}
+
+template <int kRows, int kVectors>
 CYCLOID_INLINE void igemm_finish(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
   // What the tile says, read once: the compiler cannot know that the stores leave it alone.
   float* const c = t.c;
   const int64_t c_stride = t.c_stride, columns = t.columns;
-  if (t.residual != nullptr) {
-    const int64_t residual_stride = t.residual_stride;
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) {
-        const float* p = t.residual + r * residual_stride + v * kLanes;
-        acc[r][v] = acc[r][v] + (v + 1 < kVectors ? load(p) : load(p, last));
-      }
-    }
-  }
-  if (t.clip) {
-    const Vec lo = set1(t.lo);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) acc[r][v] = max(lo, acc[r][v]);
-    }
-    if (t.hi < __builtin_inff()) {  // Relu has no upper bound
-      const Vec hi = set1(t.hi);
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = min(hi, acc[r][v]);
-      }
-    }
-  }
+  if (t.residual != nullptr && !t.residual_last) igemm_add_residual(t, last, acc);
+  if (t.activation != nullptr) igemm_activate(t, last, acc);
+  if (t.residual != nullptr && t.residual_last) igemm_add_residual(t, last, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     float* p = c + r * c_stride;
