@@ -104,9 +104,12 @@ TEST(ShareWork, GivesEachUnitToOneThreadAndBalancesCost) {
       seen[i].assign(static_cast<std::size_t>(steps[i].units), 0);
       coarsest += steps[i].cost / static_cast<double>(steps[i].units);
     }
-    for (int t = 0; t < threads; ++t) {
+    const std::vector<std::vector<Work>> shares =
+        share_work(steps, {0, static_cast<std::uint32_t>(count), false}, threads);
+    ASSERT_EQ(shares.size(), static_cast<std::size_t>(threads));
+    for (const std::vector<Work>& share : shares) {
       double cost = 0;
-      for (const Work& work : share_work(steps, {0, static_cast<std::uint32_t>(count), false}, t, threads)) {
+      for (const Work& work : share) {
         for (std::int64_t unit = work.begin; unit < work.end; ++unit) ++seen[work.step][static_cast<std::size_t>(unit)];
         cost += steps[work.step].cost * static_cast<double>(work.end - work.begin) /
                 static_cast<double>(steps[work.step].units);

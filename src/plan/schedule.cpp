@@ -137,31 +137,35 @@ bool conflicts(const BufferUse& a, const BufferUse& b) {
   return true;
 }
 
-std::vector<Work> share_work(const std::vector<PlannedStep>& steps, const Stage& stage, int thread, int threads) {
+std::vector<std::vector<Work>> share_work(const std::vector<PlannedStep>& steps, const Stage& stage, int threads) {
   double total = 0;
   for (std::uint32_t s = stage.begin; s < stage.end; ++s) total += steps[s].cost;
   const bool even = !(total > 0), together = !even && share_reads(steps, stage, threads);
   if (even) total = stage.end - stage.begin;
-  std::vector<Work> work;
-  double before = 0, owed_begin = 0, owed_end = 0;
+  std::vector<std::vector<Work>> shares(static_cast<std::size_t>(threads));
+  double before = 0;
+  std::vector<double> owed(shares.size(), 0);  // what the cuts between two threads so far lack in cost
   for (std::uint32_t s = stage.begin; s < stage.end; ++s) {
     const double cost = even ? 1 : steps[s].cost;
     const auto units = static_cast<double>(steps[s].units);
-    // The same expression gives one thread's end and the next one's begin, so no unit is lost or done twice.
-    const auto cut = [&](int t, double& owed) -> std::int64_t {
-      if (t <= 0) return 0;
-      if (t >= threads) return steps[s].units;
-      const double at = together ? cost * t / threads + owed : total * t / threads - before;
-      if (!(cost > 0)) return at < 0 ? 0 : steps[s].units;
-      const double to = std::clamp(std::round(at / cost * units), 0.0, units);
-      owed = at - to / units * cost;
+    // Where thread t begins. Not before the one ahead of it, however much the cuts of the other steps owe.
+    const auto cut = [&](int t, std::int64_t least) -> std::int64_t {
+      double& debt = owed[static_cast<std::size_t>(t)];
+      const double at = together ? cost * t / threads + debt : total * t / threads - before;
+      if (!(cost > 0)) return at < 0 ? least : steps[s].units;
+      const double to = std::clamp(std::round(at / cost * units), static_cast<double>(least), units);
+      debt = at - to / units * cost;
       return static_cast<std::int64_t>(to);
     };
-    const std::int64_t begin = cut(thread, owed_begin), end = cut(thread + 1, owed_end);
-    if (begin < end) work.push_back({s, begin, end});
+    std::int64_t begin = 0;
+    for (int t = 0; t < threads; ++t) {
+      const std::int64_t end = t + 1 < threads ? cut(t + 1, begin) : steps[s].units;
+      if (begin < end) shares[static_cast<std::size_t>(t)].push_back({s, begin, end});
+      begin = end;
+    }
     before += cost;
   }
-  return work;
+  return shares;
 }
 
 void schedule(Plan& plan) {
@@ -173,11 +177,11 @@ void schedule(Plan& plan) {
     const double cost = stage_cost(plan, stage);
     stage.shared = plan.threads > 1 && cost >= kMinSharedStage;
     const double piece = std::max(kMinPiece, cost / (plan.threads * kPiecesPerThread));
+    std::vector<std::vector<Work>> shares = share_work(plan.steps, stage, stage.shared ? plan.threads : 1);
+    shares.resize(static_cast<std::size_t>(plan.threads));
     std::size_t pieces = 0;
-    for (int t = 0; t < plan.threads; ++t) {
-      plan.work.push_back(stage.shared ? cut(plan.steps, share_work(plan.steps, stage, t, plan.threads), piece)
-                          : t == 0     ? share_work(plan.steps, stage, 0, 1)
-                                       : std::vector<Work>{});
+    for (const std::vector<Work>& share : shares) {
+      plan.work.push_back(stage.shared ? cut(plan.steps, share, piece) : share);
       pieces += plan.work.back().size();
     }
     plan.pieces.push_back(static_cast<std::uint32_t>(pieces));

@@ -13,9 +13,9 @@ bool conflicts(const BufferUse& a, const BufferUse& b);
 // where threads must meet. Fills stages, work, release and the steps' stage numbers.
 void schedule(Plan& plan);
 
-// The units of each of `steps` that thread `thread` of `threads` computes, by estimated cost: the steps' costs are laid
+// The units of each of the stage's steps that each of `threads` threads computes, by estimated cost: the steps' costs are laid
 // end to end and cut into equal parts; steps that read the same buffer are each cut into equal parts, so that a thread has the
 // same range of all of them. Every unit belongs to exactly one thread.
-std::vector<Work> share_work(const std::vector<PlannedStep>& steps, const Stage& stage, int thread, int threads);
+std::vector<std::vector<Work>> share_work(const std::vector<PlannedStep>& steps, const Stage& stage, int threads);
 
 }  // namespace cycloid
