@@ -23,9 +23,9 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a gate of `bench --fail-if
 A failure is one line on standard error; nothing is left half-written.)";
 
 // The subcommand the command line reached, or the app itself.
-const CLI::App& active(const CLI::App& app) {
-  const auto subcommands = app.get_subcommands();
-  return subcommands.empty() ? app : *subcommands.front();
+const CLI::App* active(const CLI::App* app) {
+  const auto subcommands = app->get_subcommands();
+  return subcommands.empty() ? app : subcommands.front();
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
@@ -52,7 +52,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 // What a person should read for a command line that does not parse.
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
-  const CLI::App& command = active(app);
+  const CLI::App& command = *active(&app);
   const std::string where = &command == &app ? "" : command.get_name() + ": ";
   const std::string help = fmt::format("; see 'cycloid {}--help'", &command == &app ? "" : command.get_name() + " ");
   const std::vector<std::string> extra = app.remaining(true);

@@ -17,7 +17,7 @@ namespace cycloid {
 class PlanCache {
  public:
   PlanCache(std::shared_ptr<const ModelIr> model, PlanOptions options, std::size_t capacity)
-      : model_(std::move(model)), options_(options), capacity_(capacity) {}
+      : model_(std::move(model)), options_(std::move(options)), capacity_(capacity) {}
 
   // The plan for these dims (empty for inputs that are no tensors), or null.
   std::shared_ptr<const Plan> find(std::span<const Dims> dims);

@@ -68,11 +68,12 @@ Status Session::State::check_output(const Plan& plan, std::size_t i, const Mutab
       return wrong(fmt::format("it is {}, not a tensor; use evaluate()", info.type));
     return {};  // checked when its shape is known
   }
-  if (view.dtype != output.dtype || !std::ranges::equal(view.shape, output.dims)) {
+  const std::optional<std::int64_t> count = count_of(output.dims);
+  if (!count || view.dtype != output.dtype || !std::ranges::equal(view.shape, output.dims)) {
     return wrong(fmt::format("the model gives {}, but the memory is for {}", describe_view(output.dtype, output.dims),
                              describe_view(view.dtype, view.shape)));
   }
-  if (Status status = check_memory(output.dtype, *count_of(output.dims), view.data, view.bytes); !status)
+  if (Status status = check_memory(output.dtype, *count, view.data, view.bytes); !status)
     return wrong(status.error().message());
   return {};
 }

@@ -47,7 +47,7 @@ struct Session::State {
       : model(of),
         options(std::move(in_force)),
         team(std::move(threads)),
-        plans(of.ir(), plan_options, static_cast<std::size_t>(options.max_plans)) {}
+        plans(of.ir(), std::move(plan_options), static_cast<std::size_t>(options.max_plans)) {}
 
   Model model;
   SessionOptions options;

@@ -23,7 +23,7 @@ Model model_of(std::string_view text) {
   return Model(std::make_shared<const ModelIr>(std::move(checked)));
 }
 
-Session session_of(std::string_view text, SessionOptions options = {}) {
+Session session_of(std::string_view text, const SessionOptions& options = {}) {
   return Session::create(model_of(text), options).value();
 }
 
