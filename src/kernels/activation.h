@@ -34,6 +34,9 @@ struct Activation {
   float lo = 0, hi = 0;          // kClip
   float alpha = 0, beta = 0;     // kLeakyRelu, kHardSigmoid, kElu
   const float* slope = nullptr;  // kPRelu: one per channel; must outlive every run
+  // Then scale * y + shift, where `scaled`. Convolutions and products do that, activation_kernel() does not.
+  bool scaled = false;
+  float scale = 1, shift = 0;
 };
 
 // The kinds that bodies of convolutions and products apply to what they have in registers. Others take a second pass over the

@@ -57,12 +57,13 @@ CYCLOID_INLINE void with_activation(ActivationKind kind, F f) {
 template <bool kFull>
 CYCLOID_INLINE Vec activate_in_registers(Vec x, const Activation& a, const float* slope, int64_t c, Mask m) {
   switch (a.kind) {
-    case ActivationKind::kClip: return activate<ActivationKind::kClip>(x, a, zero());
-    case ActivationKind::kLeakyRelu: return leak(x, set1(a.alpha));
-    case ActivationKind::kPRelu: return leak(x, load_part<kFull>(slope + c, m));
-    case ActivationKind::kHardSwish: return hard_swish(x);
-    default: return x;
+    case ActivationKind::kClip: x = activate<ActivationKind::kClip>(x, a, zero()); break;
+    case ActivationKind::kLeakyRelu: x = leak(x, set1(a.alpha)); break;
+    case ActivationKind::kPRelu: x = leak(x, load_part<kFull>(slope + c, m)); break;
+    case ActivationKind::kHardSwish: x = hard_swish(x); break;
+    default: break;
   }
+  return a.scaled ? fma(x, set1(a.scale), set1(a.shift)) : x;
 }
 
 struct PostArgs {
@@ -84,6 +85,7 @@ struct PostTile {
       for_each_vector(p.columns, [&]<bool kFull>(int64_t j, Mask m) {
         const Vec slope = kKind == ActivationKind::kPRelu ? load_part<kFull>(a.slope + j, m) : zero();
         Vec x = activate<kKind>(load_part<kFull>(c + j, m), a, slope);
+        if (a.scaled) x = fma(x, set1(a.scale), set1(a.shift));
         if (residual != nullptr) x = x + load_part<kFull>(residual + j, m);
         store_part<kFull>(c + j, x, m);
       });

@@ -75,7 +75,7 @@ inline int64_t pick(std::mt19937& random, int64_t lo, int64_t hi) {
 
 inline double sigmoid_reference(double x) { return 1 / (1 + std::exp(-x)); }
 
-inline double activate_reference(const Activation& a, double x, double slope) {
+inline double unscaled_activation(const Activation& a, double x, double slope) {
   switch (a.kind) {
     case ActivationKind::kNone: return x;
     case ActivationKind::kClip: return std::fmin(a.hi, std::fmax(a.lo, x));
@@ -92,6 +92,11 @@ inline double activate_reference(const Activation& a, double x, double slope) {
     case ActivationKind::kElu: return x < 0 ? a.alpha * std::expm1(x) : x;
   }
   return x;
+}
+
+inline double activate_reference(const Activation& a, double x, double slope) {
+  const double y = unscaled_activation(a, x, slope);
+  return a.scaled ? static_cast<double>(a.scale) * y + static_cast<double>(a.shift) : y;
 }
 
 inline constexpr ActivationKind kAllActivations[] = {

@@ -89,10 +89,10 @@ class Rows {
                  cpu_info().l2_bytes / 2;
     all_.lo = clip ? p_.activation.lo : -kInfinity;
     all_.hi = clip ? p_.activation.hi : kInfinity;
-    all_.activation = clip ? nullptr : epilogue_.in_body();
+    all_.activation = clip && !p_.activation.scaled ? nullptr : epilogue_.in_body();
     all_.residual_last = epilogue_.residual_last;
-    // Windows of neighbouring rows then differ by one row at each end. What is fetched ahead needs the rows one by one.
-    pairs_ = body_.pair != nullptr && !all_.fetch && plan.splits == 1 && p_.stride_h == 1 && p_.dilation_h == 1 &&
+    // Windows of neighbouring rows then differ by one row at each end.
+    pairs_ = body_.pair != nullptr && plan.splits == 1 && p_.stride_h == 1 && p_.dilation_h == 1 &&
              p_.kernel_h == p_.kernel_w;
   }
 

@@ -3,7 +3,7 @@
 //
 // Work unit (group, split, tile): `splits` parts of a group's panels, `tiles` tiles of pixels; the tile runs fastest.
 // Packed memory: a row of zeros that taps outside the input point to; then per group its panels, each
-// [taps][channels][width], and its bias.
+// [taps][channels][width], and its bias. Where a group has few outputs, `fold` channels are a row of the one panel (igemm.h).
 #include <algorithm>
 #include <cstring>
 
@@ -36,13 +36,18 @@ int64_t row_stride(const ConvPlan& plan) {
 
 int64_t group_in(const ConvParams& p) { return p.in_c / p.groups; }
 int64_t group_out(const ConvParams& p) { return p.out_c / p.groups; }
+// Rows of a panel.
+int64_t sum_rows(const ConvPlan& plan) { return plan.taps * ((plan.channels + plan.fold - 1) / plan.fold); }
 int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
 
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
   if (p.channels_first) return "igemm: the input is channels-first";
   plan.igemm = &igemm_kernels(kernel.isa);
-  const IgemmShape shape = choose_igemm_shape(*plan.igemm, pixels(p), group_out(p), p.panel_vectors, p.threads);
+  if (p.panel_vectors == 0) plan.fold = choose_fold(*plan.igemm, group_out(p), group_in(p));
+  const IgemmShape shape = plan.fold > 1
+                               ? fold_shape(*plan.igemm, pixels(p), group_out(p), p.threads)
+                               : choose_igemm_shape(*plan.igemm, pixels(p), group_out(p), p.panel_vectors, p.threads);
   if (shape.vectors == 0) return "igemm: no register tile of the width asked for";
   plan.vectors = shape.vectors;
   plan.tiles = shape.tiles;
@@ -50,7 +55,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   plan.tile_rows = shape.tile_rows;
   plan.taps = p.kernel_h * p.kernel_w;
   plan.channels = group_in(p);
-  const int64_t sum = plan.taps * plan.channels;
+  const int64_t sum = sum_rows(plan);
 
   plan.zero_bytes = static_cast<int64_t>(align_up(static_cast<size_t>(plan.channels * kFloat)));
   const int64_t columns = round_up(group_out(p), plan.igemm->lanes);
@@ -89,6 +94,20 @@ double cost(const ConvPlan& plan) {
          kCostPerCycle * (rows * (taps * 1.5 + panels * 4) + tile_taps);
 }
 
+// The one panel of a group whose rows hold plan.fold channels each.
+float* pack_folded(const ConvPlan& plan, const float* from, float* to) {
+  const int64_t taps = plan.taps, in = plan.channels, out = group_out(plan.params);
+  for (int64_t tap = 0; tap < taps; ++tap) {
+    for (int64_t k = 0; k < in; k += plan.fold, to += plan.igemm->lanes) {
+      for (int64_t j = 0; j < out; ++j) {
+        for (int64_t i = 0; i < std::min(plan.fold, in - k); ++i)
+          to[j * plan.fold + i] = from[(j * in + k + i) * taps + tap];
+      }
+    }
+  }
+  return to;
+}
+
 void pack(const ConvPlan& plan, const float* weights, const float* bias, void* packed) {
   const ConvParams& p = plan.params;
   std::memset(packed, 0, plan.packed_bytes);
@@ -96,7 +115,8 @@ void pack(const ConvPlan& plan, const float* weights, const float* bias, void* p
   for (int64_t g = 0; g < p.groups; ++g) {
     float* to = reinterpret_cast<float*>(static_cast<char*>(packed) + plan.zero_bytes + g * plan.group_bytes);
     const float* from = weights + g * out * in * window;
-    for (int64_t panel = 0; panel < plan.panels; ++panel) {
+    if (plan.fold > 1) to = pack_folded(plan, from, to);
+    for (int64_t panel = 0; plan.fold == 1 && panel < plan.panels; ++panel) {
       const int64_t first = panel * plan.vectors * plan.igemm->lanes;
       const int64_t width = panel_width(*plan.igemm, static_cast<int>(plan.vectors), out, panel);
       for (int64_t tap = 0; tap < window; ++tap) {
@@ -199,7 +219,7 @@ class Runner {
         far_(p_.weights_far || plan.group_bytes > cpu_info().l2_bytes / 2),
         per_tile_(plan.taps * plan.tile_rows),
         out_(group_out(p_)),
-        sum_(plan.taps * plan.channels) {
+        sum_(sum_rows(plan)) {
     shape_.rows = pixels(p_);
     shape_.tiles = plan.tiles;
     pointers_ = static_cast<const float**>(args.scratch);
@@ -232,7 +252,8 @@ class Runner {
       tile_.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), out_, panel);
       tile_.bias = bias + column;
       epilogue_.set(tile_, group * out_ + column);
-      const IgemmFn* by_rows = plan_.igemm->panels[tile_.b_stride / plan_.igemm->lanes - 1].by_rows;
+      const IgemmFn* by_rows = plan_.fold > 1 ? fold_tiles(*plan_.igemm, plan_.fold)
+                                              : plan_.igemm->panels[tile_.b_stride / plan_.igemm->lanes - 1].by_rows;
       // Where weights are far, the first panel comes while the first tile uses it, each later one has been fetched by the tiles of
       // the one before, and the last one's fetch what follows in memory: in a plan, the weights of the next layer. Other tiles fetch
       // the pixels of the tile behind them.

@@ -99,6 +99,10 @@ bool check(const ConvKernel& kernel, Case test) {
   for (size_t i = 0; i < slope.size(); ++i) slope[i] += 0.01f * static_cast<float>(i);
   p.activation = testing::make_activation(p.activation.kind, slope.data());
 
+  p.activation.scaled = p.activation.kind != ActivationKind::kNone && test.seed % 3 == 0;
+  p.activation.scale = 0.6f;
+  p.activation.shift = -0.2f;
+
   const ConvSelection selection = configure_conv(kernel, p);
   if (std::get_if<std::string>(&selection) != nullptr) return false;
   const ConvPlan plan = std::get<ConvPlan>(selection);
@@ -285,6 +289,23 @@ TEST_P(ConvKernels, AgreesOnFewChannels) {
     p.channels_first = pick(random, 0, 1) == 0;
     p.in_stride = p.in_c + (pick(random, 0, 2) == 0 ? 3 : 0);
     p.out_c = pick(random, 1, 100);
+    p.out_stride = p.out_c + pick(random, 0, 3);
+    p.residual_stride = p.out_c;
+    check(*GetParam(), test);
+    if (HasFailure()) return;
+  }
+}
+
+// So few outputs that a vector holds several channels of each.
+TEST_P(ConvKernels, AgreesOnFewOutputs) {
+  for (int seed = 0; seed < 200; ++seed) {
+    Case test = seed % 2 == 0 ? random_case(seed) : square_case(seed);
+    std::mt19937 random(static_cast<unsigned>(seed) + 40000);
+    ConvParams& p = test.p;
+    p.groups = pick(random, 0, 3) == 0 ? 2 : 1;
+    p.in_c = p.groups * pick(random, 1, 40);
+    p.in_stride = p.in_c + (pick(random, 0, 2) == 0 ? 3 : 0);
+    p.out_c = p.groups * pick(random, 1, 8);
     p.out_stride = p.out_c + pick(random, 0, 3);
     p.residual_stride = p.out_c;
     check(*GetParam(), test);

@@ -15,6 +15,11 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
+// Rows of a panel for each tap.
+int64_t tap_rows(const ConvTransposePlan& plan) {
+  return (plan.params.in_c / plan.params.groups + plan.fold - 1) / plan.fold;
+}
+
 std::string invalid(const ConvTransposeParams& p) {
   for (const int64_t size : {p.batch, p.in_h, p.in_w, p.in_c, p.out_h, p.out_w, p.out_c, p.kernel_h, p.kernel_w,
                              p.stride_h, p.stride_w, p.dilation_h, p.dilation_w, p.groups}) {
@@ -98,7 +103,8 @@ class PhaseRow {
     const int64_t window = p_.kernel_h * p_.kernel_w;
     const float* weights = reinterpret_cast<const float*>(static_cast<const char*>(args_.packed) + plan_.zero_bytes) +
                            g * plan_.group_floats;
-    const float* bias = weights + window * in * round_up(out, lanes);
+    const int64_t tap_rows = kernels::tap_rows(plan_);
+    const float* bias = weights + window * tap_rows * round_up(out, lanes);
     const Epilogue epilogue(p_.activation, false, false);
     IgemmTile tile{};
     tile.rows = pointers;
@@ -112,11 +118,13 @@ class PhaseRow {
       const int64_t column = panel * plan_.vectors * lanes;
       tile.b_stride = panel_width(*plan_.igemm, static_cast<int>(plan_.vectors), out, panel);
       tile.columns = std::min(tile.b_stride, out - column);
-      tile.b = weights + window * in * column + first_tap * in * tile.b_stride;
+      tile.b = weights + window * tap_rows * column + first_tap * tap_rows * tile.b_stride;
       tile.bias = bias + column;
       epilogue.set(tile, g * out + column);
       tile.c = pixel + g * out + column;
-      plan_.igemm->panels[tile.b_stride / lanes - 1].by_rows[end - begin - 1](tile);
+      const IgemmFn* by_rows = plan_.fold > 1 ? fold_tiles(*plan_.igemm, plan_.fold)
+                                              : plan_.igemm->panels[tile.b_stride / lanes - 1].by_rows;
+      by_rows[end - begin - 1](tile);
       if (epilogue.post) epilogue.finish(*plan_.igemm, tile, end - begin, g * out + column, nullptr);
     }
   }
@@ -169,7 +177,10 @@ ConvTransposeSelection select_conv_transpose(const ConvTransposeParams& params, 
   p.stride_w /= plan.joined_columns;
   p.out_w /= plan.joined_columns;
   const int64_t in = p.in_c / p.groups, out = p.out_c / p.groups;
-  const IgemmShape shape = choose_igemm_shape(*plan.igemm, (p.out_w + p.stride_w - 1) / p.stride_w, out);
+  plan.fold = choose_fold(*plan.igemm, out, in);
+  const int64_t phase_columns = (p.out_w + p.stride_w - 1) / p.stride_w;
+  const IgemmShape shape = plan.fold > 1 ? fold_shape(*plan.igemm, phase_columns, out, 1)
+                                         : choose_igemm_shape(*plan.igemm, phase_columns, out);
   plan.vectors = shape.vectors;
   plan.panels = shape.panels;
   plan.max_rows = shape.tile_rows;
@@ -202,11 +213,11 @@ void ConvTransposePlan::pack(const float* weights, const float* bias, void* pack
               !in_phase(phase_x, tap % p.kernel_w, p.stride_w, p.dilation_w)) {
             continue;
           }
-          for (int64_t c = 0; c < in; ++c, to += width) {
-            for (int64_t j = 0; j < std::min(width, out - column); ++j) {
-              to[j] = weights[((g * in + c) * out + column + j) * window + tap];
-            }
+          for (int64_t c = 0; c < in; ++c) {
+            for (int64_t j = 0; j < std::min(width, out - column); ++j)
+              to[c / fold * width + j * fold + c % fold] = weights[((g * in + c) * out + column + j) * window + tap];
           }
+          to += (in + fold - 1) / fold * width;
         }
       });
     }

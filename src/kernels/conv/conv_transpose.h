@@ -43,6 +43,7 @@ struct ConvTransposePlan {
   size_t packed_bytes = 0, scratch_bytes = 0;
   int64_t units = 0;  // output rows
   int64_t vectors = 0, panels = 0, max_rows = 0, zero_bytes = 0, group_floats = 0;
+  int64_t fold = 1;  // input channels that a row of a panel holds (igemm.h)
   // Where the taps of a row do not overlap, an input pixel makes as many output pixels as the stride, side by side: `params`
   // are then those of one tap with so many times the channels.
   int64_t joined_columns = 1;

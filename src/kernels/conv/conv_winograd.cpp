@@ -311,7 +311,7 @@ class Block {
     out.pixels = std::min(at.points_x - taps + 1, p_.out_w - at.x);
     out.lo = clip ? epilogue_.activation.lo : -kInfinity;
     out.hi = clip ? epilogue_.activation.hi : kInfinity;
-    out.activation = clip ? nullptr : epilogue_.in_body();
+    out.activation = clip && !epilogue_.activation.scaled ? nullptr : epilogue_.in_body();
     out.slope = epilogue_.slope(channel);
     out.residual_last = epilogue_.residual_last;
     bodies(plan_).output[taps - kWinogradMinTaps][at.points_y - kWinogradMinPoints][at.points_x - kWinogradMinPoints](

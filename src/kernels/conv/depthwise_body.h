@@ -10,11 +10,10 @@ namespace cycloid::kernels {
 namespace {
 
 template <bool kFull>
-CYCLOID_INLINE void depthwise_store_pixel(const DepthwiseRow& t, int64_t x, int64_t c, Vec sum, Mask m, Vec lo,
-                                          Vec hi) {
+CYCLOID_INLINE void depthwise_store_pixel(const DepthwiseRow& t, int64_t x, int64_t c, Vec sum, Mask m) {
   const Vec residual = t.residual == nullptr ? zero() : load_part<kFull>(t.residual + x * t.residual_stride + c, m);
   if (t.residual != nullptr && !t.residual_last) sum = sum + residual;
-  sum = min(hi, max(lo, sum));
+  sum = min(set1(t.hi), max(set1(t.lo), sum));
   if (t.activation != nullptr) sum = activate_in_registers<kFull>(sum, *t.activation, t.activation->slope, c, m);
   if (t.residual != nullptr && t.residual_last) sum = sum + residual;
   store_part<kFull>(t.out + x * t.out_stride + c, sum, m);
@@ -35,7 +34,7 @@ void depthwise_pixel(const DepthwiseRow& t, int64_t x) {
         sum = fma(load_part<kFull>(in + j * t.dilation_w * t.in_stride, m), load(w + j * t.weight_stride), sum);
       }
     }
-    depthwise_store_pixel<kFull>(t, x, c, sum, m, set1(t.lo), set1(t.hi));
+    depthwise_store_pixel<kFull>(t, x, c, sum, m);
   });
 }
 
@@ -92,10 +91,41 @@ CYCLOID_INLINE void depthwise_tap_row(const DepthwiseGroup& g, const float* (&p)
 }
 
 template <bool kEdges, bool kFull>
-CYCLOID_INLINE void depthwise_store(const DepthwiseRow& t, const DepthwiseGroup& g, int q, int64_t c, Vec sum, Mask m,
-                                    Vec lo, Vec hi) {
+CYCLOID_INLINE Vec depthwise_residual(const DepthwiseRow& t, const DepthwiseGroup& g, int q, int64_t c, Vec sum,
+                                      Mask m) {
+  if (kEdges && (q < g.first || q >= g.last)) return sum;
+  return sum + load_part<kFull>(t.residual + (g.x + q) * t.residual_stride + c, m);
+}
+
+template <bool kEdges, bool kFull>
+CYCLOID_INLINE void depthwise_store(const DepthwiseRow& t, const DepthwiseGroup& g, int q, int64_t c, Vec sum, Mask m) {
   if (kEdges && (q < g.first || q >= g.last)) return;
-  depthwise_store_pixel<kFull>(t, g.x + q, c, sum, m, lo, hi);
+  store_part<kFull>(t.out + (g.x + q) * t.out_stride + c, sum, m);
+}
+
+template <bool kFull, int kPixels, int... q>
+CYCLOID_INLINE void depthwise_activate(const DepthwiseRow& t, int64_t c, Mask m, Vec (&sum)[kPixels], Indices<q...>) {
+  const Activation& a = *t.activation;
+  if (a.kind == ActivationKind::kHardSwish) {
+    ((sum[q] = hard_swish(sum[q])), ...);
+  } else if (a.kind != ActivationKind::kClip) {
+    const Vec slope = a.kind == ActivationKind::kPRelu ? load_part<kFull>(a.slope + c, m) : set1(a.alpha);
+    ((sum[q] = leak(sum[q], slope)), ...);
+  }
+  if (a.scaled) ((sum[q] = fma(sum[q], set1(a.scale), set1(a.shift))), ...);
+}
+
+// What follows a group's sums.
+template <bool kEdges, bool kFull, int kPixels, int... q>
+CYCLOID_INLINE void depthwise_finish(const DepthwiseRow& t, const DepthwiseGroup& g, int64_t c, Mask m, Vec lo, Vec hi,
+                                     Vec (&sum)[kPixels], Indices<q...> each) {
+  if (t.residual != nullptr && !t.residual_last)
+    ((sum[q] = depthwise_residual<kEdges, kFull>(t, g, q, c, sum[q], m)), ...);
+  ((sum[q] = min(hi, max(lo, sum[q]))), ...);
+  if (t.activation != nullptr) depthwise_activate<kFull>(t, c, m, sum, each);
+  if (t.residual != nullptr && t.residual_last)
+    ((sum[q] = depthwise_residual<kEdges, kFull>(t, g, q, c, sum[q], m)), ...);
+  (depthwise_store<kEdges, kFull>(t, g, q, c, sum[q], m), ...);
 }
 
 // A group's pixels for the channels of a vector.
@@ -114,62 +144,40 @@ CYCLOID_INLINE void depthwise_vector(const DepthwiseRow& t, const DepthwiseGroup
                                                               typename IndicesUpTo<kWidth>::List{},
                                                               typename IndicesUpTo<kColumns>::List{}, Indices<i...>{});
   }
-  (depthwise_store<kEdges, kFull>(t, g, q, c, sum[q], m, lo, hi), ...);
-}
-
-template <int kWidth, int kStride, int kPixels, bool kFetch, bool kEdges>
-void depthwise_group(const DepthwiseRow& t, const DepthwiseGroup& g) {
-  const float* corner = t.in + (g.x * kStride - t.pad_left) * t.in_stride;
-  const Vec lo = set1(t.lo), hi = set1(t.hi);
-  const int64_t channels = t.channels;
-  constexpr typename IndicesUpTo<kPixels>::List kEach{};
-  constexpr typename IndicesUpTo<((kPixels - 1) * kStride + kWidth + 2) / 3>::List kPointers{};
-  int64_t c = 0;
-  for (; c + kLanes <= channels; c += kLanes)
-    depthwise_vector<kWidth, kStride, kFetch, kEdges, true>(t, g, corner, c, first(kLanes), lo, hi, kEach, kPointers);
-  if (c < channels)
-    depthwise_vector<kWidth, kStride, kFetch, kEdges, false>(t, g, corner, c, first(channels - c), lo, hi, kEach,
-                                                             kPointers);
-}
-
-// The group that has pixel x. A last group that has fewer pixels begins with some that are done, so that its windows lie inside
-// where they can.
-template <int kWidth, int kStride, int kPixels>
-CYCLOID_INLINE DepthwiseGroup depthwise_group_at(const DepthwiseRow& t, int64_t x) {
-  constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
-  const int64_t begin = max_of(t.x_begin, min_of(x, t.x_end - kPixels)), left = begin * kStride - t.pad_left;
-  return {begin, static_cast<int>(x - begin), static_cast<int>(min_of(kPixels, t.x_end - begin)),
-          static_cast<int>(max_of(0, -left)), static_cast<int>(min_of(kColumns, t.in_w - left))};
+  depthwise_finish<kEdges, kFull>(t, g, c, m, lo, hi, sum, Indices<q...>{});
 }
 
 // One column of one input row for two output rows; kAbove, kBelow: whether the row has a tap of each.
-template <int kColumn, int kStride, bool kAbove, bool kBelow, bool kEdges, bool kFull, int kWidth, int kPixels,
-          int kPointers, int... q>
+template <int kColumn, int kStride, bool kAbove, bool kBelow, bool kFetch, bool kEdges, bool kFull, int kWidth,
+          int kPixels, int kPointers, int... q>
 CYCLOID_INLINE void depthwise_pair_column(const DepthwiseGroup& g, const float* const (&p)[kPointers], int64_t stride,
                                           const Vec (&weight_above)[kWidth], const Vec (&weight_below)[kWidth], Mask m,
                                           Vec (&above)[kPixels], Vec (&below)[kPixels], Indices<q...>) {
   if (kEdges && (kColumn < g.column_begin || kColumn >= g.column_end)) return;
-  const Vec v = load_part<kFull>(p[kColumn / 3] + kColumn % 3 * stride, m);
+  const float* at = p[kColumn / 3] + kColumn % 3 * stride;
+  const Vec v = load_part<kFull>(at, m);
+  if constexpr (kFetch && kColumn < kPixels * kStride)
+    __builtin_prefetch(at + ((kPixels - 1) * kStride + kWidth) * stride);
   if constexpr (kAbove) (depthwise_tap<kColumn, kStride, q>(v, weight_above, above), ...);
   if constexpr (kBelow) (depthwise_tap<kColumn, kStride, q>(v, weight_below, below), ...);
 }
 
 // `w` is the row of weights for the row above; that for the row below is the one before it.
-template <int kStride, bool kAbove, bool kBelow, bool kEdges, bool kFull, int kWidth, int kPixels, int kPointers,
-          int... j, int... column, int... i>
+template <int kStride, bool kAbove, bool kBelow, bool kFetch, bool kEdges, bool kFull, int kWidth, int kPixels,
+          int kPointers, int... j, int... column, int... i>
 CYCLOID_INLINE void depthwise_pair_tap_row(const DepthwiseGroup& g, const float* (&p)[kPointers], int64_t stride,
                                            int64_t row_step, const float* w, int64_t weight_stride, Mask m,
                                            Vec (&above)[kPixels], Vec (&below)[kPixels], Indices<j...>,
                                            Indices<column...>, Indices<i...>) {
   const Vec weight_above[kWidth] = {(kAbove ? load(w + j * weight_stride) : zero())...};
   const Vec weight_below[kWidth] = {(kBelow ? load(w + (j - kWidth) * weight_stride) : zero())...};
-  (depthwise_pair_column<column, kStride, kAbove, kBelow, kEdges, kFull>(
+  (depthwise_pair_column<column, kStride, kAbove, kBelow, kFetch, kEdges, kFull>(
        g, p, stride, weight_above, weight_below, m, above, below, typename IndicesUpTo<kPixels>::List{}),
    ...);
   ((p[i] += row_step), ...);
 }
 
-template <int kWidth, int kStride, bool kEdges, bool kFull, int... q, int... i>
+template <int kWidth, int kStride, bool kFetch, bool kEdges, bool kFull, int... q, int... i>
 CYCLOID_INLINE void depthwise_pair_vector(const DepthwiseRow& t, const DepthwiseRow& next, const DepthwiseGroup& g,
                                           const float* in, int64_t c, Mask m, Vec lo, Vec hi, Indices<q...>,
                                           Indices<i...>) {
@@ -182,47 +190,57 @@ CYCLOID_INLINE void depthwise_pair_vector(const DepthwiseRow& t, const Depthwise
   const float* w = t.weights + c;
   const Vec bias = load(t.bias + c);
   Vec above[kPixels] = {(static_cast<void>(q), bias)...}, below[kPixels] = {(static_cast<void>(q), bias)...};
-  depthwise_pair_tap_row<kStride, true, false, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride, m,
-                                                                      above, below, kTaps, kEach, kPointers);
+  depthwise_pair_tap_row<kStride, true, false, kFetch, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride,
+                                                                              m, above, below, kTaps, kEach, kPointers);
   w += kWidth * weight_stride;
 #pragma GCC unroll 1
   for (int row = 1; row < kWidth; ++row, w += kWidth * weight_stride) {
-    depthwise_pair_tap_row<kStride, true, true, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride, m,
-                                                                       above, below, kTaps, kEach, kPointers);
+    depthwise_pair_tap_row<kStride, true, true, kFetch, kEdges, kFull, kWidth>(
+        g, p, stride, row_step, w, weight_stride, m, above, below, kTaps, kEach, kPointers);
   }
-  depthwise_pair_tap_row<kStride, false, true, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride, m,
-                                                                      above, below, kTaps, kEach, kPointers);
-  (depthwise_store<kEdges, kFull>(t, g, q, c, above[q], m, lo, hi), ...);
-  (depthwise_store<kEdges, kFull>(next, g, q, c, below[q], m, lo, hi), ...);
+  depthwise_pair_tap_row<kStride, false, true, kFetch, kEdges, kFull, kWidth>(g, p, stride, row_step, w, weight_stride,
+                                                                              m, above, below, kTaps, kEach, kPointers);
+  depthwise_finish<kEdges, kFull>(t, g, c, m, lo, hi, above, Indices<q...>{});
+  depthwise_finish<kEdges, kFull>(next, g, c, m, lo, hi, below, Indices<q...>{});
 }
 
-template <int kWidth, int kStride, int kPixels, bool kEdges>
-void depthwise_pair_group(const DepthwiseRow& t, const DepthwiseRow& next, const DepthwiseGroup& g) {
+// The group that has pixel x. A last group that has fewer pixels begins with some that are done, so that its windows lie inside
+// where they can.
+template <int kWidth, int kStride, int kPixels>
+CYCLOID_INLINE DepthwiseGroup depthwise_group_at(const DepthwiseRow& t, int64_t x) {
+  constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
+  const int64_t begin = max_of(t.x_begin, min_of(x, t.x_end - kPixels)), left = begin * kStride - t.pad_left;
+  return {begin, static_cast<int>(x - begin), static_cast<int>(min_of(kPixels, t.x_end - begin)),
+          static_cast<int>(max_of(0, -left)), static_cast<int>(min_of(kColumns, t.in_w - left))};
+}
+
+// A group's channels, a vector at a time; kPair: of two output rows.
+template <int kWidth, int kStride, int kPixels, bool kPair, bool kFetch, bool kEdges>
+void depthwise_group(const DepthwiseRow& t, const DepthwiseRow& next, const DepthwiseGroup& g) {
   const float* corner = t.in + (g.x * kStride - t.pad_left) * t.in_stride;
   const Vec lo = set1(t.lo), hi = set1(t.hi);
-  const int64_t channels = t.channels;
   constexpr typename IndicesUpTo<kPixels>::List kEach{};
   constexpr typename IndicesUpTo<((kPixels - 1) * kStride + kWidth + 2) / 3>::List kPointers{};
-  int64_t c = 0;
-  for (; c + kLanes <= channels; c += kLanes)
-    depthwise_pair_vector<kWidth, kStride, kEdges, true>(t, next, g, corner, c, first(kLanes), lo, hi, kEach,
-                                                         kPointers);
-  if (c < channels)
-    depthwise_pair_vector<kWidth, kStride, kEdges, false>(t, next, g, corner, c, first(channels - c), lo, hi, kEach,
-                                                          kPointers);
+  for_each_vector(t.channels, [&]<bool kFull>(int64_t c, Mask m) {
+    if constexpr (kPair) {
+      depthwise_pair_vector<kWidth, kStride, kFetch, kEdges, kFull>(t, next, g, corner, c, m, lo, hi, kEach, kPointers);
+    } else {
+      depthwise_vector<kWidth, kStride, kFetch, kEdges, kFull>(t, g, corner, c, m, lo, hi, kEach, kPointers);
+    }
+  });
 }
 
-// Rows of windows that overlap in all but one of their rows: each input vector is loaded once for both. 2 * kPixels sums, 2 *
-// kWidth weights and one input must fit in registers.
-template <int kWidth, int kStride, int kPixels>
-void depthwise_pair(const DepthwiseRow& t, const DepthwiseRow& next) {
+template <int kWidth, int kStride, int kPixels, bool kPair>
+CYCLOID_INLINE void depthwise_groups(const DepthwiseRow& t, const DepthwiseRow& next) {
   constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
   for (int64_t x = t.x_begin; x < t.x_end; x += kPixels) {
     const DepthwiseGroup g = depthwise_group_at<kWidth, kStride, kPixels>(t, x);
     if (g.first > 0 || g.last < kPixels || g.column_begin > 0 || g.column_end < kColumns) {
-      depthwise_pair_group<kWidth, kStride, kPixels, true>(t, next, g);
+      depthwise_group<kWidth, kStride, kPixels, kPair, false, true>(t, next, g);
+    } else if (kStride == 1 && t.fetch) {
+      depthwise_group<kWidth, kStride, kPixels, kPair, kStride == 1, false>(t, next, g);
     } else {
-      depthwise_pair_group<kWidth, kStride, kPixels, false>(t, next, g);
+      depthwise_group<kWidth, kStride, kPixels, kPair, false, false>(t, next, g);
     }
   }
 }
@@ -230,17 +248,14 @@ void depthwise_pair(const DepthwiseRow& t, const DepthwiseRow& next) {
 // kPixels sums, kWidth weights and one input must fit in registers.
 template <int kWidth, int kStride, int kPixels>
 void depthwise_row(const DepthwiseRow& t) {
-  constexpr int kColumns = (kPixels - 1) * kStride + kWidth;
-  for (int64_t x = t.x_begin; x < t.x_end; x += kPixels) {
-    const DepthwiseGroup g = depthwise_group_at<kWidth, kStride, kPixels>(t, x);
-    if (g.first > 0 || g.last < kPixels || g.column_begin > 0 || g.column_end < kColumns) {
-      depthwise_group<kWidth, kStride, kPixels, false, true>(t, g);
-    } else if (kStride == 1 && t.fetch) {
-      depthwise_group<kWidth, kStride, kPixels, kStride == 1, false>(t, g);
-    } else {
-      depthwise_group<kWidth, kStride, kPixels, false, false>(t, g);
-    }
-  }
+  depthwise_groups<kWidth, kStride, kPixels, false>(t, t);
+}
+
+// Rows of windows that overlap in all but one of their rows: each input vector is loaded once for both. 2 * kPixels sums, 2 *
+// kWidth weights and one input must fit in registers.
+template <int kWidth, int kStride, int kPixels>
+void depthwise_pair(const DepthwiseRow& t, const DepthwiseRow& next) {
+  depthwise_groups<kWidth, kStride, kPixels, true>(t, next);
 }
 
 void depthwise_any_row(const DepthwiseRow& t) {
@@ -249,10 +264,11 @@ void depthwise_any_row(const DepthwiseRow& t) {
 
 // Fewer registers than 32 leave no room for the sums of two rows.
 constexpr DepthwisePairFn kPair3 = kVectorRegisters < 32 ? nullptr : depthwise_pair<3, 1, 7>;
+constexpr DepthwisePairFn kPair5 = kVectorRegisters < 32 ? nullptr : depthwise_pair<5, 1, 7>;
 
 constexpr DepthwiseBody kDepthwise[] = {
     {3, 1, depthwise_row<3, 1, 7>, kPair3},  {3, 2, depthwise_row<3, 2, 7>, nullptr},
-    {5, 1, depthwise_row<5, 1, 7>, nullptr}, {5, 2, depthwise_row<5, 2, 7>, nullptr},
+    {5, 1, depthwise_row<5, 1, 7>, kPair5},  {5, 2, depthwise_row<5, 2, 7>, nullptr},
     {7, 1, depthwise_row<7, 1, 7>, nullptr}, {0, 0, depthwise_any_row, nullptr},
 };
 

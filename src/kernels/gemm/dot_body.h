@@ -8,18 +8,16 @@ namespace cycloid::kernels {
 namespace {
 
 inline float activate_one(float x, const Activation& a, const float* slope, int64_t j) {
-  switch (a.kind) {
-    case ActivationKind::kClip:  // NaN stays
-      x = x < a.lo ? a.lo : x;
-      return x > a.hi ? a.hi : x;
-    case ActivationKind::kLeakyRelu: return x < 0 ? x * a.alpha : x;
-    case ActivationKind::kPRelu: return x < 0 ? x * slope[j] : x;
-    case ActivationKind::kHardSwish: {
-      const float gate = x * (1.0f / 6.0f) + 0.5f;
-      return x * (gate < 0 ? 0.0f : gate > 1 ? 1.0f : gate);
-    }
-    default: return x;
+  if (a.kind == ActivationKind::kClip) {  // NaN stays
+    x = x < a.lo ? a.lo : x;
+    x = x > a.hi ? a.hi : x;
+  } else if (a.kind == ActivationKind::kHardSwish) {
+    const float gate = x * (1.0f / 6.0f) + 0.5f;
+    x *= gate < 0 ? 0.0f : gate > 1 ? 1.0f : gate;
+  } else if (x < 0) {
+    x *= a.kind == ActivationKind::kPRelu ? slope[j] : a.alpha;
   }
+  return a.scaled ? a.scale * x + a.shift : x;
 }
 
 CYCLOID_INLINE void finish_dot(const DotArgs& t, int64_t i, int64_t j, float sum) {

@@ -83,6 +83,9 @@ void check(Isa isa, int seed, int panel_vectors = 0) {
   testing::fill_random(slope, random, 0, 1);
   testing::fill_random(bias, random);
   p.activation = testing::make_activation(p.activation.kind, slope.data());
+  p.activation.scaled = p.activation.kind != ActivationKind::kNone && pick(random, 0, 2) == 0;
+  p.activation.scale = 0.6f;
+  p.activation.shift = -0.2f;
   Guarded a(static_cast<size_t>((p.batch - 1) * p.a_step + a_size), static_cast<size_t>(pick(random, 0, 1)));
   Guarded b(static_cast<size_t>(p.batch * b_size)), residual(static_cast<size_t>(p.batch * r_size));
   Guarded c(static_cast<size_t>((p.batch - 1) * p.c_step + c_size), static_cast<size_t>(pick(random, 0, 1)));

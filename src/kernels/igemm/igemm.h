@@ -58,6 +58,10 @@ struct IgemmPanel {
 };
 
 inline constexpr int kIgemmMaxVectors = 4;
+// Tiles for few columns (igemm_fold_body.h): of B, row s of a tap holds channels [s * fold, (s + 1) * fold), zeros behind the last, in
+// lane j * fold + i the channel s * fold + i of column j; k_stride is 1, and b_stride, offsets, next and accumulate are not read.
+inline constexpr int kIgemmFolds = 3;  // 2, 4 and 8 channels
+inline constexpr int kIgemmFoldRows = 8;
 inline constexpr int64_t kIgemmLine = 16;  // floats of a cache line
 inline constexpr int kIgemmNextRows = 9;
 
@@ -70,6 +74,7 @@ struct IgemmKernels {
   int lanes;                            // floats per vector
   IgemmPanel panels[kIgemmMaxVectors];  // panels[v - 1] is v vectors wide; max_rows 0 where there is none
   IgemmPostFn post;
+  const IgemmFn* folds[kIgemmFolds];  // folds[s][r - 1]: r rows, 2 << s channels; null where a vector has fewer lanes
 };
 
 extern const IgemmKernels igemm_kernels_scalar;

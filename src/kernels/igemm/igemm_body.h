@@ -90,6 +90,14 @@ CYCLOID_INLINE void igemm_activate(const IgemmTile& t, Mask last, Vec (&acc)[kRo
   } else {
     igemm_leak(t, last, acc);
   }
+  if (t.activation->scaled) {
+    const Vec scale = set1(t.activation->scale), shift = set1(t.activation->shift);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = fma(acc[r][v], scale, shift);
+    }
+  }
 }
 
 template <int kRows, int kVectors>

@@ -78,4 +78,12 @@ IgemmShape choose_igemm_shape(const IgemmKernels& kernels, int64_t rows, int64_t
   return best;
 }
 
+IgemmShape fold_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int64_t threads) {
+  IgemmShape shape{.rows = rows, .columns = columns, .vectors = 1, .panels = 1};
+  shape.tiles = std::min(rows, round_up((rows + kIgemmFoldRows - 1) / kIgemmFoldRows, threads));
+  shape.tile_rows = (rows + shape.tiles - 1) / shape.tiles;
+  shape.cost = shape_cost(kernels, shape);
+  return shape;
+}
+
 }  // namespace cycloid::kernels

@@ -45,6 +45,19 @@ inline int64_t panel_width(const IgemmKernels& k, int vectors, int64_t columns, 
   return left >= full ? full : (left + k.lanes - 1) / k.lanes * k.lanes;
 }
 
+// Channels that a lane group of the tiles for few columns holds (IgemmKernels::folds), the most for which all columns are in one
+// vector; 1 where a vector is better filled with columns.
+inline int64_t choose_fold(const IgemmKernels& k, int64_t columns, int64_t channels) {
+  for (int s = kIgemmFolds; s > 0; --s) {
+    const int64_t fold = int64_t{1} << s;
+    if (k.folds[s - 1] != nullptr && fold * columns <= k.lanes && fold <= channels) return fold;
+  }
+  return 1;
+}
+// Into tiles of those; `cost` is for a row of B.
+IgemmShape fold_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int64_t threads);
+inline const IgemmFn* fold_tiles(const IgemmKernels& k, int64_t fold) { return k.folds[fold / 4]; }
+
 inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 }  // namespace cycloid::kernels
