@@ -57,10 +57,6 @@ constexpr Case kCases[] = {
      5, 0, 1},
     {"conv_hard_swish",
      "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) y = HardSwish (c) }", 5, 0, 1},
-    {"conv_residual",
-     "g (float[1,8,6,6] x, float[8,8,3,3] w, float[8,8,1,1] v) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, "
-     "w) b = Conv (x, v) s = Add (a, b) y = Relu (s) }",
-     72, 0, 1},
     {"conv_residual_after",
      "g (float[1,8,6,6] x, float[8,8,3,3] w) => (float[?,?,?,?] y) { a = Conv <pads=[1,1,1,1]> (x, w) r = Relu (a) y = "
      "Add (x, r) }",

@@ -27,6 +27,13 @@ ValueId replace_node(Graph& graph, NodeId old, Node replacement) {
   return result;
 }
 
+// The channels of the result that element [i][j][...] of a convolution's weights belongs to: i, or for ConvTranspose, whose weights
+// are [in_c][out_c / groups][...], j of i's group.
+std::int64_t channel_of(const Node& conv, const Tensor& weights, std::int64_t groups, std::int64_t i, std::int64_t j) {
+  if (conv.op_type == "Conv") return i;
+  return i / (weights.dim(0) / groups) * weights.dim(1) + j;
+}
+
 bool fold_into_conv(Graph& graph, NodeId conv_id, NodeId affine_id, const ChannelAffine& affine) {
   const Node conv = graph.node(conv_id);
   const Tensor* weights = graph.constant(conv.inputs[1]);
@@ -34,20 +41,25 @@ bool fold_into_conv(Graph& graph, NodeId conv_id, NodeId affine_id, const Channe
   const Tensor* bias = has_bias ? graph.constant(conv.inputs[2]) : nullptr;
   if (weights == nullptr || weights->dtype() != DType::kFloat32 || (has_bias && bias == nullptr)) return false;
   const std::size_t channels = affine.scale.size();
-  if (weights->rank() < 3 || static_cast<std::size_t>(weights->dim(0)) != channels) return false;
+  const Result<std::int64_t> groups = get_int(conv, "group", 1);
+  if (weights->rank() < 3 || !groups || *groups < 1) return false;
+  const std::int64_t made = conv.op_type == "Conv" ? weights->dim(0) : weights->dim(1) * *groups;
+  if (static_cast<std::size_t>(made) != channels || weights->dim(0) % *groups != 0) return false;
 
   Tensor scaled = *weights;
-  std::span<float> w = scaled.mutable_data<float>();
-  const std::size_t each = w.size() / channels;
-  std::vector<double> shift = affine.shift;
-  for (std::size_t c = 0; c < channels; ++c) {
-    const double scale = affine.scale[c];
-    if (scale != 1) {
-      for (std::size_t i = 0; i < each; ++i)
-        w[c * each + i] = static_cast<float>(scale * static_cast<double>(w[c * each + i]));
+  const std::int64_t rows = weights->dim(0), columns = weights->dim(1);
+  const std::int64_t each = weights->element_count() / (rows * columns);
+  float* w = scaled.mutable_data<float>().data();
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j, w += each) {
+      const double scale = affine.scale[static_cast<std::size_t>(channel_of(conv, *weights, *groups, i, j))];
+      for (std::int64_t k = 0; scale != 1 && k < each; ++k)
+        w[k] = static_cast<float>(scale * static_cast<double>(w[k]));
     }
-    if (bias != nullptr) shift[c] += scale * static_cast<double>(bias->data<float>()[c]);
   }
+  std::vector<double> shift = affine.shift;
+  for (std::size_t c = 0; bias != nullptr && c < channels; ++c)
+    shift[c] += affine.scale[c] * static_cast<double>(bias->data<float>()[c]);
 
   Node folded = conv;
   folded.inputs.resize(3);
@@ -85,7 +97,9 @@ void fold_affine(Graph& graph) {
     const bool alone = graph.value(input).uses.size() == 1 && !graph.is_output(input);
     if (alone && before.valid()) {
       const Node& producer = graph.node(before);
-      if (producer.domain.empty() && producer.op_type == "Conv" && fold_into_conv(graph, before, id, *affine)) continue;
+      if (producer.domain.empty() && (producer.op_type == "Conv" || producer.op_type == "ConvTranspose") &&
+          fold_into_conv(graph, before, id, *affine))
+        continue;
       if (const std::optional<ChannelAffine> first = channel_affine(graph, producer); first && first->worth_joining) {
         ChannelAffine both = *affine;
         both.input = first->input;

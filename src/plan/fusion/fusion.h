@@ -26,6 +26,18 @@ void expand_composites(Graph& graph);
 // The Gelu that exporters write as x * (erf(x / sqrt(2)) + 1) * 0.5 or with a tanh, in any order of the factors.
 void raise_gelu(Graph& graph);
 
+// The HardSwish that exporters write as x * clip(x + 3, 0, 6) / 6.
+void raise_hard_swish(Graph& graph);
+
+// conv(conv(x, w), v)  =>  conv(x, v w), where v is of one tap and the product takes fewer multiplications.
+void compose_convs(Graph& graph);
+
+// x + x * s  =>  x * (s + 1), where s is smaller than x: one pass over x in place of two.
+void factor_gates(Graph& graph);
+
+// Pads by constants stand right behind what makes their input: whoever adds something to the padded value can then read it.
+void hoist_pads(Graph& graph);
+
 // Nodes that compute with float16 or bfloat16 compute with float32 instead: their constants are widened here, values between
 // them stay float32, and a Cast stands only where a float16 value comes from or goes to something else. Each node then rounds
 // less than it might (a sum in float16 is defined by no particular order of rounding), never more. Nodes that turn a last
@@ -33,7 +45,7 @@ void raise_gelu(Graph& graph);
 void widen_half(Graph& graph);
 
 // Scale and shift per channel by constants (BatchNormalization; Mul, Div, Add, Sub by constants of shape [C, 1, 1] and the
-// like): into the weights and bias of the Conv before it, else joined into one BatchNormalization with mean 0,
+// like): into the weights and bias of the Conv or ConvTranspose before it, else joined into one BatchNormalization with mean 0,
 // variance 1 and epsilon 0, which is such a scale and shift.
 void fold_affine(Graph& graph);
 
