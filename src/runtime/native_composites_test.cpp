@@ -49,6 +49,10 @@ constexpr Case kCases[] = {
     {"fused_gemm",
      R"(g (float[5,17] x, float[9,17] w, float[9] b) => (float[?,?] y) { y = com.microsoft.FusedGemm <transB=1, activation="LeakyRelu", activation_alpha=0.1> (x, w, b) })",
      18},
+    {"fused_matmul",
+     R"(g (float[3,2,5,7] x, float[3,2,7,4] k, float[7,3,2,5] w, float[7,3,2,4] v) => (float[?,?,?,?] y, float[?,?,?,?] z, float[?,?,?,?] t) {
+        y = com.microsoft.FusedMatMul <alpha=0.5> (x, k) z = com.microsoft.FusedMatMul <transA=1, transBatchA=1> (w, k) t = com.microsoft.FusedMatMul <transBatchB=1> (x, v) })",
+     7},
     {"embed_layer_normalization",
      R"(g (float[11,8] w, float[6,8] p, float[2,8] s, float[8] g1, float[8] b1) => (float[?,?,?] y, float[?,?,?] z) <int32[2,3] i = {3, 0, 10, 7, 7, 1}, int32[2,3] k = {0, 1, 1, 0, 0, 1}, int32[1,3] at = {5, 0, 2}> {
         y = com.microsoft.EmbedLayerNormalization (i, k, w, p, s, g1, b1) z, , e = com.microsoft.EmbedLayerNormalization (i, , w, p, , g1, b1, , at) })",
@@ -75,6 +79,15 @@ constexpr Case kCases[] = {
      24},
     {"attention_of_short_masks",
      R"(g (float[2,3,5,8] x, float[2,3,7,8] k, float[2,3,7,4] v, float[5,4] m) => (float[?,?,?,?] y) { y = Attention (x, k, v, m) })",
+     24},
+    {"attention_with_scores",
+     R"(g (float[2,3,16] x, float[2,3,8] k, float[2,3,10] v, float[2,2,5,4] p, float[2,2,5,5] r) => (float[?,?,?] y, float[?,?,?,?] pk, float[?,?,?,?] pv, float[?,?,?,?] s, float[?,?,?] y1, float[?,?,?,?] s1) {
+        y, pk, pv, s = Attention <q_num_heads=4, kv_num_heads=2, is_causal=1, qk_matmul_output_mode=3> (x, k, v, , p, r) y1, , , s1 = Attention <q_num_heads=4, kv_num_heads=2, softcap=0.7, qk_matmul_output_mode=1> (x, k, v) })",
+     24},
+    {"attention_with_masked_scores",
+     R"(g (float[2,3,5,8] x, float[2,3,7,8] k, float[2,3,7,4] v, float[1,3,1,7] m) => (float[?,?,?,?] y, float[?,?,?,?] s, float[?,?,?,?] y1, float[?,?,?,?] s1, float[?,?,?,?] y2, float[?,?,?,?] s2, float[?,?,?,?] s3) <bool[5,7] f = {1,1,1,0,1,1,1, 0,0,0,0,0,0,0, 1,0,0,0,0,0,0, 1,1,1,1,1,1,1, 0,0,0,0,0,0,1}> {
+        y, , , s = Attention <qk_matmul_output_mode=3> (x, k, v, f) y1, , , s1 = Attention <qk_matmul_output_mode=3, left_window_size=1, right_window_size=2> (x, k, v, m)
+        y2, , , s2 = Attention <scale=0.3> (x, k, v, m) , , , s3 = Attention <qk_matmul_output_mode=2> (x, k, v, m) })",
      24},
     {"multi_head_masks",
      R"(g (float[2,5,24] x, float[2,7,24] k, float[2,7,12] v, float[1,3,5,7] m) => (float[?,?,?] y, float[?,?,?] z, float[?,?,?] t, float[?,?,?] u) <int32[2] n = {7, 3}, int32[4] e = {5, 7, 1, 0}, int32[2,7] f = {1,1,1,0,1,1,0, 0,1,1,1,1,1,1}> {
@@ -125,6 +138,10 @@ constexpr Case kCases[] = {
         y = RoiAlign <output_height=3, output_width=2, sampling_ratio=2> (x, r, i) t = RoiAlign <output_height=2, output_width=2, spatial_scale=0.5> (x, r, i)
         u = RoiAlign <output_height=2, output_width=3, coordinate_transformation_mode="output_half_pixel"> (x, r, i) })",
      64},
+    {"roi_aligns_by_maximum",
+     R"(g (float[2,19,9,11] x) => (float[?,?,?,?] y, float[?,?,?,?] t) <float[4,4] r = {0.5, 1, 7, 6.5, -3, -2, 4, 30, 2, 2, 2, 2, 20, 20, 24, 24}, int64[4] i = {0, 1, 1, 0}> {
+        y = RoiAlign <output_height=3, output_width=2, sampling_ratio=2, mode="max"> (x, r, i) t = RoiAlign <output_height=2, output_width=2, spatial_scale=0.5, mode="max", coordinate_transformation_mode="output_half_pixel"> (x, r, i) })",
+     4},
     {"sines",
      "g (float[3,70] x) => (float[?,?] y, float[?,?] z) <float f = {40}> { m = Mul (x, f) y = Sin (m) z = Cos (m) }",
      1},

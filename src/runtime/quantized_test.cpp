@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "cycloid/session.h"
 #include "graph/text.h"
+#include "ops/elements.h"
 #include "ops/op.h"
 
 namespace cycloid {
@@ -24,7 +25,7 @@ struct Case {
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 // Half a unit in the last place of float16 and bfloat16: where a result is rounded once more or less.
-constexpr double kHalf = 0x1p-11, kBrain = 0x1p-8, kFloat = 0x1p-20;
+constexpr double kHalf = 0x1p-11, kBrain = 0x1p-8, kFloat = 0x1p-20, kSame = 0;
 
 constexpr Case kCases[] = {
     {"quantize",
@@ -37,6 +38,38 @@ constexpr Case kCases[] = {
      "g (uint8[2,3,40] x, int8[2,3,40] z) => (float[?,?,?] y, float[?,?,?] v) <float s = {0.01}, uint8 p = {120}, "
      "float[3] t = {1, 2, 0.3}, int8[3] q = {5, -3, 0}> { y = DequantizeLinear (x, s, p) v = DequantizeLinear <axis=1> "
      "(z, t, q) }"},
+    {"quantize_blocks",
+     "g (float[2,70,6] x, float[2,3,6] s, float[3,70] a, float[3,5] t) => (uint8[?,?,?] y, int4[?,?] v, uint4[?,?] u, "
+     "int8[?,?,?] w) <uint4[3,5] q = {7, 3, 1, 9, 15, 0, 8, 8, 7, 2, 4, 6, 11, 10, 9}, float[6] r = {0.1, 0.2, 0.3, "
+     "0.01, 0.02, 0.03}, int8[6] k = {1, -2, 3, -4, 5, -6}> { y = QuantizeLinear <axis=1, block_size=32> (x, s) b = "
+     "Abs "
+     "(t) v = QuantizeLinear <axis=1, block_size=16, output_dtype=22> (a, b) u = QuantizeLinear <axis=-1, "
+     "block_size=16> (a, b, q) w = QuantizeLinear <axis=2> (x, r, k) }"},
+    {"dequantize_blocks",
+     "g (int4[2,70,6] x, uint4[3,70] a, float[2,3,6] s, float[3,5] t) => (float[?,?,?] y, float[?,?] v, float[?,?,?] "
+     "w) "
+     "<uint4[3,5] q = {7, 3, 1, 9, 15, 0, 8, 8, 7, 2, 4, 6, 11, 10, 9}, float[6] r = {0.1, 0.2, 0.3, 0.01, 0.02, "
+     "0.03}, "
+     "int4[6] k = {1, -2, 3, -4, 5, -6}> { y = DequantizeLinear <axis=1, block_size=32> (x, s) v = DequantizeLinear "
+     "<axis=1, block_size=16> (a, t, q) w = DequantizeLinear <axis=2> (x, r, k) }",
+     0, kSame},
+    {"scales_of_the_run",
+     "g (float[3,70] x, float[1] a, float[3] z) => (uint8[?,?] y, float[?,?] v, int8[?,?] u) { s = Abs (a) b = Abs (z) "
+     "y = "
+     "QuantizeLinear (x, s) q, t, p = DynamicQuantizeLinear (x) v = DequantizeLinear (q, t, p) u = QuantizeLinear "
+     "<axis=0, output_dtype=3> (x, b) }",
+     0, kSame},
+    {"float8",
+     "g (float[3,70] x, float8e4m3fn[3,70] a, float8e5m2[3,70] z) => (float8e4m3fn[?,?] y, float8e5m2[?,?] v, "
+     "float8e4m3fnuz[?,?] u, float4e2m1[?,?] w, float8e5m2[?,?] i, float[?,?] b, float[?,?] c) <float s = {0.001}, "
+     "float t = "
+     "{0.1}, float[3] r = {0.01, 0.02, 3}> { y = QuantizeLinear <output_dtype=17> (x, s) v = QuantizeLinear <axis=0, "
+     "output_dtype=19> (x, r) u = QuantizeLinear <output_dtype=18> (x, t) w = QuantizeLinear <output_dtype=23> (x, t) "
+     "k = "
+     "Mul (x, x) f = Div (k, s) i = QuantizeLinear <output_dtype=19, saturate=0> (f, s) b = DequantizeLinear (a, s) c "
+     "= "
+     "DequantizeLinear <axis=0> (z, r) }",
+     0, kSame},
     {"dynamic_quantize",
      "g (float[3,50] x) => (uint8[?,?] y, float s, uint8 p) { y, s, p = DynamicQuantizeLinear (x) }"},
     {"matmul_integer",
@@ -122,6 +155,27 @@ constexpr Case kCases[] = {
      "{0.02}, uint8 p = {100}, float r = {0.03}, uint8 q = {120}> { y = com.microsoft.QLinearAdd (x, s, p, z, r, q, r, "
      "p) v = com.microsoft.QLinearMul (x, s, p, z, r, q, r, p) u = com.microsoft.QLinearSigmoid (x, r, p, s, q) t = "
      "com.microsoft.QLinearLeakyRelu <alpha=0.3> (x, r, p, s, q) }"},
+    {"qlinear_broadcast",
+     "g (uint8[2,70,5,7] x, uint8[5,1] a, uint8[1] z) => (uint8[?,?,?,?] y, uint8[?,?,?,?] v, uint8[?,?,?,?] u) <float "
+     "s = "
+     "{0.02}, uint8 p = {100}, float r = {0.03}, uint8 q = {120}> { y = com.microsoft.QLinearAdd (x, s, p, a, r, q, r, "
+     "p) "
+     "v = com.microsoft.QLinearMul (a, s, p, x, r, q, r, p) u = com.microsoft.QLinearAdd (z, s, p, x, r, q, r, p) }"},
+    {"qlinear_broadcast_of_channels",
+     "g (uint8[1,8,6,5] x, int8[80,8,1,1] w) => (uint8[?,?,?,?] y, uint8[?,?,?,?] g) <float s = {0.02}, uint8 p = "
+     "{100}, "
+     "float t = {0.01}, int8 k = {0}, float r = {0.03}, uint8 q = {120}> { c = QLinearConv (x, s, p, w, t, k, r, q) m "
+     "= "
+     "com.microsoft.QLinearGlobalAveragePool (c, r, q, r, q) g = com.microsoft.QLinearSigmoid (m, r, q, s, p) y = "
+     "com.microsoft.QLinearMul (c, r, q, g, s, p, r, q) }"},
+    {"qlinear_where",
+     "g (uint8[2,70,7] x, uint8[70,1] a, float[2,70,7] z) => (uint8[?,?,?] y, uint8[?,?,?] v) <float s = {0.02}, uint8 "
+     "p = "
+     "{100}, float r = {0.03}, uint8 q = {120}, float o = {0}, bool[7] c = {1,0,0,1,1,0,1}, uint8 k = {7}> { b = Less "
+     "(z, o) "
+     "y = com.microsoft.QLinearWhere (b, x, s, p, a, r, q, r, p) v = com.microsoft.QLinearWhere (c, k, r, q, x, s, p, "
+     "s, q) "
+     "}"},
     {"dynamic_quantize_matmul",
      "g (float[4,30] x, int8[30,20] w, float[20] s, float[20] b) => (float[?,?] y) <int8[20] q = "
      "{0,1,2,3,4,5,6,7,8,9,0,1,2,3,4,5,6,7,8,9}> { y = com.microsoft.DynamicQuantizeMatMul (x, w, s, q, b) }",
@@ -153,7 +207,14 @@ Tensor random_tensor(DType dtype, const Dims& dims, std::mt19937& random) {
   } else if (dtype == DType::kInt32) {
     for (std::int32_t& x : tensor.mutable_data<std::int32_t>()) x = integer(random);
   } else {
-    for (std::size_t i = 0; i < tensor.byte_count(); ++i) tensor.mutable_bytes()[i] = static_cast<std::byte>(random());
+    // Of fewer bits, one an element: what the type has. Of float8: no infinity, no NaN.
+    const bool narrow = is_integer(dtype) && bits_of(dtype) < 8;
+    for (std::size_t i = 0; i < tensor.byte_count(); ++i) {
+      auto byte = static_cast<std::uint8_t>(random());
+      if (narrow) byte = static_cast<std::uint8_t>(byte % (1 << bits_of(dtype)) - (is_signed_integer(dtype) ? 8 : 0));
+      if (is_floating_point(dtype)) byte &= 0x3f;
+      tensor.mutable_bytes()[i] = static_cast<std::byte>(byte);
+    }
   }
   return tensor;
 }
@@ -196,9 +257,11 @@ std::vector<Output> run(const Session& session, const std::vector<Tensor>& input
     const TensorView view = value.tensor();
     const Tensor tensor = Tensor::borrow(view.dtype, Dims(view.shape.begin(), view.shape.end()), view.data, nullptr);
     Output& output = outputs.emplace_back(Output{.dtype = view.dtype, .values = {}});
-    dispatch<float, Float16, BFloat16, std::int8_t, std::uint8_t, std::int32_t>(view.dtype, [&]<class T>(T) {
-      for (const T x : tensor.data<T>()) output.values.push_back(to_double(x));
-    });
+    const bool known =
+        dispatch<float, Float16, BFloat16, std::int8_t, std::uint8_t, std::int32_t>(view.dtype, [&]<class T>(T) {
+          for (const T x : tensor.data<T>()) output.values.push_back(to_double(x));
+        });
+    if (!known) output.values = load_all<double>(tensor);
     EXPECT_FALSE(output.values.empty());
   }
   return outputs;
@@ -211,8 +274,14 @@ void compare(const Case& c, const std::vector<Output>& actual, const std::vector
     ASSERT_EQ(actual[i].values.size(), expected[i].values.size());
     const bool real = is_floating_point(expected[i].dtype);
     double largest = 0;
-    for (const double x : expected[i].values) largest = std::max(largest, std::fabs(x));
+    for (const double x : expected[i].values) largest = std::max(largest, std::isfinite(x) ? std::fabs(x) : 0);
     for (std::size_t k = 0; k < expected[i].values.size(); ++k) {
+      if (!std::isfinite(expected[i].values[k])) {
+        ASSERT_EQ(std::isnan(actual[i].values[k]), std::isnan(expected[i].values[k])) << "element " << k;
+        if (!std::isnan(expected[i].values[k]))
+          ASSERT_EQ(actual[i].values[k], expected[i].values[k]) << "element " << k;
+        continue;
+      }
       ASSERT_NEAR(actual[i].values[k], expected[i].values[k], real ? c.relative * largest : c.steps)
           << "output " << i << " element " << k;
     }

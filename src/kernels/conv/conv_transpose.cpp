@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/aligned.h"
+#include "kernels/conv/conv_transpose_parts.h"
 #include "kernels/igemm/epilogue.h"
 #include "kernels/igemm/igemm_shape.h"
 
@@ -30,11 +31,6 @@ std::string invalid(const ConvTransposeParams& p) {
   if (p.in_stride < p.in_c || p.out_stride < p.out_c) return "a pixel stride is smaller than the channels";
   if (p.activation.kind == ActivationKind::kPRelu && p.activation.slope == nullptr) return "PRelu without slopes";
   return {};
-}
-
-// The taps of one dimension that outputs of phase `phase` take: k with (phase - k * dilation) divisible by the stride.
-bool in_phase(int64_t phase, int64_t k, int64_t stride, int64_t dilation) {
-  return ((phase - k * dilation) % stride + stride) % stride == 0;
 }
 
 int64_t taps_in_phase(int64_t phase, int64_t kernel, int64_t stride, int64_t dilation) {
@@ -160,16 +156,22 @@ void join_weights(const ConvTransposeParams& p, int64_t columns, const float* we
 }  // namespace
 
 ConvTransposeSelection select_conv_transpose(const ConvTransposeParams& params, Isa isa) {
-  static constexpr std::string_view kNames[] = {"conv_transpose.igemm.scalar", "conv_transpose.igemm.avx2",
-                                                "conv_transpose.igemm.avx512"};
+  static constexpr std::string_view kNames[][3] = {
+      {"conv_transpose.igemm.scalar", "conv_transpose.igemm.avx2", "conv_transpose.igemm.avx512"},
+      {"conv_transpose.depthwise.scalar", "conv_transpose.depthwise.avx2", "conv_transpose.depthwise.avx512"}};
   ConvTransposePlan plan;
   plan.params = params;
   ConvTransposeParams& p = plan.params;
   if (p.in_stride == 0) p.in_stride = p.in_c;
   if (p.out_stride == 0) p.out_stride = p.out_c;
   if (std::string reason = invalid(p); !reason.empty()) return reason;
-  plan.name = kNames[static_cast<int>(isa)];
+  const bool depthwise = p.groups == p.in_c && p.groups == p.out_c && p.groups > 1;
+  plan.name = kNames[depthwise ? 1 : 0][static_cast<int>(isa)];
   plan.igemm = &igemm_kernels(isa);
+  if (depthwise) {
+    select_depthwise_transpose(plan, isa);
+    return plan;
+  }
   plan.joined_columns = columns_to_join(p);
   p.out_c *= plan.joined_columns;
   p.out_stride *= plan.joined_columns;
@@ -193,6 +195,7 @@ ConvTransposeSelection select_conv_transpose(const ConvTransposeParams& params, 
 }
 
 void ConvTransposePlan::pack(const float* weights, const float* bias, void* packed) const {
+  if (depthwise != nullptr) return pack_depthwise_transpose(*this, weights, bias, packed);
   const ConvTransposeParams& p = params;
   std::vector<float> joined, joined_bias;
   if (joined_columns > 1) {
@@ -226,6 +229,7 @@ void ConvTransposePlan::pack(const float* weights, const float* bias, void* pack
 }
 
 void ConvTransposePlan::run(const ConvArgs& args, int64_t begin, int64_t end) const {
+  if (depthwise != nullptr) return run_depthwise_transpose(*this, args, begin, end);
   for (int64_t row = begin; row < end; ++row) {
     for_each_phase(params, [&](int64_t first_tap, int64_t taps, int64_t phase_y, int64_t phase_x) {
       const PhaseRow phase(*this, args, row, phase_x);

@@ -36,9 +36,11 @@ struct ConvTransposeParams {
   }
 };
 
+struct DepthwiseBodies;
+
 struct ConvTransposePlan {
   ConvTransposeParams params;  // strides of 0 replaced
-  std::string_view name;       // "conv_transpose.igemm.avx512"
+  std::string_view name;       // "conv_transpose.igemm.avx512", "conv_transpose.depthwise.avx512"
   const IgemmKernels* igemm = nullptr;
   size_t packed_bytes = 0, scratch_bytes = 0;
   int64_t units = 0;  // output rows
@@ -47,6 +49,9 @@ struct ConvTransposePlan {
   // Where the taps of a row do not overlap, an input pixel makes as many output pixels as the stride, side by side: `params`
   // are then those of one tap with so many times the channels.
   int64_t joined_columns = 1;
+  // Of one input and one output channel per group; null elsewhere.
+  const DepthwiseBodies* depthwise = nullptr;
+  int64_t channels = 0;  // in whole vectors
 
   // `weights` [in_c][out_c / groups][kernel_h][kernel_w], `bias` [out_c] or null.
   void pack(const float* weights, const float* bias, void* packed) const;

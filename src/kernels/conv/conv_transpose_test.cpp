@@ -39,6 +39,7 @@ ConvTransposeParams random_params(std::mt19937& random) {
   p.groups = pick(random, 0, 2) == 0 ? pick(random, 2, 3) : 1;
   p.in_c = p.groups * pick(random, 1, 20);
   p.out_c = p.groups * pick(random, 1, 45);
+  if (pick(random, 0, 4) == 0) p.groups = p.out_c = p.in_c = pick(random, 2, 40);  // depthwise
   p.in_stride = p.in_c + pick(random, 0, 3);
   p.out_stride = p.out_c + std::max<int64_t>(0, pick(random, -3, 3));
   return p;

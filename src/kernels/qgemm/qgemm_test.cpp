@@ -310,6 +310,50 @@ TEST_P(QgemmKernels, QuantizeRoundsTiesToEvenAndSaturates) {
   }
 }
 
+TEST_P(QgemmKernels, ScalesOfEachElement) {
+  std::mt19937 random(8);
+  const std::vector<float> x = special_values(random);
+  for (const bool is_signed : {false, true}) {
+    for (const size_t count : {x.size(), size_t{33}, size_t{5}}) {
+      const int32_t low = is_signed ? -8 : 0, high = low + 15;  // of 4-bit integers
+      std::vector<float> scales, y(count + 1, 99);
+      std::vector<int32_t> zeros;
+      std::vector<uint8_t> codes(count + 1, 99);
+      for (size_t i = 0; i < count; ++i) {
+        scales.push_back(static_cast<float>(pick(random, 1, 900)) / 100.0f);
+        zeros.push_back(low + static_cast<int32_t>(pick(random, 0, 15)));
+      }
+      GetParam().kernels->quantize({.x = x.data(),
+                                    .count = static_cast<int64_t>(count),
+                                    .scale = 1,
+                                    .zero = 0,
+                                    .lo = low,
+                                    .hi = high,
+                                    .y = codes.data(),
+                                    .scales = scales.data(),
+                                    .zeros = zeros.data()});
+      GetParam().kernels->dequantize({.x = codes.data(),
+                                      .x_signed = is_signed,
+                                      .count = static_cast<int64_t>(count),
+                                      .scale = 1,
+                                      .zero = 0,
+                                      .y = y.data(),
+                                      .scales = scales.data(),
+                                      .zeros = zeros.data()});
+      for (size_t i = 0; i < count; ++i) {
+        const float quotient = x[i] / scales[i];
+        const double want = std::isnan(x[i]) ? zeros[i]
+                                             : std::clamp(std::nearbyint(static_cast<double>(quotient)) + zeros[i],
+                                                          static_cast<double>(low), static_cast<double>(high));
+        ASSERT_EQ(value(codes.data(), static_cast<int64_t>(i), is_signed), want) << x[i];
+        ASSERT_EQ(y[i], static_cast<float>(want - zeros[i]) * scales[i]);
+      }
+      EXPECT_EQ(codes.back(), 99);
+      EXPECT_EQ(y.back(), 99);
+    }
+  }
+}
+
 TEST_P(QgemmKernels, DequantizeBinaryAndRange) {
   std::mt19937 random(6);
   for (const int64_t count : {1, 7, 16, 40, 133}) {

@@ -39,16 +39,19 @@ struct Qpost {
   int64_t y_stride;  // elements
 };
 
-// y = clamp(round(x / scale) + zero), to nearest, ties to even; NaN gives zero.
+// y = clamp(round(x / scale) + zero), to nearest, ties to even; NaN gives zero. Where there are `scales`, each element has its
+// own, and its own zero of `zeros`.
 struct QuantizeRow {
   const float* x;
   int64_t count;
   float scale;
   int32_t zero, lo, hi;
   uint8_t* y;
+  const float* scales = nullptr;
+  const int32_t* zeros = nullptr;
 };
 
-// y = (x - zero) * scale.
+// y = (x - zero) * scale; `scales` and `zeros` as QuantizeRow has them.
 struct DequantizeRow {
   const uint8_t* x;
   bool x_signed;
@@ -56,6 +59,8 @@ struct DequantizeRow {
   float scale;
   int32_t zero;
   float* y;
+  const float* scales = nullptr;
+  const int32_t* zeros = nullptr;
 };
 
 // y = quantised(a' op b'), a' = (a - a_zero) * a_scale; op is + or *. A step is 1, or 0 to repeat one element.

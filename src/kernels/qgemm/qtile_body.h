@@ -244,7 +244,33 @@ void widen(const uint8_t* x, bool is_signed, int32_t zero, int64_t count, int16_
   }
 }
 
+// The first n integers, and zeros.
+CYCLOID_INLINE Ivec iload_part(const int32_t* p, int64_t n) {
+  if (n == kLanes) return iload(p);
+  int32_t part[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) part[i] = p[i];
+  return iload(part);
+}
+
+// With a scale for each element. Lanes beyond the count divide by 0: they are not stored.
+void quantize_by_element(const QuantizeRow& t) {
+  const Vec lo = set1(static_cast<float>(t.lo)), hi = set1(static_cast<float>(t.hi));
+  for (int64_t i = 0; i < t.count; i += kLanes) {
+    const int64_t n = min_of(kLanes, t.count - i);
+    const Mask some = first(n);
+    const Ivec zero_point = iload_part(t.zeros + i, n);
+    const Vec x = load(t.x + i, some) / load(t.scales + i, some), shift = as_floats(zero_point);
+    const Ivec q = to_range(select(is_nan(x), zero(), x), lo - shift, hi - shift, zero_point);
+    if (n == kLanes) {
+      store_bytes(t.y + i, q);
+    } else {
+      store_bytes(t.y + i, q, n);
+    }
+  }
+}
+
 void quantize_row(const QuantizeRow& t) {
+  if (t.scales != nullptr) return quantize_by_element(t);
   const Vec lo = set1(static_cast<float>(t.lo - t.zero)), hi = set1(static_cast<float>(t.hi - t.zero));
   const Vec scale = set1(t.scale);
   const Ivec zero_point = iset1(t.zero);
@@ -257,7 +283,17 @@ void quantize_row(const QuantizeRow& t) {
   if (i < t.count) store_bytes(t.y + i, quantized(load(t.x + i, first(t.count - i))), t.count - i);
 }
 
+void dequantize_by_element(const DequantizeRow& t) {
+  for (int64_t i = 0; i < t.count; i += kLanes) {
+    const int64_t n = min_of(kLanes, t.count - i);
+    const Ivec x = n == kLanes ? load_bytes(t.x + i, t.x_signed) : load_bytes(t.x + i, t.x_signed, n);
+    const Mask some = first(n);
+    store(t.y + i, as_floats(isub(x, iload_part(t.zeros + i, n))) * load(t.scales + i, some), some);
+  }
+}
+
 void dequantize_row(const DequantizeRow& t) {
+  if (t.scales != nullptr) return dequantize_by_element(t);
   const Ivec zero_point = iset1(t.zero);
   const Vec scale = set1(t.scale);
   int64_t i = 0;
@@ -277,15 +313,20 @@ CYCLOID_INLINE bool is_usual_scale(float scale) { return scale >= 1e-7f && scale
 // The first elements of a row, 64 at a time; how many. A division takes ten cycles: the quotient is found by the divisor's
 // correctly rounded reciprocal instead, and corrected by what is left twice, after which it is correctly rounded too (Markstein,
 // "Computation of elementary functions on the IBM RISC System/6000 processor", 1990). The integers are packed with saturation.
-template <bool kSigned, bool kProduct>
+template <bool kSigned, bool kProduct, bool kRepeatB>
 CYCLOID_INLINE int64_t binary_blocks(const QbinaryRow& t) {
   const Vec a_scale = set1(t.a_scale), b_scale = set1(t.b_scale), y_scale = set1(t.y_scale);
   const Vec reciprocal = set1(1.0f / t.y_scale), most = set1(1e6f);
   const Ivec a_zero = iset1(t.a_zero), b_zero = iset1(t.b_zero);
   const __m512i y_zero = _mm512_set1_epi16(static_cast<int16_t>(t.y_zero));
+  const auto second = [&](int64_t i) {
+    return product(as_floats(isub(load_bytes(t.b + i, kSigned), b_zero)), b_scale);
+  };
+  const Vec b_value =
+      set1(t.b_scale * static_cast<float>((kSigned ? int32_t{static_cast<int8_t>(*t.b)} : int32_t{*t.b}) - t.b_zero));
   const auto quantised = [&](int64_t i) {
     const Vec a = product(as_floats(isub(load_bytes(t.a + i, kSigned), a_zero)), a_scale);
-    const Vec b = product(as_floats(isub(load_bytes(t.b + i, kSigned), b_zero)), b_scale);
+    const Vec b = kRepeatB ? b_value : second(i);
     const Vec x = kProduct ? product(a, b) : a + b;
     Vec q = x * reciprocal;
     q = fma(Vec{_mm512_fnmadd_ps(q.v, y_scale.v, x.v)}, reciprocal, q);
@@ -305,11 +346,12 @@ CYCLOID_INLINE int64_t binary_blocks(const QbinaryRow& t) {
 }
 
 CYCLOID_INLINE int64_t binary_blocks(const QbinaryRow& t) {
-  if (t.a_step == 0 || t.b_step == 0 || !is_usual_scale(t.a_scale) || !is_usual_scale(t.b_scale) ||
-      !is_usual_scale(t.y_scale))
-    return 0;
-  if (t.is_signed) return t.product ? binary_blocks<true, true>(t) : binary_blocks<true, false>(t);
-  return t.product ? binary_blocks<false, true>(t) : binary_blocks<false, false>(t);
+  if (t.a_step == 0 || !is_usual_scale(t.a_scale) || !is_usual_scale(t.b_scale) || !is_usual_scale(t.y_scale)) return 0;
+  const auto blocks = [&]<bool kSigned, bool kProduct>() {
+    return t.b_step == 0 ? binary_blocks<kSigned, kProduct, true>(t) : binary_blocks<kSigned, kProduct, false>(t);
+  };
+  if (t.is_signed) return t.product ? blocks.operator()<true, true>() : blocks.operator()<true, false>();
+  return t.product ? blocks.operator()<false, true>() : blocks.operator()<false, false>();
 }
 
 #else
@@ -318,7 +360,23 @@ CYCLOID_INLINE int64_t binary_blocks(const QbinaryRow&) { return 0; }
 
 #endif
 
-void binary_row(const QbinaryRow& t) {
+// Sums and products do not ask for an order, so that of one repeated element and a row the row comes first.
+CYCLOID_INLINE QbinaryRow row_first(QbinaryRow t) {
+  if (t.a_step != 0 || t.b_step == 0) return t;
+  const QbinaryRow given = t;
+  t.a = given.b;
+  t.a_step = given.b_step;
+  t.a_scale = given.b_scale;
+  t.a_zero = given.b_zero;
+  t.b = given.a;
+  t.b_step = given.a_step;
+  t.b_scale = given.a_scale;
+  t.b_zero = given.a_zero;
+  return t;
+}
+
+void binary_row(const QbinaryRow& given) {
+  const QbinaryRow t = row_first(given);
   const int32_t lo = t.is_signed ? -128 : 0;
   const Vec low = set1(static_cast<float>(lo - t.y_zero)), high = set1(static_cast<float>(lo + 255 - t.y_zero));
   const Vec a_scale = set1(t.a_scale), b_scale = set1(t.b_scale), y_scale = set1(t.y_scale);

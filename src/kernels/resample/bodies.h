@@ -5,7 +5,8 @@
 
 namespace cycloid::kernels {
 
-// out[c] = sum over t < taps of weights[t] * pixels[t][c], in the order of the taps.
+// out[c] = sum over t < taps of weights[t] * pixels[t][c], in the order of the taps; or the largest of these products, where
+// NaN counts only as the first of them.
 struct BlendArgs {
   const float* const* pixels;
   const float* weights;
@@ -26,7 +27,7 @@ struct RepeatArgs {
 using RepeatFn = void (*)(const RepeatArgs&);
 
 struct ResampleBodies {
-  BlendFn blend;
+  BlendFn blend, largest;
   RepeatFn repeat[4];  // by log2 of the element's bytes
 };
 

@@ -10,6 +10,7 @@ const ResampleBodies& bodies(Isa isa) { return CYCLOID_ISA_TABLE(isa, resample_b
 }  // namespace
 
 BlendFn blend_kernel(Isa isa) { return bodies(isa).blend; }
+BlendFn largest_kernel(Isa isa) { return bodies(isa).largest; }
 
 RepeatFn repeat_kernel(Isa isa, int64_t element_bytes) {
   switch (element_bytes) {

@@ -11,6 +11,8 @@ namespace cycloid::kernels {
 
 // For resizing along both axes: an output pixel is the sum of taps_y * taps_x input pixels.
 BlendFn blend_kernel(Isa isa);
+// The largest of the weighted pixels.
+BlendFn largest_kernel(Isa isa);
 
 // For resizing by whole factors to the nearest neighbour; null for elements of other than 1, 2, 4 or 8 bytes.
 RepeatFn repeat_kernel(Isa isa, int64_t element_bytes);

@@ -29,6 +29,15 @@ void blend_taps(const BlendArgs& t) {
   }
 }
 
+[[maybe_unused]] void largest(const BlendArgs& t) {
+  for_each_vector(t.channels, [&]<bool kFull>(int64_t c, Mask mask) {
+    Vec found = set1(t.weights[0]) * load_part<kFull>(t.pixels[0] + c, mask);
+    for (int64_t i = 1; i < t.taps; ++i)
+      found = max(set1(t.weights[i]) * load_part<kFull>(t.pixels[i] + c, mask), found);
+    store_part<kFull>(t.out + c, found, mask);
+  });
+}
+
 // The n elements of x, each kFactor times, in `rows` rows of y. Vectors of which the last begins early enough to be whole.
 template <class T, int kFactor>
 CYCLOID_INLINE void repeat_row(const T* __restrict x, T* __restrict y, int64_t n, int64_t rows) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "kernels/testing.h"
@@ -46,6 +47,40 @@ TEST_P(Resample, AgreesWithTheDefinition) {
     }
     ASSERT_TRUE(out.intact());
     for (const auto& pixel : pixels) ASSERT_TRUE(pixel->intact());
+  }
+}
+
+TEST_P(Resample, LargestIsOfTheWeightedPixels) {
+  if (!isa_available(GetParam())) GTEST_SKIP() << to_string(GetParam()) << " is not available here";
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (int seed = 0; seed < 100; ++seed) {
+    std::mt19937 random(static_cast<unsigned>(seed));
+    const auto taps = static_cast<size_t>(pick(random, 1, 16)), channels = static_cast<size_t>(pick(random, 1, 70));
+    std::vector<std::vector<float>> pixels(taps, std::vector<float>(channels));
+    std::vector<const float*> pointers;
+    std::vector<float> weights(taps);
+    testing::fill_random(weights, random);
+    for (std::vector<float>& pixel : pixels) {
+      testing::fill_random(pixel, random);
+      if (pick(random, 0, 9) == 0) pixel[0] = nan;
+      pointers.push_back(pixel.data());
+    }
+    Guarded out(channels, static_cast<size_t>(seed % 4));
+    largest_kernel(GetParam())(
+        {pointers.data(), weights.data(), static_cast<int64_t>(taps), static_cast<int64_t>(channels), out.data()});
+    for (size_t c = 0; c < channels; ++c) {
+      float want = weights[0] * pixels[0][c];
+      for (size_t t = 1; t < taps; ++t) {
+        const float value = weights[t] * pixels[t][c];
+        if (value > want) want = value;
+      }
+      if (std::isnan(want)) {
+        ASSERT_TRUE(std::isnan(out[c]));
+      } else {
+        ASSERT_EQ(out[c], want) << seed << " " << c;
+      }
+    }
+    ASSERT_TRUE(out.intact());
   }
 }
 

@@ -4,7 +4,8 @@
 // QuickGelu                                        =>  x * Sigmoid(alpha * x)
 // SkipLayerNormalization                           =>  Add, Add, LayerNormalization
 // SimplifiedLayerNormalization, the one with Skip  =>  Add, Add, RMSNormalization
-// and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp, expand_products.cpp and expand_signal.cpp.
+// and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp, expand_nbits.cpp, expand_products.cpp,
+// expand_scores.cpp and expand_signal.cpp.
 //
 // What has no such form stays.
 #include "plan/fusion/expand_composites.h"
@@ -85,6 +86,7 @@ struct Line {
 
 constexpr std::string_view kMicrosoft = "com.microsoft";
 constexpr Line kLines[] = {
+    {"", "Attention", expand_attention_scores},
     {"", "Celu", expand_celu},
     {"", "DFT", expand_dft},
     {"", "Einsum", expand_einsum},
@@ -108,6 +110,7 @@ constexpr Line kLines[] = {
     {kMicrosoft, "FusedGemm", expand_fused_gemm},
     {kMicrosoft, "FusedMatMul", expand_fused_matmul},
     {kMicrosoft, "Gelu", expand_gelu},
+    {kMicrosoft, "MatMulNBits", expand_matmul_nbits},
     {kMicrosoft, "MultiHeadAttention", expand_multi_head_attention},
     {kMicrosoft, "QAttention", expand_qattention},
     {kMicrosoft, "QuickGelu", expand_quick_gelu},

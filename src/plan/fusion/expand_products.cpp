@@ -1,6 +1,7 @@
 // FusedMatMul  =>  Transpose, MatMul, Mul
 // FusedConv    =>  Conv, Add, the activation
 // FusedGemm    =>  Gemm, the activation
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,16 +41,30 @@ Attributes without(Attributes attributes, std::initializer_list<const char*> nam
 
 }  // namespace
 
+namespace {
+
+// An operand of FusedMatMul as MatMul takes it: its first axis behind the other batch axes (transBatch), then the last two
+// swapped (trans).
+ValueId ordered(Expanding& e, ValueId x, std::size_t rank, bool trans, bool trans_batch) {
+  std::vector<std::int64_t> order;
+  for (std::size_t axis = 0; axis < rank; ++axis) order.push_back(static_cast<std::int64_t>(axis));
+  if (trans_batch) std::rotate(order.begin(), order.begin() + 1, order.end() - 1);
+  if (trans) std::swap(order[rank - 1], order[rank - 2]);
+  return e.permuted(x, order);
+}
+
+}  // namespace
+
 void expand_fused_matmul(Expanding& e) {
   const Node& node = e.node();
   const Result<std::int64_t> a = get_int(node, "transA", 0), b = get_int(node, "transB", 0),
                              batch_a = get_int(node, "transBatchA", 0), batch_b = get_int(node, "transBatchB", 0);
   const Result<float> alpha = get_float(node, "alpha", 1);
   const auto left = e.dims(node.inputs[0]), right = e.dims(node.inputs[1]), shape = e.dims(node.outputs[0]);
-  if (!a || !b || !batch_a || !batch_b || !alpha || *batch_a != 0 || *batch_b != 0 || !left || !right || !shape) return;
+  if (!a || !b || !batch_a || !batch_b || !alpha || !left || !right || !shape) return;
   if (!e.usable(node.inputs[0]) || left->size() < 2 || right->size() < 2) return;
-  const ValueId x = *a != 0 ? e.transposed(node.inputs[0]) : node.inputs[0];
-  const ValueId y = *b != 0 ? e.transposed(node.inputs[1]) : node.inputs[1];
+  const ValueId x = ordered(e, node.inputs[0], left->size(), *a != 0, *batch_a != 0);
+  const ValueId y = ordered(e, node.inputs[1], right->size(), *b != 0, *batch_b != 0);
   ValueId product = e.add("MatMul", {x, y}, *shape);
   if (*alpha != 1)
     product = e.add("Mul", {product, e.number(static_cast<double>(*alpha), e.dtype(node.inputs[0]))}, *shape);

@@ -31,7 +31,7 @@ ValueId Expanding::add(std::string op, std::vector<ValueId> inputs, const Dims& 
 
 ValueId Expanding::add_typed(std::string op, DType type, std::vector<ValueId> inputs, const Dims& shape,
                              Attributes attributes, std::string domain) {
-  const std::string name = graph_.value(node_.outputs[0]).name + "." + op;
+  const std::string name = name_of_outputs() + "." + op;
   Node node{.name = node_.name, .domain = std::move(domain), .op_type = std::move(op)};
   node.inputs = std::move(inputs);
   node.attributes = std::move(attributes);
@@ -41,7 +41,7 @@ ValueId Expanding::add_typed(std::string op, DType type, std::vector<ValueId> in
 
 std::vector<ValueId> Expanding::add_many(std::string op, std::vector<ValueId> inputs, const std::vector<Made>& outputs,
                                          Attributes attributes) {
-  const std::string name = graph_.value(node_.outputs[0]).name + "." + op;
+  const std::string name = name_of_outputs() + "." + op;
   Node node{.name = node_.name, .domain = "", .op_type = std::move(op)};
   node.inputs = std::move(inputs);
   node.attributes = std::move(attributes);
@@ -49,6 +49,13 @@ std::vector<ValueId> Expanding::add_many(std::string op, std::vector<ValueId> in
   for (const Made& output : outputs) values.push_back({name, ValueType::tensor(output.type, to_shape(output.shape))});
   const NodeId made = graph_.add_node(std::move(node), std::move(values), at_);
   return graph_.node(made).outputs;
+}
+
+std::string Expanding::name_of_outputs() const {
+  for (const ValueId output : node_.outputs) {
+    if (output.valid()) return graph_.value(output).name;
+  }
+  return node_.op_type;
 }
 
 ValueId Expanding::number(double value, DType type) {

@@ -53,6 +53,8 @@ class Expanding {
   void done() { graph_.erase_node(at_); }
 
  private:
+  std::string name_of_outputs() const;  // the first one's that is wanted
+
   Graph& graph_;
   NodeId at_;
   Node node_;
@@ -60,6 +62,7 @@ class Expanding {
 
 // Each changes nothing where the node is of a form that it does not take.
 void expand_attention(Expanding& e);  // com.microsoft's
+void expand_attention_scores(Expanding& e);
 void expand_celu(Expanding& e);
 void expand_dft(Expanding& e);
 void expand_einsum(Expanding& e);
@@ -69,6 +72,7 @@ void expand_fused_gemm(Expanding& e);
 void expand_fused_matmul(Expanding& e);
 void expand_is_inf(Expanding& e);
 void expand_lp_normalization(Expanding& e);
+void expand_matmul_nbits(Expanding& e);
 void expand_mean(Expanding& e);
 void expand_mean_variance(Expanding& e);
 void expand_multi_head_attention(Expanding& e);

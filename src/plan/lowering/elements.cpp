@@ -15,94 +15,34 @@ using kernels::ElementKind;
 using kernels::Elements1;
 using kernels::Elements2;
 
-constexpr std::size_t kMaxOuter = 6;
-
-// Loops of size 1 dropped, neighbours that continue each other joined.
-std::vector<ElementLoop> join(const std::vector<ElementLoop>& loops) {
-  std::vector<ElementLoop> joined;
-  for (const ElementLoop& loop : loops) {
-    if (loop.size == 1) continue;
-    const auto continues = [&](const ElementLoop& outer) {
-      for (std::size_t i = 0; i < loop.step.size(); ++i) {
-        if (outer.step[i] != loop.step[i] * loop.size) return false;
-      }
-      return true;
-    };
-    if (!joined.empty() && continues(joined.back())) {
-      joined.back() = {joined.back().size * loop.size, loop.step};
-    } else {
-      joined.push_back(loop);
-    }
-  }
-  return joined;
-}
-
 class ElementsStep final : public Step {
  public:
   ElementsStep(ElementFn fn, std::vector<ElementLoop> loops, std::vector<Place> operands, Place y)
-      : fn_(fn), operands_(std::move(operands)), y_(std::move(y)) {
-    const auto pop = [&] {
-      ElementLoop loop;
-      if (loops.empty()) return loop;
-      loop = loops.back();
-      loops.pop_back();
-      return loop;
-    };
-    columns_ = pop();
-    rows_ = pop();
-    outer_ = std::move(loops);
-    constexpr std::int64_t kElements = 4096;
-    split_columns_ = rows_.size == 1 && outer_.empty();
-    each_ = split_columns_ ? kElements : std::max<std::int64_t>(1, kElements / columns_.size);
-    blocks_ = ((split_columns_ ? columns_ : rows_).size + each_ - 1) / each_;
-    units_ = blocks_;
-    for (const ElementLoop& loop : outer_) units_ *= loop.size;
-  }
+      : fn_(fn), walk_(std::move(loops)), operands_(std::move(operands)), y_(std::move(y)) {}
 
-  std::int64_t units() const { return units_; }
+  std::int64_t units() const { return walk_.units(); }
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    // Consecutive blocks of one outer position are one call.
-    while (begin < end) {
-      const std::int64_t block = begin % blocks_, count = std::min(blocks_ - block, end - begin);
-      run_blocks(context, begin / blocks_, block, block + count);
-      begin += count;
-    }
+    walk_.for_each(begin, end, [&](const std::array<std::int64_t, 4>& at, std::int64_t rows, std::int64_t columns) {
+      ElementArgs args{.y_stride = walk_.row_loop().step[3], .rows = rows, .columns = columns};
+      const auto address = [&](const Place& place, std::size_t k) {
+        return context.at<std::byte>(place) + at[k] * static_cast<std::int64_t>(size_of(place.dtype));
+      };
+      for (std::size_t k = 0; k < operands_.size(); ++k) {
+        args.in[k] = address(operands_[k], k);
+        args.stride[k] = walk_.row_loop().step[k];
+        args.step[k] = walk_.column_loop().step[k];
+      }
+      args.y = address(y_, 3);
+      fn_(args);
+    });
   }
 
  private:
-  void run_blocks(const StepContext& context, std::int64_t outer, std::int64_t begin, std::int64_t end) const {
-    std::array<std::int64_t, 4> at = {};
-    for (std::size_t d = outer_.size(); d-- > 0;) {
-      const std::int64_t i = outer % outer_[d].size;
-      outer /= outer_[d].size;
-      for (std::size_t k = 0; k < at.size(); ++k) at[k] += i * outer_[d].step[k];
-    }
-    const ElementLoop& cut = split_columns_ ? columns_ : rows_;
-    const std::int64_t first = begin * each_, count = std::min(end * each_, cut.size) - first;
-    for (std::size_t k = 0; k < at.size(); ++k) at[k] += first * cut.step[k];
-    ElementArgs args{.y_stride = rows_.step[3],
-                     .rows = split_columns_ ? 1 : count,
-                     .columns = split_columns_ ? count : columns_.size};
-    const auto address = [&](const Place& place, std::size_t k) {
-      return context.at<std::byte>(place) + at[k] * static_cast<std::int64_t>(size_of(place.dtype));
-    };
-    for (std::size_t k = 0; k < operands_.size(); ++k) {
-      args.in[k] = address(operands_[k], k);
-      args.stride[k] = rows_.step[k];
-      args.step[k] = columns_.step[k];
-    }
-    args.y = address(y_, 3);
-    fn_(args);
-  }
-
   ElementFn fn_;
+  LoopWalk walk_;
   std::vector<Place> operands_;
   Place y_;
-  ElementLoop columns_, rows_;
-  std::vector<ElementLoop> outer_;
-  bool split_columns_ = false;
-  std::int64_t each_ = 1, blocks_ = 1, units_ = 1;
 };
 
 struct Operation {
@@ -139,6 +79,54 @@ std::string no_kernel(const Lowering& lowering, ValueId id) {
 
 }  // namespace
 
+std::vector<ElementLoop> LoopWalk::join(const std::vector<ElementLoop>& loops) {
+  std::vector<ElementLoop> joined;
+  for (const ElementLoop& loop : loops) {
+    if (loop.size == 1) continue;
+    const auto continues = [&](const ElementLoop& outer) {
+      for (std::size_t i = 0; i < loop.step.size(); ++i) {
+        if (outer.step[i] != loop.step[i] * loop.size) return false;
+      }
+      return true;
+    };
+    if (!joined.empty() && continues(joined.back())) {
+      joined.back() = {joined.back().size * loop.size, loop.step};
+    } else {
+      joined.push_back(loop);
+    }
+  }
+  return joined;
+}
+
+LoopWalk::LoopWalk(std::vector<ElementLoop> joined) {
+  const auto pop = [&] {
+    ElementLoop loop;
+    if (joined.empty()) return loop;
+    loop = joined.back();
+    joined.pop_back();
+    return loop;
+  };
+  columns_ = pop();
+  rows_ = pop();
+  outer_ = std::move(joined);
+  constexpr std::int64_t kElements = 4096;
+  split_columns_ = rows_.size == 1 && outer_.empty();
+  each_ = split_columns_ ? kElements : std::max<std::int64_t>(1, kElements / columns_.size);
+  blocks_ = ((split_columns_ ? columns_ : rows_).size + each_ - 1) / each_;
+  units_ = blocks_;
+  for (const ElementLoop& loop : outer_) units_ *= loop.size;
+}
+
+std::array<std::int64_t, 4> LoopWalk::outer_offsets(std::int64_t outer) const {
+  std::array<std::int64_t, 4> at = {};
+  for (std::size_t d = outer_.size(); d-- > 0;) {
+    const std::int64_t i = outer % outer_[d].size;
+    outer /= outer_[d].size;
+    for (std::size_t k = 0; k < at.size(); ++k) at[k] += i * outer_[d].step[k];
+  }
+  return at;
+}
+
 std::optional<ElementKind> element_kind(DType dtype) {
   switch (dtype) {
     case DType::kFloat32: return ElementKind::kFloat32;
@@ -169,8 +157,8 @@ std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, 
 
 Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, std::vector<ElementLoop> loops,
                       std::span<const ValueId> operands, ValueId y, NodeId node) {
-  std::vector<ElementLoop> joined = join(loops);
-  if (joined.size() > kMaxOuter + 2) return "a broadcast of many dimensions";
+  std::vector<ElementLoop> joined = LoopWalk::join(loops);
+  if (joined.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
   Lowering::Draft draft;
   for (const ValueId operand : operands) draft.reads.push_back(lowering.read(operand, Layout::kRowMajor));
   const Place to = lowering.define(y, Layout::kRowMajor);

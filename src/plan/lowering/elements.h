@@ -1,6 +1,7 @@
 // Steps of the typed element-wise kernels, over any loops.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -16,6 +17,45 @@ namespace cycloid {
 struct ElementLoop {
   std::int64_t size = 1;
   std::array<std::int64_t, 4> step = {};
+};
+
+// Loops over operands and a result, outermost first, cut into units: blocks of rows, or of the columns of a single row.
+class LoopWalk {
+ public:
+  static constexpr std::size_t kMostOuter = 6;  // loops around rows and columns
+
+  // Loops of size 1 dropped, neighbours that continue each other joined.
+  static std::vector<ElementLoop> join(const std::vector<ElementLoop>& loops);
+
+  explicit LoopWalk(std::vector<ElementLoop> joined);
+
+  std::int64_t units() const { return units_; }
+  const ElementLoop& row_loop() const { return rows_; }  // its steps lead from row to row
+  const ElementLoop& column_loop() const { return columns_; }
+
+  // Calls f(at, rows, columns) for blocks of the units [begin, end): the offsets in elements at which operands and result
+  // begin.
+  template <class F>
+  void for_each(std::int64_t begin, std::int64_t end, F f) const {
+    // Consecutive blocks of one outer position are one call.
+    while (begin < end) {
+      const std::int64_t block = begin % blocks_, count = std::min(blocks_ - block, end - begin);
+      const ElementLoop& cut = split_columns_ ? columns_ : rows_;
+      const std::int64_t first = block * each_, size = std::min((block + count) * each_, cut.size) - first;
+      std::array<std::int64_t, 4> at = outer_offsets(begin / blocks_);
+      for (std::size_t k = 0; k < at.size(); ++k) at[k] += first * cut.step[k];
+      f(at, split_columns_ ? 1 : size, split_columns_ ? size : columns_.size);
+      begin += count;
+    }
+  }
+
+ private:
+  std::array<std::int64_t, 4> outer_offsets(std::int64_t outer) const;
+
+  ElementLoop columns_, rows_;
+  std::vector<ElementLoop> outer_;
+  bool split_columns_ = false;
+  std::int64_t each_ = 1, blocks_ = 1, units_ = 1;
 };
 
 // The kernels' name of an element type, or nothing.

@@ -166,6 +166,7 @@ constexpr Line kMicrosoftLines[] = {
     {"QLinearMul", lower_qlinear_binary},
     {"QLinearSigmoid", lower_qlinear_unary},
     {"QLinearSoftmax", lower_qlinear_softmax},
+    {"QLinearWhere", lower_qlinear_where},
     {"QuantizeLinear", lower_quantize},
     {"RotaryEmbedding", lower_microsoft_rotary_embedding},
 };

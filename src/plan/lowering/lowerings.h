@@ -38,6 +38,7 @@ Declined lower_qlinear_global_pool(Lowering& lowering, NodeId id);
 Declined lower_qlinear_matmul(Lowering& lowering, NodeId id);
 Declined lower_qlinear_softmax(Lowering& lowering, NodeId id);
 Declined lower_qlinear_unary(Lowering& lowering, NodeId id);
+Declined lower_qlinear_where(Lowering& lowering, NodeId id);
 Declined lower_quantize(Lowering& lowering, NodeId id);
 Declined lower_reduce(Lowering& lowering, NodeId id);
 Declined lower_resize(Lowering& lowering, NodeId id);

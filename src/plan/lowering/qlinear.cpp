@@ -1,8 +1,12 @@
 // com.microsoft's element-wise operators on quantised tensors, and max pooling of bytes.
 #include <algorithm>
 #include <array>
+#include <map>
+#include <span>
+#include <vector>
 
 #include "ops/op.h"
+#include "plan/lowering/elements.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/quantized.h"
 #include "plan/lowering/rows.h"
@@ -45,23 +49,58 @@ class TableStep final : public Step {
 
 class QbinaryStep final : public Step {
  public:
-  QbinaryStep(const QtileKernels& kernels, QbinaryRow row, std::array<Place, 3> places, RowUnits units)
-      : kernels_(kernels), row_(row), places_(std::move(places)), units_(units) {}
+  QbinaryStep(const QtileKernels& kernels, QbinaryRow row, std::array<Place, 3> places, LoopWalk walk)
+      : kernels_(kernels), row_(row), places_(std::move(places)), walk_(std::move(walk)) {}
+  std::int64_t units() const { return walk_.units(); }
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const RowRange range = units_.range(begin, end);
-    QbinaryRow row = row_;
-    row.a = context.at<const std::uint8_t>(places_[0]) + range.column * row.a_step;
-    row.b = context.at<const std::uint8_t>(places_[1]) + range.column * row.b_step;
-    row.y = context.at<std::uint8_t>(places_[2]) + range.column;
-    row.count = range.columns;
-    kernels_.binary(row);
+    const std::array<std::int64_t, 4>& step = walk_.row_loop().step;
+    walk_.for_each(begin, end, [&](const std::array<std::int64_t, 4>& at, std::int64_t rows, std::int64_t columns) {
+      QbinaryRow row = row_;
+      row.count = columns;
+      row.a_step = walk_.column_loop().step[0];
+      row.b_step = walk_.column_loop().step[1];
+      for (std::int64_t r = 0; r < rows; ++r) {
+        row.a = context.at<const std::uint8_t>(places_[0]) + at[0] + r * step[0];
+        row.b = context.at<const std::uint8_t>(places_[1]) + at[1] + r * step[1];
+        row.y = context.at<std::uint8_t>(places_[2]) + at[3] + r * step[3];
+        kernels_.binary(row);
+      }
+    });
   }
 
  private:
   const QtileKernels& kernels_;
   QbinaryRow row_;
   std::array<Place, 3> places_;
-  RowUnits units_;
+  LoopWalk walk_;
+};
+
+// y = condition ? x_table[x] : y_table[y].
+class QwhereStep final : public Step {
+ public:
+  QwhereStep(const Table& x, const Table& y, std::vector<Place> places, Place to, LoopWalk walk)
+      : x_(x), y_(y), places_(std::move(places)), to_(std::move(to)), walk_(std::move(walk)) {}
+  std::int64_t units() const { return walk_.units(); }
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const std::array<std::int64_t, 4>&down = walk_.row_loop().step, &side = walk_.column_loop().step;
+    walk_.for_each(begin, end, [&](const std::array<std::int64_t, 4>& at, std::int64_t rows, std::int64_t columns) {
+      for (std::int64_t r = 0; r < rows; ++r) {
+        const auto from = [&](std::size_t k) {
+          return context.at<const std::uint8_t>(places_[k]) + at[k] + r * down[k];
+        };
+        const std::uint8_t *condition = from(0), *x = from(1), *y = from(2);
+        std::uint8_t* to = context.at<std::uint8_t>(to_) + at[3] + r * down[3];
+        for (std::int64_t i = 0; i < columns; ++i)
+          to[i] = condition[i * side[0]] != 0 ? x_[x[i * side[1]]] : y_[y[i * side[2]]];
+      }
+    });
+  }
+
+ private:
+  Table x_, y_;
+  std::vector<Place> places_;
+  Place to_;
+  LoopWalk walk_;
 };
 
 // A unit is a row of the output.
@@ -120,9 +159,10 @@ class MaxPoolStep final : public Step {
   std::int64_t inner_begin_ = 0, inner_end_ = 0;
 };
 
-// What the node makes of each byte of its input `of`, by its reference evaluation; nothing where another input is computed in
-// the run.
-std::optional<Table> table_of(const Lowering& lowering, const Node& node, std::size_t of = 0) {
+// What the node makes of each byte of its input `of`, by its reference evaluation, with `set` as its inputs of these positions;
+// nothing where another input is computed in the run.
+std::optional<Table> table_of(const Lowering& lowering, const Node& node, std::size_t of = 0,
+                              const std::map<std::size_t, Tensor>& set = {}) {
   const Graph& graph = lowering.graph();
   std::array<std::uint8_t, 256> bytes{};
   for (std::size_t i = 0; i < 256; ++i) bytes[i] = static_cast<std::uint8_t>(i);
@@ -131,7 +171,8 @@ std::optional<Table> table_of(const Lowering& lowering, const Node& node, std::s
   std::vector<const Datum*> pointers(node.inputs.size());
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     if (!node.inputs[i].valid()) continue;
-    const Tensor* tensor = lowering.constant(node.inputs[i]);
+    const auto given = set.find(i);
+    const Tensor* tensor = given != set.end() ? &given->second : lowering.constant(node.inputs[i]);
     if (i != of && tensor == nullptr) return {};
     if (i != of) arguments[i] = *tensor;
     pointers[i] = i == of ? &x : &arguments[i];
@@ -144,6 +185,38 @@ std::optional<Table> table_of(const Lowering& lowering, const Node& node, std::s
   Table table;
   std::copy_n(reinterpret_cast<const std::uint8_t*>(y.bytes()), 256, table.begin());
   return table;
+}
+
+// The layout of a step over operands that are broadcast to y: channels-last where an operand lies so and all can.
+Layout common_layout(Lowering& lowering, std::span<const ValueId> operands, ValueId y) {
+  bool last = false;
+  if (lowering.dims(y)->size() != 4) return Layout::kRowMajor;
+  for (const ValueId id : operands) {
+    const Dims& dims = *lowering.dims(id);
+    if (element_count(dims) == 1) continue;
+    if (dims.size() != 4 || !lowering.read(id).dense()) return Layout::kRowMajor;
+    last = last || lowering.layout_of(id) == Layout::kChannelsLast;
+  }
+  return last ? Layout::kChannelsLast : Layout::kRowMajor;
+}
+
+// The layout to read an operand in: one of a single element has none.
+Layout layout_in(const Lowering& lowering, ValueId id, Layout layout) {
+  return element_count(*lowering.dims(id)) == 1 ? Layout::kRowMajor : layout;
+}
+
+std::vector<ElementLoop> loops_of(const Lowering& lowering, std::span<const ValueId> operands, ValueId y,
+                                  Layout layout) {
+  const auto in_memory = [&](ValueId id) {
+    Dims dims = *lowering.dims(id);
+    if (layout == Layout::kChannelsLast && dims.size() == 4) dims = {dims[0], dims[2], dims[3], dims[1]};
+    return dims;
+  };
+  std::vector<Dims> dims;
+  for (const ValueId id : operands) dims.push_back(in_memory(id));
+  std::vector<const Dims*> pointers;
+  for (const Dims& one : dims) pointers.push_back(&one);
+  return broadcast_loops(pointers, in_memory(y));
 }
 
 }  // namespace
@@ -223,10 +296,6 @@ Declined lower_qlinear_binary(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId a = node.inputs[0], b = node.inputs[3], y = node.outputs[0];
   if (!is_byte(lowering.dtype(a)) || lowering.dtype(b) != lowering.dtype(a)) return "only 8-bit integers are native";
-  const Dims dims = *lowering.dims(y), a_dims = *lowering.dims(a), b_dims = *lowering.dims(b);
-  const auto one = [](const Dims& d) { return element_count(d) == 1; };
-  if ((a_dims != dims && !one(a_dims)) || (b_dims != dims && !one(b_dims)))
-    return "a broadcast that the kernel has not";
   std::array<double, 6> numbers{};
   for (std::size_t i = 0; i < 6; ++i) {
     const std::size_t input = i < 2 ? i + 1 : i < 4 ? i + 2 : i + 2;
@@ -236,8 +305,8 @@ Declined lower_qlinear_binary(Lowering& lowering, NodeId id) {
   }
   const QbinaryRow row{.a = nullptr,
                        .b = nullptr,
-                       .a_step = a_dims == dims ? 1 : 0,
-                       .b_step = b_dims == dims ? 1 : 0,
+                       .a_step = 0,
+                       .b_step = 0,
                        .y = nullptr,
                        .count = 0,
                        .is_signed = lowering.dtype(a) == DType::kInt8,
@@ -248,28 +317,47 @@ Declined lower_qlinear_binary(Lowering& lowering, NodeId id) {
                        .a_zero = static_cast<std::int32_t>(numbers[1]),
                        .b_zero = static_cast<std::int32_t>(numbers[3]),
                        .y_zero = static_cast<std::int32_t>(numbers[5])};
-  const bool last = (row.a_step == 1 && lowering.layout_of(a) == Layout::kChannelsLast) ||
-                    (row.b_step == 1 && lowering.layout_of(b) == Layout::kChannelsLast);
-  Layout layout = last ? Layout::kChannelsLast : Layout::kRowMajor;
-  const auto operand = [&](ValueId id_of, bool whole) {
-    return lowering.read(id_of, whole ? layout : Layout::kRowMajor);
-  };
-  Place at_a = operand(a, row.a_step == 1), at_b = operand(b, row.b_step == 1);
-  if ((row.a_step == 1 && !at_a.dense()) || (row.b_step == 1 && !at_b.dense())) {
-    layout = Layout::kRowMajor;
-    at_a = lowering.read(a, layout);
-    at_b = lowering.read(b, layout);
-  }
+  const ValueId operands[] = {a, b};
+  const Layout layout = common_layout(lowering, operands, y);
+  std::vector<ElementLoop> loops = LoopWalk::join(loops_of(lowering, operands, y, layout));
+  if (loops.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
+  const Place at_a = lowering.read(a, layout_in(lowering, a, layout)),
+              at_b = lowering.read(b, layout_in(lowering, b, layout));
   // Bytes are never parts of a concatenation in place, so what is defined is dense.
   const Place at_y = lowering.define(y, layout);
-  const RowUnits units(1, at_y.count(), 0, 0);
+  auto step = std::make_unique<QbinaryStep>(kernels::qtile_kernels(lowering.options().isa), row,
+                                            std::array<Place, 3>{at_a, at_b, at_y}, LoopWalk(std::move(loops)));
   Lowering::Draft draft{.nodes = {id}, .kernel = "qlinear.binary", .reads = {at_a, at_b}, .writes = {at_y}};
-  draft.units = units.units;
+  draft.units = step->units();
   draft.flops = 4 * static_cast<double>(at_y.count());
   draft.speed = 0.05;
-  lowering.add(std::make_unique<QbinaryStep>(kernels::qtile_kernels(lowering.options().isa), row,
-                                             std::array<Place, 3>{at_a, at_b, at_y}, units),
-               std::move(draft));
+  lowering.add(std::move(step), std::move(draft));
+  return {};
+}
+
+Declined lower_qlinear_where(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId operands[] = {node.inputs[0], node.inputs[1], node.inputs[4]}, z = node.outputs[0];
+  if (!is_byte(lowering.dtype(operands[1])) || lowering.dtype(operands[2]) != lowering.dtype(operands[1]))
+    return "only 8-bit integers of one type are native";
+  const auto flag = [](bool value) { return Tensor::scalar(value); };
+  const auto other = [&] { return Tensor::zeros(lowering.dtype(operands[1]), {1}).value(); };
+  const std::optional<Table> x = table_of(lowering, node, 1, {{0, flag(true)}, {4, other()}}),
+                             y = table_of(lowering, node, 4, {{0, flag(false)}, {1, other()}});
+  if (!x || !y) return "scales that are computed in the run";
+  const Layout layout = common_layout(lowering, operands, z);
+  std::vector<ElementLoop> loops = LoopWalk::join(loops_of(lowering, operands, z, layout));
+  if (loops.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
+  Lowering::Draft draft{.nodes = {id}, .kernel = "qlinear.where"};
+  for (const ValueId operand : operands)
+    draft.reads.push_back(lowering.read(operand, layout_in(lowering, operand, layout)));
+  const Place to = lowering.define(z, layout);
+  auto step = std::make_unique<QwhereStep>(*x, *y, draft.reads, to, LoopWalk(std::move(loops)));
+  draft.writes = {to};
+  draft.units = step->units();
+  draft.flops = static_cast<double>(to.count());
+  draft.speed = 0.02;
+  lowering.add(std::move(step), std::move(draft));
   return {};
 }
 

@@ -2,81 +2,158 @@
 #include "plan/lowering/quantize.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "ops/elements.h"
 #include "ops/quantization/quantize.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/quantized.h"
 #include "plan/lowering/rows.h"
+#include "tensor/float8.h"
 
 namespace cycloid {
 namespace {
 
 using kernels::QtileKernels;
 
-// Rows of elements that share a scale: all of a tensor, or the elements of one index of an axis.
+// Rows of elements, and which of the scales each element takes.
 struct ScaledRows {
-  RowUnits units;                   // of the whole where one scale serves all
-  std::vector<float> scales;        // one, or one a row of the axis
-  std::vector<std::int32_t> zeros;  // as many
+  RowUnits units;
+  // Row r takes scale r / length * outer_step + r % length / block * along_step,
+  std::int64_t length = 1, block = 1, outer_step = 0, along_step = 0;
+  std::int64_t run = 0;     // or, where not 0, its next one every `run` elements,
+  bool by_element = false;  // or each of its elements the next one.
+
+  // Calls f(in, out, elements, scale) with offsets in elements and the index of the (first) scale, for the units [begin, end).
+  template <class F>
+  void for_each(std::int64_t begin, std::int64_t end, F f) const {
+    const RowRange range = units.range(begin, end);
+    for (std::int64_t r = range.row; r < range.row + range.rows; ++r) {
+      const std::int64_t first = r / length * outer_step + r % length / block * along_step;
+      const std::int64_t last = range.column + range.columns;
+      for (std::int64_t c = range.column, next = last; c < last; c = next) {
+        if (run != 0) next = std::min(last, (c / run + 1) * run);
+        const std::int64_t scale = first + (run != 0 ? c / run : by_element ? c : 0);
+        f(r * units.strides[0] + c, r * units.strides[1] + c, next - c, static_cast<std::size_t>(scale));
+      }
+    }
+  }
 };
 
-// Calls f(in, out, elements, scale, zero) with offsets in elements, for the units [begin, end).
-template <class F>
-void for_each_run(const ScaledRows& rows, std::int64_t begin, std::int64_t end, F f) {
-  const RowRange range = rows.units.range(begin, end);
-  for (std::int64_t r = range.row; r < range.row + range.rows; ++r) {
-    const auto k =
-        static_cast<std::size_t>(rows.scales.size() == 1 ? 0 : r % static_cast<std::int64_t>(rows.scales.size()));
-    f(r * rows.units.strides[0] + range.column, r * rows.units.strides[1] + range.column, range.columns, rows.scales[k],
-      rows.zeros[k]);
+// Scales and zero points as many: known, or brought by the run.
+struct Scales {
+  std::vector<float> known;
+  std::vector<std::int32_t> zeros;  // empty: those of zero_place
+  std::optional<Place> place, zero_place;
+
+  const float* scales(const StepContext& context) const {
+    return place ? context.at<const float>(*place) : known.data();
   }
-}
+  std::int32_t zero(const StepContext& context, std::size_t k) const {
+    if (!zero_place) return zeros[k];
+    return zero_place->dtype == DType::kUInt8 ? std::int32_t{context.at<const std::uint8_t>(*zero_place)[k]}
+                                              : std::int32_t{context.at<const std::int8_t>(*zero_place)[k]};
+  }
+};
+
+// The step's own numbers and where it works.
+struct Scaling {
+  const QtileKernels& kernels;
+  ScaledRows rows;
+  Scales scales;
+  Place in, out;
+};
+
+// A float8 (or float4) by the upper half of a float32, whose last bit says too whether anything is below: there are at most 3
+// bits of mantissa, so that the 7 that are looked at have the one that rounding asks for, and more.
+struct Float8Codes {
+  std::vector<std::uint8_t> codes;
+
+  static Float8Codes of(DType dtype, bool saturate) {
+    Float8Codes table;
+    for (std::uint32_t key = 0; key < 1U << 16; ++key)
+      table.codes.push_back(float_to_float8(dtype, std::bit_cast<float>(key << 16), saturate));
+    return table;
+  }
+  std::uint8_t operator()(float x) const {
+    const auto bits = std::bit_cast<std::uint32_t>(x);
+    return codes[bits >> 16 | ((bits & 0xffff) != 0 ? 1U : 0U)];
+  }
+};
 
 class QuantizeStep final : public Step {
  public:
-  QuantizeStep(const QtileKernels& kernels, ScaledRows rows, Place in, Place out)
-      : kernels_(kernels), rows_(std::move(rows)), in_(std::move(in)), out_(std::move(out)) {}
+  QuantizeStep(Scaling s, bool saturate) : s_(std::move(s)) {
+    const DType dtype = s_.out.dtype;
+    if (is_float8(dtype)) {
+      table_ = Float8Codes::of(dtype, saturate);
+      return;
+    }
+    const std::int32_t values = 1 << bits_of(dtype);
+    low_ = is_signed_integer(dtype) ? -values / 2 : 0;
+    high_ = low_ + values - 1;
+  }
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const std::int32_t low = out_.dtype == DType::kInt8 ? -128 : 0;
-    for_each_run(rows_, begin, end,
-                 [&](std::int64_t in, std::int64_t out, std::int64_t count, float scale, std::int32_t zero) {
-                   kernels_.quantize({.x = context.at<const float>(in_) + in,
-                                      .count = count,
-                                      .scale = scale,
-                                      .zero = zero,
-                                      .lo = low,
-                                      .hi = low + 255,
-                                      .y = context.at<std::uint8_t>(out_) + out});
-                 });
+    const float* scales = s_.scales.scales(context);
+    s_.rows.for_each(begin, end, [&](std::int64_t in, std::int64_t out, std::int64_t count, std::size_t k) {
+      const float* x = context.at<const float>(s_.in) + in;
+      auto* y = context.at<std::uint8_t>(s_.out) + out;
+      const bool each = s_.rows.by_element;
+      if (!table_.codes.empty()) {
+        for (std::int64_t i = 0; i < count; ++i)
+          y[i] = table_(x[i] / scales[k + (each ? static_cast<std::size_t>(i) : 0)]);
+        return;
+      }
+      s_.kernels.quantize({.x = x,
+                           .count = count,
+                           .scale = scales[k],
+                           .zero = s_.scales.zero(context, k),
+                           .lo = low_,
+                           .hi = high_,
+                           .y = y,
+                           .scales = each ? scales + k : nullptr,
+                           .zeros = each ? s_.scales.zeros.data() + k : nullptr});
+    });
   }
 
  private:
-  const QtileKernels& kernels_;
-  ScaledRows rows_;
-  Place in_, out_;
+  Scaling s_;
+  Float8Codes table_;
+  std::int32_t low_ = 0, high_ = 0;
 };
 
 class DequantizeStep final : public Step {
  public:
-  DequantizeStep(const QtileKernels& kernels, ScaledRows rows, Place in, Place out)
-      : kernels_(kernels), rows_(std::move(rows)), in_(std::move(in)), out_(std::move(out)) {}
+  explicit DequantizeStep(Scaling s) : s_(std::move(s)) {
+    for (int code = 0; code < 256 && is_float8(s_.in.dtype); ++code)
+      values_.push_back(float8_to_float(s_.in.dtype, static_cast<std::uint8_t>(code)));
+  }
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    for_each_run(rows_, begin, end,
-                 [&](std::int64_t in, std::int64_t out, std::int64_t count, float scale, std::int32_t zero) {
-                   kernels_.dequantize({.x = context.at<const std::uint8_t>(in_) + in,
-                                        .x_signed = in_.dtype == DType::kInt8,
-                                        .count = count,
-                                        .scale = scale,
-                                        .zero = zero,
-                                        .y = context.at<float>(out_) + out});
-                 });
+    const float* scales = s_.scales.scales(context);
+    s_.rows.for_each(begin, end, [&](std::int64_t in, std::int64_t out, std::int64_t count, std::size_t k) {
+      const auto* x = context.at<const std::uint8_t>(s_.in) + in;
+      float* y = context.at<float>(s_.out) + out;
+      const bool each = s_.rows.by_element;
+      if (!values_.empty()) {
+        for (std::int64_t i = 0; i < count; ++i)
+          y[i] = values_[x[i]] * scales[k + (each ? static_cast<std::size_t>(i) : 0)];
+        return;
+      }
+      s_.kernels.dequantize({.x = x,
+                             .x_signed = is_signed_integer(s_.in.dtype),
+                             .count = count,
+                             .scale = scales[k],
+                             .zero = s_.scales.zero(context, k),
+                             .y = y,
+                             .scales = each ? scales + k : nullptr,
+                             .zeros = each ? s_.scales.zeros.data() + k : nullptr});
+    });
   }
 
  private:
-  const QtileKernels& kernels_;
-  ScaledRows rows_;
-  Place in_, out_;
+  Scaling s_;
+  std::vector<float> values_;  // of float8 codes
 };
 
 class RangeStep final : public Step {
@@ -117,71 +194,124 @@ class DynamicQuantizeStep final : public Step {
   DynamicPlaces to_;
 };
 
-// How the node's scales lie over x: in `rows`, and the layout that this needs.
-Declined find_rows(Lowering& lowering, const Node& node, ScaledRows& rows, Layout& layout) {
-  const Result<QuantizeAttributes> attributes = QuantizeAttributes::parse(node);
-  if (!attributes) return attributes.error().message();
-  const Dims x = *lowering.dims(node.inputs[0]);
-  const auto scales = constant_numbers(lowering, node, 1, 1);
-  if (!scales || lowering.dtype(node.inputs[1]) != DType::kFloat32)
-    return "a scale that is computed in the run, or no float32";
-  const auto zeros = constant_numbers(lowering, node, 2, 0);
-  if (!zeros) return "a zero point that is computed in the run";
-  for (const double scale : *scales) rows.scales.push_back(static_cast<float>(scale));
-  rows.zeros = to_int32s(*zeros);
-  rows.zeros.resize(rows.scales.size(), rows.zeros.empty() ? 0 : rows.zeros[0]);
-  layout = lowering.layout_of(node.inputs[0]);
-  if (rows.scales.size() == 1) return {};
-  if (attributes->block_size != 0) return "blocks of a tensor that is computed in the run";
-  const std::int64_t rank = static_cast<std::int64_t>(x.size());
-  const std::int64_t axis = attributes->axis < 0 ? attributes->axis + rank : attributes->axis;
-  if (axis < 0 || axis >= rank || x[static_cast<std::size_t>(axis)] != static_cast<std::int64_t>(rows.scales.size()))
-    return "scales that do not fit the axis";
+// How scales of these dims lie over x: in `rows`, but for what one scale for all leaves open (the units), and the layout that
+// this needs.
+Declined find_rows(const Dims& x, const Dims& scales, const QuantizeAttributes& attributes, ScaledRows& rows,
+                   Layout& layout) {
+  const std::int64_t count = *element_count(scales), rank = static_cast<std::int64_t>(x.size());
+  if (count == 1 && attributes.block_size == 0) return {};
+  const std::int64_t axis = attributes.axis < 0 ? attributes.axis + rank : attributes.axis;
+  if (axis < 0 || axis >= rank) return "an axis beyond the rank";
+  const std::int64_t n = x[static_cast<std::size_t>(axis)];
   std::int64_t outer = 1, inner = 1;
-  for (std::size_t i = 0; i < x.size(); ++i) (static_cast<std::int64_t>(i) <= axis ? outer : inner) *= x[i];
-  if (inner == 1) return "a scale for each element of a row";
+  for (std::int64_t i = 0; i < rank; ++i) {
+    if (i < axis) outer *= x[static_cast<std::size_t>(i)];
+    if (i > axis) inner *= x[static_cast<std::size_t>(i)];
+  }
+  const bool blocked = attributes.block_size > 0;
+  const std::int64_t block = std::min(std::max<std::int64_t>(attributes.block_size, 1), n),
+                     blocks = (n + block - 1) / block;
+  if (count != (blocked ? outer * blocks * inner : n)) return "scales that do not fit the axis";
   layout = Layout::kRowMajor;
-  rows.units = RowUnits(outer, inner, inner, inner);
   // A single row is cut by columns.
+  if (inner == 1) {
+    rows.units = RowUnits(outer, n, n, n);
+    rows.outer_step = blocked ? blocks : 0;
+    rows.run = block == 1 ? 0 : block;
+    rows.by_element = block == 1;
+    return {};
+  }
+  rows.units = RowUnits(outer * n, inner, inner, inner);
+  rows.length = n;
+  rows.block = block;
+  rows.outer_step = blocked ? blocks * inner : 0;
+  rows.along_step = blocked ? inner : 1;
+  rows.by_element = blocked;
   return {};
 }
 
-template <class QStep>
-Declined lower_scaled(Lowering& lowering, NodeId id, std::string kernel) {
+Declined find_scales(Lowering& lowering, const Node& node, DType quantized, bool by_element, Scales& scales) {
+  const ValueId scale = node.inputs[1], zero = node.inputs.size() > 2 ? node.inputs[2] : ValueId{};
+  if (!lowering.is_float(scale)) return "a scale of another type than float32";
+  const auto count = static_cast<std::size_t>(*element_count(*lowering.dims(scale)));
+  if (zero.valid() && *element_count(*lowering.dims(zero)) != static_cast<std::int64_t>(count))
+    return "zero points that are not as many as the scales";
+  const Tensor* zeros = lowering.constant(zero);
+  if (zero.valid() && zeros == nullptr && (by_element || !is_byte(lowering.dtype(zero))))
+    return "zero points that are computed in the run";
+  if (zeros != nullptr) {
+    for (const double value : load_all<double>(*zeros)) {
+      if (is_float8(quantized) && value != 0) return "a zero point that is a number of float8";
+      scales.zeros.push_back(static_cast<std::int32_t>(value));
+    }
+  } else if (zero.valid()) {
+    scales.zero_place = lowering.read(zero, Layout::kRowMajor);
+  } else {
+    scales.zeros.assign(count, 0);
+  }
+  if (const Tensor* known = lowering.constant(scale)) {
+    const std::span<const float> data = known->data<float>();
+    scales.known.assign(data.begin(), data.end());
+  } else {
+    scales.place = lowering.read(scale, Layout::kRowMajor);
+  }
+  return {};
+}
+
+// `quantized` is the type of the integers, make_step(Scaling) makes the step.
+template <class MakeStep>
+Declined lower_scaled(Lowering& lowering, NodeId id, std::string kernel, DType quantized,
+                      const QuantizeAttributes& attributes, MakeStep make_step) {
   const Node& node = lowering.graph().node(id);
   ScaledRows rows;
-  Layout layout = Layout::kRowMajor;
-  if (Declined reason = find_rows(lowering, node, rows, layout); !reason.empty()) return reason;
+  Layout layout = lowering.layout_of(node.inputs[0]);
+  const Dims x = *lowering.dims(node.inputs[0]);
+  if (Declined reason = find_rows(x, *lowering.dims(node.inputs[1]), attributes, rows, layout); !reason.empty())
+    return reason;
+  Scales scales;
+  if (Declined reason = find_scales(lowering, node, quantized, rows.by_element, scales); !reason.empty()) return reason;
   const Place in = lowering.read(node.inputs[0], layout), out = lowering.define(node.outputs[0], layout);
-  if (rows.scales.size() == 1) rows.units = element_rows(in, out);
-  const std::int64_t units = rows.units.units;
+  if (*element_count(*lowering.dims(node.inputs[1])) == 1 && attributes.block_size == 0)
+    rows.units = element_rows(in, out);
   Lowering::Draft draft{.nodes = {id}, .kernel = std::move(kernel), .reads = {in}, .writes = {out}};
-  draft.units = units;
+  for (const std::optional<Place>& place : {scales.place, scales.zero_place}) {
+    if (place) draft.reads.push_back(*place);
+  }
+  draft.units = rows.units.units;
   draft.flops = static_cast<double>(out.count());
   draft.speed = 0.05;
-  lowering.add(std::make_unique<QStep>(kernels::qtile_kernels(lowering.options().isa), std::move(rows), in, out),
+  lowering.add(make_step(Scaling{kernels::qtile_kernels(lowering.options().isa), rows, std::move(scales), in, out}),
                std::move(draft));
   return {};
+}
+
+// Whether the kernels have the type: integers of up to 8 bits, float8 and float4, which lie one an element in bytes.
+bool is_code(DType dtype) {
+  return (is_integer(dtype) && bits_of(dtype) <= 8) || (is_float8(dtype) && dtype != DType::kFloat8E8M0);
 }
 
 }  // namespace
 
 Declined lower_quantize(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  if (!lowering.is_float(node.inputs[0]) || !is_byte(lowering.dtype(node.outputs[0])))
-    return "only float32 to 8-bit integers is native";
+  const DType to = lowering.dtype(node.outputs[0]);
+  if (!lowering.is_float(node.inputs[0]) || !is_code(to)) return "only float32 to at most 8 bits is native";
   const Result<QuantizeAttributes> attributes = QuantizeAttributes::parse(node);
   if (!attributes) return attributes.error().message();
   if (attributes->precision != DType::kUndefined && attributes->precision != DType::kFloat32)
     return "a division in another precision than float32";
-  return lower_scaled<QuantizeStep>(lowering, id, "quantize");
+  return lower_scaled(lowering, id, "quantize", to, *attributes,
+                      [&](Scaling s) { return std::make_unique<QuantizeStep>(std::move(s), attributes->saturate); });
 }
 
 Declined lower_dequantize(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  if (!is_byte(lowering.dtype(node.inputs[0])) || !lowering.is_float(node.outputs[0]))
-    return "only 8-bit integers to float32 is native";
-  return lower_scaled<DequantizeStep>(lowering, id, "dequantize");
+  const DType from = lowering.dtype(node.inputs[0]);
+  if (!is_code(from) || !lowering.is_float(node.outputs[0])) return "only at most 8 bits to float32 is native";
+  const Result<QuantizeAttributes> attributes = QuantizeAttributes::parse(node);
+  if (!attributes) return attributes.error().message();
+  return lower_scaled(lowering, id, "dequantize", from, *attributes,
+                      [&](Scaling s) { return std::make_unique<DequantizeStep>(std::move(s)); });
 }
 
 DynamicScale dynamic_scale(const QtileKernels& kernels, const float* x, std::int64_t count) {

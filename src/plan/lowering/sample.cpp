@@ -1,4 +1,4 @@
-// GridSample of images, and RoiAlign by averages: weighted sums of pixels.
+// GridSample of images, and RoiAlign: weighted sums of pixels, or the largest of weighted pixels.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -12,7 +12,7 @@
 namespace cycloid {
 namespace {
 
-// out = the sum of weighted pixels, added in parts: a part begins with what the ones before it gave.
+// out = the sum (or the largest) of weighted pixels, found in parts: a part begins with what the ones before it gave.
 class Blending {
  public:
   Blending(kernels::BlendFn fn, std::int64_t channels, float* out) : fn_(fn), channels_(channels), out_(out) {}
@@ -158,7 +158,7 @@ class GridSampleStep final : public Step {
 struct RoiAlign {
   std::int64_t height = 1, width = 1, sampling_ratio = 0;
   double scale = 1;
-  bool half_pixel = true;
+  bool half_pixel = true, max = false;
 };
 
 // The samples of a box along one axis.
@@ -181,17 +181,20 @@ struct RoiSide {
     return side;
   }
 
-  // Calls f(index, weight) for each pixel that the samples of a bin read.
+  // Calls f(index, weight) for each pixel that the samples of a bin read; where `all`, for those too that have no weight: a
+  // sum can do without them, a maximum takes their 0.
   template <class F>
-  void for_each(std::int64_t bin, std::int64_t size, F f) const {
+  void for_each(std::int64_t bin, std::int64_t size, bool all, F f) const {
     for (std::int64_t i = bin * samples; i < (bin + 1) * samples; ++i) {
       double x = start + (static_cast<double>(i) + 0.5) * step;
-      if (x < -1 || x > static_cast<double>(size)) continue;
+      const bool outside = x < -1 || x > static_cast<double>(size);
+      if (outside && all) f(0, 0);
+      if (outside) continue;
       x = std::clamp(x, 0.0, static_cast<double>(size - 1));
       const auto index = static_cast<std::int64_t>(x);
       const double rest = x - static_cast<double>(index);
       f(index, static_cast<float>(1 - rest));
-      if (rest > 0) f(std::min(index + 1, size - 1), static_cast<float>(rest));
+      if (rest > 0 || all) f(std::min(index + 1, size - 1), static_cast<float>(rest));
     }
   }
 };
@@ -219,11 +222,11 @@ class RoiAlignStep final : public Step {
         return;
       }
       const float* image = context.at<const float>(x_) + batch * height * width * stride;
-      const auto count = static_cast<float>(std::max<std::int64_t>(rows->samples * columns->samples, 1));
+      const auto count = static_cast<float>(a_.max ? 1 : std::max<std::int64_t>(rows->samples * columns->samples, 1));
       for (std::int64_t j = 0; j < a_.width; ++j) {
         Blending blending(fn_, x_.channels(), context.at<float>(y_) + (unit * a_.width + j) * y_.pixel_stride);
-        rows->for_each(i, height, [&](std::int64_t row, float row_weight) {
-          columns->for_each(j, width, [&](std::int64_t column, float weight) {
+        rows->for_each(i, height, a_.max, [&](std::int64_t row, float row_weight) {
+          columns->for_each(j, width, a_.max, [&](std::int64_t column, float weight) {
             blending.add(image + (row * width + column) * stride, row_weight * weight / count);
           });
         });
@@ -278,12 +281,13 @@ Declined lower_roi_align(Lowering& lowering, NodeId id) {
   const Result<std::int64_t> ratio = get_int(node, "sampling_ratio", 0);
   const Result<float> scale = get_float(node, "spatial_scale", 1);
   if (!mode || !transform || !ratio || !scale || *ratio < 0) return "an attribute of another type";
-  if (*mode != "avg") return "the greatest of the samples";
   if (!lowering.is_float(node.inputs[0]) || !lowering.is_float(node.inputs[1])) return "only float32 is native";
   if (!lowering.has_elements(node.inputs[0])) return "an input without pixels";
   const Dims y = *lowering.dims(node.outputs[0]);
   RoiAlign a{.height = y[2], .width = y[3], .sampling_ratio = *ratio, .scale = static_cast<double>(*scale)};
   a.half_pixel = *transform == "half_pixel";
+  a.max = *mode == "max";
+  const Isa isa = lowering.options().isa;
   const Place from = lowering.read(node.inputs[0], Layout::kChannelsLast);
   const Place boxes = lowering.read(node.inputs[1], Layout::kRowMajor);
   const Place batches = lowering.read(node.inputs[2], Layout::kRowMajor);
@@ -292,9 +296,9 @@ Declined lower_roi_align(Lowering& lowering, NodeId id) {
   draft.units = y[0] * y[2];
   draft.flops = 2.0 * 16 * static_cast<double>(to.count()) + 400 * static_cast<double>(to.pixels());
   draft.speed = 0.2;
-  lowering.add(
-      std::make_unique<RoiAlignStep>(kernels::blend_kernel(lowering.options().isa), a, from, boxes, batches, to),
-      std::move(draft));
+  lowering.add(std::make_unique<RoiAlignStep>(a.max ? kernels::largest_kernel(isa) : kernels::blend_kernel(isa), a,
+                                              from, boxes, batches, to),
+               std::move(draft));
   return {};
 }
 
