@@ -1,4 +1,4 @@
-"""The operators of com.microsoft against ONNX Runtime, which defines them.
+"""The operators of com.microsoft against ONNX Runtime, which defines them; and where it defines what ai.onnx.ml leaves open.
 
 Each case is one node, run by ONNX Runtime without its graph optimisations, by the reference evaluation and by the engine.
 """
@@ -55,7 +55,7 @@ def model_of(case):
     ]
     results = [onnx.ValueInfoProto(name=name) for name in outputs if name]
     graph = make.make_graph([node], "case", inputs, results)
-    opsets = [make.make_opsetid("", 17), make.make_opsetid("com.microsoft", 1)]
+    opsets = [make.make_opsetid(*opset) for opset in (("", 17), ("com.microsoft", 1), ("ai.onnx.ml", 1))]
     return make.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
@@ -185,6 +185,7 @@ def product_cases():
             [np.transpose(a, (2, 0, 1)).copy(), b],
             {"transBatchA": 1, "transA": 1},
         ),
+        Case("matmul_batch_b", "FusedMatMul", [a, np.transpose(b, (1, 0, 2)).copy()], {"transBatchB": 1}),
         Case("gemm", "FusedGemm", [a[0], b[0], real(5)], {"activation": "Relu", "beta": 2.0}),
         Case(
             "gemm_leaky",
@@ -216,10 +217,30 @@ def bits_cases():
         cases.append(Case(name, "MatMulNBits", [a, b, scales], attributes, depth=k))
         cases.append(Case(f"{name}_points", "MatMulNBits", [a, b, scales, points], attributes, depth=k))
     cases.append(Case(f"{name}_bias", "MatMulNBits", [a, b, scales, None, None, real(n)], attributes, depth=k))
+    cases += ordered_bits_cases()
     half = [x.astype(np.float16) for x in (a, scales)]
     cases.append(Case(f"{name}_half", "MatMulNBits", [half[0], b, half[1]], attributes, depth=k))
     many = real(40, k)
     cases.append(Case(f"{name}_rows", "MatMulNBits", [many, b, scales], attributes, depth=k))
+    return cases
+
+
+def ordered_bits_cases():
+    """Rows in blocks in another order than they stand (g_idx): full blocks, a part of a block, and rows shared out unevenly."""
+    n, k, bits, block, cases = 5, 72, 4, 16, []
+    blocks = -(-k // block)
+    full = np.repeat(np.arange(blocks, dtype=np.int32), block)[:k]
+    orders = {"full": np.sort(full)[:64], "part": (full + 3) % blocks, "uneven": integers(0, blocks, k)}
+    for name, order in orders.items():
+        order = RANDOM.permutation(order)
+        depth = len(order)
+        count = -(-depth // block)
+        b = integers(0, 256, n, count, block * bits // 8, dtype=np.uint8)
+        scales = real(n, count, scale=0.1)
+        attributes = {"K": depth, "N": n, "bits": bits, "block_size": block}
+        # ONNX Runtime 1.32 takes zero points for 8 where there is an order.
+        inputs = [real(3, depth), b, scales, None, order, None if name == "part" else real(n)]
+        cases.append(Case(f"bits_ordered_{name}", "MatMulNBits", inputs, attributes, depth=depth))
     return cases
 
 
@@ -341,9 +362,21 @@ def quantized_cases():
             [a, *qa, number(1 / 256), number(0, np.uint8)],
             {"opset": 12, "axis": 1},
         ),
+        Case("qlinear_where_row", "QLinearWhere", [integers(0, 2, 3, 1).astype(bool), b, *qb, a, *qa, *qy]),
         Case("qlinear_where", "QLinearWhere", [integers(0, 2, 2, 3, 4).astype(bool), a, *qa, b, *qb, *qy]),
         Case("dynamic_matmul", "DynamicQuantizeMatMul", [x, w, number(0.03), number(128, np.uint8), real(4)]),
         Case("integer_to_float", "MatMulIntegerToFloat", [a, w[:4], number(0.1), number(0.03), zero_a, zero_b]),
+    ]
+
+
+def linear_cases():
+    """More coefficients than the columns need: the first of them count."""
+    x, ml = real(3, 2), {"domain": "ai.onnx.ml"}
+    weights = {"coefficients": real(12).tolist(), "intercepts": real(3).tolist()}
+    classes = {"classlabels_ints": [4, 5, 6], "post_transform": "LOGISTIC"}
+    return [
+        Case("linear_classifier", "LinearClassifier", [x], weights | classes, 2, **ml),
+        Case("linear_regressor", "LinearRegressor", [x], weights | {"targets": 3}, **ml),
     ]
 
 
@@ -374,6 +407,7 @@ def all_cases():
         *attention_cases(),
         *group_cases(),
         *quantized_cases(),
+        *linear_cases(),
         *text_cases(),
     ]
 
@@ -389,3 +423,53 @@ def test_case(case):
 @pytest.mark.parametrize("case", [case for case in all_cases() if case.op != "Tokenizer"], ids=lambda case: case.name)
 def test_native_case(case, threads):
     assert native_difference(case, threads) is None
+
+
+@pytest.mark.skipif(not list(BUILT.glob("cycloid/_native*")), reason="the Python package is not built")
+@pytest.mark.parametrize("bits", (2, 4, 8))
+@pytest.mark.parametrize("case", ordered_bits_cases(), ids=lambda case: case.name)
+def test_ordered_weights_with_zero_points(case, bits):
+    """Beside the definition, in double precision; by kernels alone."""
+    import cycloid
+
+    a, _, scales, _, order, bias = case.inputs
+    (n, count), k, block = scales.shape, case.attributes["K"], case.attributes["block_size"]
+    codes = integers(0, 1 << bits, n, count * block, dtype=np.uint8)
+    points = integers(0, 1 << bits, n, count, dtype=np.uint8)
+
+    def packed(rows):
+        each = 8 // bits
+        rows = np.pad(rows, [(0, 0), (0, -rows.shape[1] % each)]).reshape(n, -1, each).astype(np.uint32)
+        return (rows << (bits * np.arange(each, dtype=np.uint32))).sum(-1).astype(np.uint8)
+
+    inputs = [a, packed(codes).reshape(n, count, -1), scales, packed(points), order, bias]
+    model = model_of(dataclasses.replace(case, inputs=inputs, attributes=case.attributes | {"bits": bits}))
+    for i, x in enumerate(inputs[1:], 1):
+        if x is not None:
+            model.graph.initializer.append(onnx.numpy_helper.from_array(x, f"x{i}"))
+    del model.graph.input[1:]
+    model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    session = cycloid.InferenceSession(model.SerializeToString())
+    weights = (codes[:, :k] - points[:, order].astype(np.float64)) * scales[:, order]
+    wanted = a.astype(np.float64) @ weights.T + (0 if bias is None else bias)
+    [y] = session.run(None, {"x0": a})
+    # k products and sums, each weight rounded twice.
+    assert np.abs(y - wanted).max() <= (k + 2) * np.finfo(np.float32).eps * (np.abs(a) @ np.abs(weights).T).max()
+    assert ", 0 by reference evaluation" in session.plan({"x0": list(a.shape)})
+
+
+@pytest.mark.skipif(not list(BUILT.glob("cycloid/_native*")), reason="the Python package is not built")
+def test_too_few_coefficients_are_an_error():
+    import cycloid
+
+    for case in linear_cases():
+        case.inputs = [real(3, 7)]  # 7 columns
+        model = model_of(case)
+        with pytest.raises(Exception, match="coefficients"):
+            expected_of(case, model)
+        for info in model.graph.output:
+            info.type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+        if case.outputs == 2:
+            model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+        with pytest.raises(cycloid.CycloidError, match="coefficients are too few for"):
+            cycloid.InferenceSession(model.SerializeToString()).run(None, {"x0": case.inputs[0]})

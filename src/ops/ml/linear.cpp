@@ -108,12 +108,10 @@ Result<LinearModel> LinearModel::regressor(const Node& node) {
 
 Status LinearModel::check(std::int64_t columns) const {
   const auto count = static_cast<std::int64_t>(coefficients.size());
-  if (targets < 1 || count % targets != 0) {
-    return invalid_argument("{} coefficients cannot be shared out among {} targets", count, targets);
-  }
-  if (count / targets != columns) {
-    return invalid_argument("{} coefficients of {} targets are for {} columns, but X has {}", count, targets,
-                            count / targets, columns);
+  if (targets < 1) return invalid_argument("{} targets", targets);
+  if (count / targets < columns) {
+    return invalid_argument("{} coefficients are too few for {} targets of the {} columns that X has", count, targets,
+                            columns);
   }
   if (!intercepts.empty() && static_cast<std::int64_t>(intercepts.size()) != targets) {
     return invalid_argument("{} intercepts do not fit {} targets", intercepts.size(), targets);

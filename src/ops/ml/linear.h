@@ -9,8 +9,10 @@
 namespace cycloid {
 
 struct LinearModel {
-  std::vector<float> coefficients;  // targets x columns
-  std::vector<float> intercepts;    // targets, or none
+  // Targets x columns of X. More than these count nothing, as in ONNX Runtime: its own logreg_iris.onnx, of four columns,
+  // declares an input of two.
+  std::vector<float> coefficients;
+  std::vector<float> intercepts;  // targets, or none
   std::int64_t targets = 1;
   bool shared = false;  // a classifier of two classes with one row of coefficients, the positive class's
   PostTransform post_transform = PostTransform::kNone;
@@ -20,7 +22,7 @@ struct LinearModel {
   static Result<LinearModel> classifier(const Node& node, std::int64_t classes, std::int64_t columns);
   static Result<LinearModel> regressor(const Node& node);
 
-  // Whether coefficients and intercepts are as many as these columns need.
+  // Whether there are as many coefficients and intercepts as these columns need.
   Status check(std::int64_t columns) const;
 };
 
