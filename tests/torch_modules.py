@@ -1,4 +1,4 @@
-"""The modules of tests/torch_modules_test.py: all of torch.nn, in small.
+"""The modules of tests/torch_modules_test.py: all of torch.nn, and what newer architectures are made of, in small.
 
 A case is a module in eval mode and its inputs, seeded. `sums`: the most terms that one sum of it has, for the tolerance.
 """
@@ -67,6 +67,17 @@ class Pooled(nn.Module):
     def forward(self, x):
         values, indices = self.pool(x)
         return values, indices, self.unpool(values, indices)
+
+
+class Does(nn.Module):
+    """A function, and the modules that it uses."""
+
+    def __init__(self, function, *modules):
+        super().__init__()
+        self.function, self.parts = function, nn.ModuleList(modules)
+
+    def forward(self, *inputs):
+        return self.function(*self.parts, *inputs)
 
 
 def randn(*shape):
@@ -291,6 +302,218 @@ def losses():
     yield Case("LinearCrossEntropyLoss", nn.LinearCrossEntropyLoss(8, 5), (randn(6, 8), classes), 30)
 
 
+def scaled_attention():
+    attend = nn.functional.scaled_dot_product_attention
+    q, k, v = randn(2, 4, 5, 8), randn(2, 4, 7, 8), randn(2, 4, 7, 6)
+    yield Case("attention", Does(attend), (q, k, v), 8)
+    yield Case("attention causal", Does(lambda q, k, v: attend(q, k, v, is_causal=True)), (q, q + 1, q - 1), 8)
+    yield Case("attention mask", Does(lambda q, k, v, m: attend(q, k, v, m)), (q, k, v, randn(2, 1, 5, 7)), 8)
+    seen = randn(5, 7) > 0
+    seen[:, 0] = True
+    yield Case("attention truth values", Does(lambda q, k, v, m: attend(q, k, v, m, scale=0.3)), (q, k, v, seen), 8)
+    shared = Does(lambda q, k, v: attend(q, k, v, enable_gqa=True))
+    yield Case("attention shared keys", shared, (q, randn(2, 2, 7, 8), randn(2, 2, 7, 8)), 8)
+    cached = Does(lambda q, k, v, past_k, past_v: attend(q, torch.cat([past_k, k], 2), torch.cat([past_v, v], 2)))
+    yield Case("attention cached", cached, (q[:, :, :1], k[:, :, :1], v[:, :, :1], k, v), 8)
+    slopes = torch.tensor([0.5, 0.25, 0.125, 0.0625]).view(4, 1, 1)
+
+    def with_alibi(q, k, v):
+        distance = torch.arange(k.shape[2]) - torch.arange(q.shape[2]).unsqueeze(1)
+        return attend(q, k, v, distance * slopes)
+
+    yield Case("attention ALiBi", Does(with_alibi), (q, k, v), 8)
+    heads = nn.MultiheadAttention(16, 4, batch_first=True)
+    padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+    masked = Does(lambda m, x, p: m(x, x, x, key_padding_mask=p, need_weights=False)[0], heads)
+    yield Case("MultiheadAttention padding", masked, (randn(2, 5, 16), padding), 16)
+    weights = Does(lambda m, x, bias: m(x, x, x, attn_mask=bias, average_attn_weights=False), heads)
+    yield Case("MultiheadAttention weights", weights, (randn(2, 5, 16), randn(5, 5)), 16)
+
+
+def rotations():
+    angles = randn(5, 4)
+    cos, sin = angles.cos(), angles.sin()
+
+    def pairs(x):
+        even, odd = x[..., ::2], x[..., 1::2]
+        return torch.stack([even * cos - odd * sin, even * sin + odd * cos], -1).flatten(-2)
+
+    def halves(x):
+        turned = torch.cat([-x[..., 4:], x[..., :4]], -1)
+        return x * torch.cat([cos, cos], -1) + turned * torch.cat([sin, sin], -1)
+
+    yield Case("rotary pairs", Does(pairs), (randn(2, 3, 5, 8),))
+    yield Case("rotary halves", Does(halves), (randn(2, 3, 5, 8),))
+
+
+def samplings():
+    x, grid = randn(2, 3, 5, 7), 1.2 * torch.rand(2, 4, 6, 2) * 2 - 1.2
+    sample = nn.functional.grid_sample
+    for mode, padding, corners in (
+        ("bilinear", "zeros", False),
+        ("bilinear", "border", True),
+        ("nearest", "reflection", False),
+        ("bicubic", "zeros", True),
+    ):
+        module = Does(lambda x, g, a=(mode, padding, corners): sample(x, g, *a))
+        yield Case(f"grid_sample {mode} {padding}{' corners' if corners else ''}", module, (x, grid), 16)
+    theta = torch.tensor([[[0.8, 0.3, 0.1], [-0.2, 1.1, 0.2]]])
+    warp = Does(lambda x, t: sample(x, nn.functional.affine_grid(t, [1, 3, 4, 6], False), align_corners=False))
+    # A rounded grid moves the samples, and steep pixels make a value of that.
+    yield Case("affine_grid", warp, (x[:1], theta), 64)
+    resize = nn.functional.interpolate
+    yield Case("interpolate smaller", Does(lambda x: resize(x, size=(3, 4), mode="bilinear")), (x,), 16)
+    yield Case(
+        "interpolate antialias", Does(lambda x: resize(x, size=(3, 4), mode="bilinear", antialias=True)), (x,), 16
+    )
+    yield Case("interpolate area", Does(lambda x: resize(x, size=(5, 1), mode="area")), (x,), 16)
+    yield Case("interpolate nearest-exact", Does(lambda x: resize(x, size=(8, 9), mode="nearest-exact")), (x,))
+    yield Case(
+        "interpolate like", Does(lambda x, y: resize(x, size=y.shape[2:], mode="bicubic")), (x, randn(1, 1, 9, 4)), 32
+    )
+
+
+def recurrent_by_lengths():
+    lengths = torch.tensor([5, 3])
+    for kind in ("GRU", "LSTM"):
+        layer = getattr(nn, kind)(6, 8, batch_first=True, bidirectional=True)
+
+        def packed(layer, x, lengths):
+            rows = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True)
+            y, state = layer(rows)
+            return nn.utils.rnn.pad_packed_sequence(y, batch_first=True)[0], state
+
+        yield Case(f"{kind} with lengths", Does(packed, layer), (randn(2, 5, 6), lengths), 14)
+
+
+def indexing():
+    x, rows = randn(5, 6), torch.tensor([3, 0, 3])
+    yield Case("index", Does(lambda x, i, j: x[i, j]), (x, rows, torch.tensor([1, 5, 2])))
+    yield Case("index_select", Does(lambda x, i: x.index_select(1, i)), (x, rows))
+    put = Does(lambda x, i, v: x.clone().index_put((i,), v))
+    yield Case("index_put", put, (x, torch.tensor([3, 0]), randn(2, 6)))
+    summed = Does(lambda x, i, v: x.clone().index_put((i,), v, accumulate=True))
+    yield Case("index_put accumulated", summed, (x, rows, randn(3, 6)), 3)
+    yield Case("index_add", Does(lambda x, i, v: x.index_add(0, i, v)), (x, rows, randn(3, 6)), 3)
+    yield Case("scatter_add", Does(lambda x, i, v: x.scatter_add(1, i, v)), (x, ints(6, 5, 4), randn(5, 4)), 5)
+    yield Case("gather", Does(lambda x, i: x.gather(1, i)), (x, ints(6, 5, 4)))
+    yield Case("masked_fill", Does(lambda x, m: x.masked_fill(m, -1.5)), (x, x > 0.3))
+    yield Case("masked_scatter", Does(lambda x, m, v: x.masked_scatter(m, v)), (x, x > 0.3, randn(30)))
+    yield Case("masked_select", Does(lambda x, m: x[m]), (x, x > 0.3))
+    yield Case("topk", Does(lambda x: x.topk(3, 1)), (x,))
+    yield Case("sort", Does(lambda x: x.sort(0, descending=True)), (x,))
+    yield Case("roll", Does(lambda x: x.roll((2, -1), (0, 1))), (x,))
+    yield Case("repeat_interleave", Does(lambda x: x.repeat_interleave(3, 1)), (x,))
+    yield Case("cumsum", Does(lambda x: x.cumsum(1)), (x,), 6)
+    yield Case("slice assigned", Does(lambda x, v: x.clone().slice_scatter(v, 1, 1, 5, 2)), (x, randn(5, 2)))
+    yield Case("tril", Does(lambda x: x.tril(1) + x.triu(-1)), (x,))
+
+
+def sums_of_products():
+    yield Case(
+        "einsum heads",
+        Does(lambda q, k: torch.einsum("bhid,bhjd->bhij", q, k)),
+        (randn(2, 3, 4, 5), randn(2, 3, 6, 5)),
+        5,
+    )
+    yield Case(
+        "einsum three",
+        Does(lambda a, b, c: torch.einsum("bi,ij,bj->b", a, b, c)),
+        (randn(3, 4), randn(4, 5), randn(3, 5)),
+        20,
+    )
+    yield Case(
+        "baddbmm",
+        Does(lambda c, a, b: torch.baddbmm(c, a, b, beta=0.5, alpha=2)),
+        (randn(2, 3, 5), randn(2, 3, 4), randn(2, 4, 5)),
+        5,
+    )
+    yield Case("norms", Does(lambda x: (x.norm(dim=1), torch.linalg.vector_norm(x, 1, 0))), (randn(5, 7),), 7)
+    yield Case("logsumexp", Does(lambda x: x.logsumexp(1)), (3 * randn(5, 7),), 7)
+    yield Case("var_mean", Does(lambda x: torch.var_mean(x, 1)), (randn(5, 7),), 7)
+
+
+def blocks():
+    """Of whole architectures: one block each."""
+
+    class SwiGlu(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gate, self.up, self.down = (nn.Linear(*size, bias=False) for size in ((8, 20), (8, 20), (20, 8)))
+
+        def forward(self, x):
+            return self.down(nn.functional.silu(self.gate(x)) * self.up(x))
+
+    class ConvNext(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.depthwise, self.norm = nn.Conv2d(8, 8, 7, padding=3, groups=8), nn.LayerNorm(8)
+            self.wide, self.narrow, self.scale = nn.Linear(8, 32), nn.Linear(32, 8), nn.Parameter(randn(8))
+
+        def forward(self, x):
+            y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
+            return x + (self.scale * self.narrow(nn.functional.gelu(self.wide(y)))).permute(0, 3, 1, 2)
+
+    class SqueezeExcite(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.expand, self.depthwise = nn.Conv2d(6, 12, 1), nn.Conv2d(12, 12, 3, 2, 1, groups=12)
+            self.squeeze, self.excite = nn.Conv2d(12, 3, 1), nn.Conv2d(3, 12, 1)
+
+        def forward(self, x):
+            y = nn.functional.hardswish(self.depthwise(nn.functional.hardswish(self.expand(x))))
+            return y * nn.functional.hardsigmoid(self.excite(self.squeeze(y.mean((2, 3), keepdim=True)).relu()))
+
+    class Windows(nn.Module):
+        """Shifted windows, as Swin has them."""
+
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            b, h, w, c = x.shape
+            y = x.roll((-2, -2), (1, 2)).view(b, h // 4, 4, w // 4, 4, c).permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, c)
+            y = self.attention(y, y, y, need_weights=False)[0]
+            y = y.view(b, h // 4, w // 4, 4, 4, c).permute(0, 1, 3, 2, 4, 5).reshape(b, h, w, c)
+            return x + y.roll((2, 2), (1, 2))
+
+    class Experts(nn.Module):
+        """The two best of four experts for each row, all computed."""
+
+        def __init__(self):
+            super().__init__()
+            self.router, self.experts = nn.Linear(8, 4), nn.ModuleList(nn.Linear(8, 6) for _ in range(4))
+
+        def forward(self, x):
+            shares, best = self.router(x).softmax(-1).topk(2, -1)
+            weights = torch.zeros(x.shape[0], 4).scatter(1, best, shares)
+            return torch.einsum("be,beo->bo", weights, torch.stack([e(x) for e in self.experts], 1))
+
+    class Graph(nn.Module):
+        """A layer of a graph network: messages along edges, summed by their targets."""
+
+        def __init__(self):
+            super().__init__()
+            self.message, self.update = nn.Linear(6, 8), nn.Linear(14, 5)
+
+        def forward(self, x, edges):
+            messages = self.message(x.index_select(0, edges[0])).relu()
+            sums = torch.zeros(x.shape[0], 8).index_add(0, edges[1], messages)
+            return self.update(torch.cat([x, sums], 1))
+
+    yield Case("SwiGLU", SwiGlu(), (randn(3, 8),), 28)
+    yield Case("ConvNeXt", ConvNext(), (randn(2, 8, 9, 10),), 98)
+    yield Case("SqueezeExcite", SqueezeExcite(), (randn(2, 6, 8, 8),), 48)
+    yield Case("Swin windows", Windows(), (randn(2, 8, 8, 8),), 32)
+    yield Case("experts", Experts(), (randn(5, 8),), 24)
+    yield Case("graph", Graph(), (randn(6, 6), ints(6, 2, 9)), 24)
+    normed = nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 6, 3, padding=2, dilation=2))
+    yield Case("weight_norm dilated", normed, (randn(2, 4, 12),), 24)
+    upward = nn.Sequential(nn.ConvTranspose2d(6, 6, 4, 2, 1, groups=6, bias=False), nn.GroupNorm(3, 6), nn.SiLU())
+    yield Case("ConvTranspose2d depthwise", upward, (randn(2, 6, 5, 6),), 60)
+
+
 def torch_cases():
     """All cases, with the same values each time."""
     cases = []
@@ -306,6 +529,13 @@ def torch_cases():
         layouts,
         distances,
         losses,
+        scaled_attention,
+        rotations,
+        samplings,
+        recurrent_by_lengths,
+        indexing,
+        sums_of_products,
+        blocks,
     ):
         torch.manual_seed(len(cases))
         cases += family()
