@@ -5,6 +5,7 @@ half-written.
 """
 
 import json
+import pathlib
 import random
 import subprocess
 
@@ -382,6 +383,21 @@ def test_an_input_that_is_missing_is_one_clear_line(cycloid, gemm, tmp_path):
     assert_one_clear_line(run_native(cycloid, gemm, tmp_path), "x")
     assert_one_clear_line(run_native(cycloid, gemm, tmp_path, "--input-data", "x=none.npy"), "none.npy")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("backend", ["cycloid", "onnxruntime", "openvino"])
+def test_a_message_names_the_file_and_the_backend_once(cycloid, gemm, tmp_path, backend):
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(pathlib.Path(gemm).read_bytes()[:-20])
+    done = cycloid("run", broken, "--backend", backend, "--output-dir", tmp_path / "out")
+    # ONNX Runtime and OpenVINO name the file in their own words.
+    assert done.returncode != 0 and done.stderr.count(str(broken)) <= 1, done.stderr
+    done = cycloid("run", gemm, "--backend", backend, "--option", "bogus=1", "--output-dir", tmp_path / "out")
+    assert done.returncode != 0
+    if "has no option" in done.stderr:  # else it is not there
+        assert done.stderr.startswith(f"cycloid: error: backend '{backend}' has no option 'bogus'; it has: "), (
+            done.stderr
+        )
 
 
 @pytest.mark.parametrize(

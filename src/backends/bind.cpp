@@ -59,6 +59,10 @@ Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& mod
   return matches;
 }
 
+Error of_model(const Error& error, const std::string& path) {
+  return error.message().find(path) == std::string::npos ? error.in(path) : error;
+}
+
 Result<Tensor> stack_rows(const std::string& name, const std::vector<Tensor>& rows) {
   const std::int64_t width = rows.empty() ? 0 : rows[0].element_count();
   const DType dtype = rows.empty() ? DType::kFloat32 : rows[0].dtype();

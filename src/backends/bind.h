@@ -24,6 +24,9 @@ Result<std::vector<std::size_t>> match_inputs(const std::vector<ModelInput>& mod
 // probability for each row): a row for each map. The keys are the classes in the model's order, the same in every map.
 Result<Tensor> stack_rows(const std::string& name, const std::vector<Tensor>& rows);
 
+// A framework's error with a model: as it is where its words name the file already.
+Error of_model(const Error& error, const std::string& path);
+
 // "float32[5,3,64,64]"; a dynamic size is '?'.
 std::string describe(const ModelInput& input);
 

@@ -12,6 +12,7 @@
 #include "backends/forms.h"
 #include "backends/list.h"
 #include "backends/locate.h"
+#include "backends/options.h"
 #include "backends/worker_client.h"
 #include "base/error.h"
 #include "cli/commands.h"
@@ -115,6 +116,10 @@ Status run(const RunArguments& arguments) {
   if (arguments.strict) request.options["strict"] = "true";
   if (arguments.tune) request.options["tune"] = "true";
   CYCLOID_TRY(add_bounds(arguments, request.options));
+  if (!arguments.options.empty()) {
+    if (const Probe probe = backend->probe(); probe.available)
+      CYCLOID_TRY(Options::resolve(backend->name(), probe.options, request.options));
+  }
   CYCLOID_ASSIGN(request.inputs, read_inputs(arguments.input_data));
   request.threads = arguments.threads;
   const std::vector<Form> takes = backend->forms();

@@ -35,9 +35,7 @@ ValueInfo describe_value(const std::string& name, const ValueType& type) {
   return info;
 }
 
-Result<Model> finish(Result<ModelIr> read, const onnx::OverridableInputs& overridable) {
-  if (!read) return read.error();
-  ModelIr ir = std::move(*read);
+Result<Model> finish(ModelIr ir, const onnx::OverridableInputs& overridable) {
   const auto opset = ir.opsets.find("");
   const std::int64_t source = opset == ir.opsets.end() ? 0 : opset->second;
   try {
@@ -63,15 +61,15 @@ struct Model::State {
 
 Result<Model> Model::load(const std::string& path, const LoadOptions& options) {
   onnx::OverridableInputs overridable{.open = {options.overridden.begin(), options.overridden.end()}};
-  Result<ModelIr> read = onnx::read_model(path, &overridable);
+  CYCLOID_ASSIGN(ModelIr read, onnx::read_model(path, &overridable));  // its errors name the path
   return finish(std::move(read), overridable).in(path);
 }
 
 Result<Model> Model::from_bytes(std::span<const std::byte> bytes, const std::string& base_dir,
                                 const LoadOptions& options) {
   onnx::OverridableInputs overridable{.open = {options.overridden.begin(), options.overridden.end()}};
-  Result<ModelIr> read =
-      onnx::read_model(bytes, base_dir.empty() ? std::nullopt : std::optional(base_dir), nullptr, &overridable);
+  CYCLOID_ASSIGN(ModelIr read, onnx::read_model(bytes, base_dir.empty() ? std::nullopt : std::optional(base_dir),
+                                                nullptr, &overridable));
   return finish(std::move(read), overridable);
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "backends/bind.h"
 #include "backends/options.h"
 #include "backends/plugin.h"
 
@@ -285,7 +286,7 @@ class LibTorchBackend final : public Backend {
       for (int i = 0; i < warmup; ++i) CYCLOID_TRY(session->run());
       return std::unique_ptr<BackendSession>(std::move(session));
     });
-    if (!loaded && loaded.error().code() == ErrorCode::kFailed) return loaded.error().in(request.model);
+    if (!loaded && loaded.error().code() == ErrorCode::kFailed) return of_model(loaded.error(), request.model);
     return loaded;
   }
 };

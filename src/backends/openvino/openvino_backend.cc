@@ -232,7 +232,7 @@ class OpenVinoBackend final : public Backend {
       CYCLOID_TRY(session->set_inputs(request.inputs));
       return std::unique_ptr<BackendSession>(std::move(session));
     });
-    if (!loaded && loaded.error().code() == ErrorCode::kFailed) return loaded.error().in(request.model);
+    if (!loaded && loaded.error().code() == ErrorCode::kFailed) return of_model(loaded.error(), request.model);
     return loaded;
   }
 };
