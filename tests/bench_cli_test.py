@@ -142,6 +142,40 @@ def test_given_inputs_and_random_ones(cycloid, models_dir, runner, tmp_path):
 
 
 # Each is refused before anything is measured.
+def test_an_initializer_that_is_an_input_may_be_given(cycloid, backends, tmp_path):
+    onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
+    np = pytest.importorskip("numpy", reason="numpy is not installed")
+    make, real = onnx.helper, onnx.TensorProto.FLOAT
+    info = [make.make_tensor_value_info(name, real, [2]) for name in ("x", "w")]
+    weights = onnx.numpy_helper.from_array(np.array([3, 4], np.float32), "w")
+    node = make.make_node("Mul", ["x", "w"], ["y"])
+    graph = make.make_graph([node], "g", info, [make.make_tensor_value_info("y", real, [2])], [weights])
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 21)], ir_version=10), tmp_path / "m.onnx")
+    np.save(tmp_path / "w.npy", np.array([5, 6], np.float32))
+    there = [name for name in ("onnxruntime", "cycloid") if backends.get(name, {}).get("available")]
+    for given, names in (
+        ([], ["x"]),
+        (["--input-data", f"w={tmp_path}/w.npy"], ["x", "w"]),
+        (["--input", "w=2"], ["x", "w"]),
+    ):
+        report = tmp_path / "b.json"
+        profile = ["--profile", tmp_path / "p.json"]
+        process = cycloid(
+            "bench", tmp_path / "m.onnx", *given, "--backends", ",".join(there), *QUICK, *profile, "--json", report
+        )
+        assert process.returncode == 0, process.stderr
+        (comparison,) = json.loads(report.read_text())["comparisons"]
+        assert [given_input["name"] for given_input in comparison["model"]["inputs"]] == names
+        assert [run["status"] for run in comparison["runs"]] == ["ok"] * len(there), comparison["runs"]
+    process = cycloid("bench", tmp_path / "m.onnx", "--input", "v=2", "--backends", "cycloid", *QUICK)
+    assert process.returncode == 2 and "no input 'v' (did you mean 'w'?)" in process.stderr
+    np.save(tmp_path / "x.npy", np.array([1, 10], np.float32))
+    given = [word for name in "xw" for word in ("--input-data", f"{name}={tmp_path}/{name}.npy")]
+    process = cycloid("run", tmp_path / "m.onnx", *given, "--output-dir", tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert np.load(tmp_path / "y.npy").tolist() == [5, 60]
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [

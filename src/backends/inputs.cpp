@@ -144,8 +144,24 @@ Result<InputValues> inputs_of_callable(const std::string& model, const std::vect
   return maker.take();
 }
 
+// The model with those of its initializers as inputs that are given; the others' names go to `overridable`.
+Result<ModelIr> read_with_given(const std::string& model, const std::vector<Given>& given,
+                                std::vector<std::string>& overridable) {
+  onnx::OverridableInputs inputs;
+  CYCLOID_ASSIGN(ModelIr ir, onnx::read_model(model, &inputs));
+  for (const auto& input : inputs.all) {
+    const auto is_given = [&](const Given& one) { return one.choice.name == input.name; };
+    if (std::ranges::any_of(given, is_given)) inputs.open.insert(input.name);
+    overridable.push_back(input.name);
+  }
+  if (inputs.open.empty()) return ir;
+  inputs.all.clear();
+  return onnx::read_model(model, &inputs);
+}
+
 Result<InputValues> inputs_of_onnx(const std::string& model, const std::vector<Given>& given, InputMaker& maker) {
-  CYCLOID_ASSIGN(const ModelIr ir, onnx::read_model(model));
+  std::vector<std::string> overridable;
+  CYCLOID_ASSIGN(const ModelIr ir, read_with_given(model, given, overridable));
   std::vector<Declared> declared;
   for (const ValueId id : ir.graph.inputs()) declared.push_back({ir.graph.value(id).name, ir.graph.value(id).type});
   Bindings bindings;
@@ -154,7 +170,7 @@ Result<InputValues> inputs_of_onnx(const std::string& model, const std::vector<G
     const auto at =
         std::find_if(declared.begin(), declared.end(), [&](const Declared& d) { return d.name == input.choice.name; });
     if (at == declared.end()) {
-      std::vector<std::string> names;
+      std::vector<std::string> names = overridable;
       for (const Declared& d : declared) names.push_back(d.name);
       return invalid_argument("{} has no input '{}'{}; {}", model, input.choice.name,
                               did_you_mean(input.choice.name, names), joined_names(declared));

@@ -32,7 +32,7 @@ struct InputValues {
 // Values for every input of `model`, which has the form `form`; drawn ones are written into `folder`.
 //
 // The inputs of an .onnx file are known: sizes that it leaves open must be given by `choices`, or follow from a size of
-// the same name in another choice. For other forms `choices` are the inputs, in the order of forward()'s parameters.
+// the same name in another choice. An input that has an initializer keeps its value unless a choice names it. For other forms `choices` are the inputs, in the order of forward()'s parameters.
 // Errors: an input that the model does not have, is named twice, lacks a size, or contradicts the model; a file that
 // cannot be read; an input that cannot be drawn (text, sequences).
 Result<InputValues> make_inputs(const std::string& model, Form form, const std::vector<InputChoice>& choices,

@@ -160,23 +160,21 @@ class NativeSession final : public BackendSession {
   std::map<std::string, std::string> settings_;
 };
 
-// The model with those of its initializers as inputs that are given values.
-Result<Model> load_for(const LoadRequest& request) {
-  CYCLOID_ASSIGN(Model model, Model::load(request.model));
-  LoadOptions options;
-  for (const ValueInfo& initializer : model.overridable_initializers()) {
-    const auto is_given = [&](const NamedTensor& given) { return given.name == initializer.name; };
-    if (std::ranges::any_of(request.inputs, is_given)) options.overridden.push_back(initializer.name);
-  }
-  if (options.overridden.empty()) return model;
-  return Model::load(request.model, options);
-}
-
 }  // namespace
 
 Result<SessionOptions> native_session_options(const std::map<std::string, std::string>& given, int threads) {
   CYCLOID_ASSIGN(const Options resolved, Options::resolve("cycloid", options(), given));
   return session_options(resolved, threads);
+}
+
+Result<Model> load_native_model(const std::string& path, const std::vector<std::string>& given) {
+  CYCLOID_ASSIGN(Model model, Model::load(path));
+  LoadOptions options;
+  for (const ValueInfo& initializer : model.overridable_initializers()) {
+    if (std::ranges::find(given, initializer.name) != given.end()) options.overridden.push_back(initializer.name);
+  }
+  if (options.overridden.empty()) return model;
+  return Model::load(path, options);
 }
 
 Probe NativeBackend::probe() const {
@@ -190,7 +188,9 @@ Probe NativeBackend::probe() const {
 Result<std::unique_ptr<BackendSession>> NativeBackend::load(const LoadRequest& request) const {
   CYCLOID_ASSIGN(const Options resolved, Options::resolve(name(), options(), request.options));
   CYCLOID_ASSIGN(const SessionOptions wanted, session_options(resolved, request.threads));
-  CYCLOID_ASSIGN(const Model model, load_for(request));
+  std::vector<std::string> given;
+  for (const NamedTensor& input : request.inputs) given.push_back(input.name);
+  CYCLOID_ASSIGN(const Model model, load_native_model(request.model, given));
   CYCLOID_ASSIGN(Session session, Session::create(model, wanted));
   std::map<std::string, std::string> settings = resolved.all();
   settings["threads"] = std::to_string(session.options().threads);

@@ -9,6 +9,9 @@ namespace cycloid {
 // The session options that these options of the backend (those that differ from the default) mean.
 Result<SessionOptions> native_session_options(const std::map<std::string, std::string>& given, int threads);
 
+// The model with those of its initializers as inputs that are among these names.
+Result<Model> load_native_model(const std::string& path, const std::vector<std::string>& given);
+
 class NativeBackend final : public Backend {
  public:
   std::string_view name() const override { return "cycloid"; }

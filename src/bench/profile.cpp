@@ -73,7 +73,9 @@ struct Samples {
 
 Result<Profile> profile_native(const ProfileRequest& request) {
   CYCLOID_ASSIGN(const SessionOptions options, native_session_options(request.options, request.threads));
-  CYCLOID_ASSIGN(const Model model, Model::load(request.model));
+  std::vector<std::string> names;
+  for (const WorkerInput& input : request.inputs) names.push_back(input.name);
+  CYCLOID_ASSIGN(const Model model, load_native_model(request.model, names));
   CYCLOID_ASSIGN(const Session session, Session::create(model, options));
   RunContext context = session.new_context();
   std::vector<Tensor> inputs;

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "backends/bind.h"
 #include "backends/onnxruntime/ort_library.h"
 #include "backends/onnxruntime/ort_session.h"
 #include "backends/options.h"
@@ -169,7 +170,7 @@ Result<Owned<OrtSession>> create_session(const Api& api, const OrtEnv* env, cons
                                          const OrtSessionOptions* session) {
   OrtSession* raw = nullptr;
   Status status = check(api, api(kCreateSession, env, model.c_str(), session, &raw));
-  if (!status) return status.error().in(model);
+  if (!status) return of_model(status.error(), model);
   return own(api, kReleaseSession, raw);
 }
 
@@ -207,7 +208,7 @@ Result<std::unique_ptr<BackendSession>> OnnxRuntimeBackend::load(const LoadReque
 
   CYCLOID_ASSIGN(Owned<OrtSessionOptions> with, session_options(api, resolved, request.threads));
   CYCLOID_ASSIGN(Owned<OrtSession> session, create_session(api, env.get(), request.model, with.get()));
-  CYCLOID_ASSIGN(Signature signature, read_signature(api, allocator, session.get()));
+  CYCLOID_ASSIGN(Signature signature, read_signature(api, allocator, session.get(), request.inputs));
 
   std::map<std::string, std::string> settings = resolved.all();
   settings["threads"] = std::to_string(request.threads);

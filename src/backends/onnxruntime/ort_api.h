@@ -72,10 +72,14 @@ inline constexpr Entry<S(OrtSessionOptions*, int)> kSetIntraOpNumThreads{24};
 inline constexpr Entry<S(OrtSessionOptions*, int)> kSetInterOpNumThreads{25};
 inline constexpr Entry<S(const OrtSession*, std::size_t*)> kSessionGetInputCount{30};
 inline constexpr Entry<S(const OrtSession*, std::size_t*)> kSessionGetOutputCount{31};
+inline constexpr Entry<S(const OrtSession*, std::size_t*)> kSessionGetOverridableInitializerCount{32};
 inline constexpr Entry<S(const OrtSession*, std::size_t, OrtTypeInfo**)> kSessionGetInputTypeInfo{33};
 inline constexpr Entry<S(const OrtSession*, std::size_t, OrtTypeInfo**)> kSessionGetOutputTypeInfo{34};
+inline constexpr Entry<S(const OrtSession*, std::size_t, OrtTypeInfo**)> kSessionGetOverridableInitializerTypeInfo{35};
 inline constexpr Entry<S(const OrtSession*, std::size_t, OrtAllocator*, char**)> kSessionGetInputName{36};
 inline constexpr Entry<S(const OrtSession*, std::size_t, OrtAllocator*, char**)> kSessionGetOutputName{37};
+inline constexpr Entry<S(const OrtSession*, std::size_t, OrtAllocator*, char**)> kSessionGetOverridableInitializerName{
+    38};
 inline constexpr Entry<S(OrtRunOptions**)> kCreateRunOptions{39};
 inline constexpr Entry<S(OrtAllocator*, const std::int64_t* dims, std::size_t rank, int type, OrtValue**)>
     kCreateTensorAsOrtValue{48};

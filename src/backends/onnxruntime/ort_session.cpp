@@ -30,7 +30,31 @@ Status read_symbols(const Api& api, const OrtTypeInfo* type, std::size_t index, 
 
 }  // namespace
 
-Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const OrtSession* session) {
+namespace {
+
+// Adds the initializers that the run may override and is given a value for.
+Status read_overridden(const Api& api, OrtAllocator* allocator, const OrtSession* session,
+                       const std::vector<NamedTensor>& given, Signature& signature) {
+  std::size_t count = 0;
+  CYCLOID_TRY(check(api, api(kSessionGetOverridableInitializerCount, session, &count)));
+  for (std::size_t i = 0; i < count; ++i) {
+    char* raw_name = nullptr;
+    OrtStatus* status = api(kSessionGetOverridableInitializerName, session, i, allocator, &raw_name);
+    CYCLOID_ASSIGN(std::string name, take_name(api, allocator, status, raw_name));
+    if (std::ranges::none_of(given, [&](const NamedTensor& one) { return one.name == name; })) continue;
+    OrtTypeInfo* raw = nullptr;
+    CYCLOID_TRY(check(api, api(kSessionGetOverridableInitializerTypeInfo, session, i, &raw)));
+    const auto type = own(api, kReleaseTypeInfo, raw);
+    CYCLOID_ASSIGN(ModelInput input, to_model_input(api, std::move(name), type.get()));
+    signature.inputs.push_back(std::move(input));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const OrtSession* session,
+                                 const std::vector<NamedTensor>& given) {
   Signature signature;
   std::size_t count = 0;
   CYCLOID_TRY(check(api, api(kSessionGetInputCount, session, &count)));
@@ -45,6 +69,7 @@ Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const 
     signature.inputs.push_back(std::move(input));
     CYCLOID_TRY(read_symbols(api, type.get(), i, signature));
   }
+  CYCLOID_TRY(read_overridden(api, allocator, session, given, signature));
   CYCLOID_TRY(check(api, api(kSessionGetOutputCount, session, &count)));
   for (std::size_t i = 0; i < count; ++i) {
     char* raw_name = nullptr;

@@ -22,7 +22,9 @@ struct Signature {
   std::vector<std::string> symbols;  // names of dynamic sizes of inputs, with repeats: those of `symbol_places`
   std::vector<std::pair<std::size_t, std::size_t>> symbol_places;  // (input, axis)
 };
-Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const OrtSession* session);
+// Its inputs include the initializers that are among the `given`.
+Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const OrtSession* session,
+                                 const std::vector<NamedTensor>& given);
 
 class Session final : public BackendSession {
  public:
