@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -273,6 +274,21 @@ def test_errors_say_what_where_and_what_to_do(mlp, tmp_path):
     assert isinstance(error, cycloid.InvalidArgumentError) and error.code == "invalid argument"
 
 
+def test_wrong_arguments_are_named(mlp):
+    ort = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    with pytest.raises(ValueError, match=r"sess_options is a onnxruntime\..*, not a cycloid.SessionOptions"):
+        cycloid.InferenceSession(mlp[0], ort.SessionOptions())
+    with pytest.raises(ValueError, match="not a int"):
+        cycloid.InferenceSession(5)
+    for command in (cycloid.inspect, cycloid.bench, lambda model: cycloid.optimize(model, "y.onnx")):
+        with pytest.raises(ValueError, match="a model is a path, bytes or an onnx.ModelProto, not a object"):
+            command(object())
+    with pytest.raises(TypeError, match="intra_op_threads"):
+        cycloid.SessionOptions(intra_op_threads=2)
+    with pytest.raises(AttributeError, match="intra_op_threads"):
+        cycloid.SessionOptions().intra_op_threads = 2
+
+
 def test_memory_bound(mlp):
     options = cycloid.SessionOptions(max_memory=1000)
     session = cycloid.InferenceSession(mlp[0], options)
@@ -437,6 +453,35 @@ def test_torch_compile():
     x = torch.randn(2, 8)
     compiled(x).sum().backward()  # with gradients it is PyTorch's own
     assert module[0].weight.grad is not None
+
+
+def test_torch_compile_of_other_types():
+    """Of 16-bit and double numbers, recurrent layers; and what the exporter declines says so."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from cycloid.dynamo import cycloid_backend
+
+    torch.manual_seed(0)
+    for module, x in (
+        (torch.nn.Linear(8, 8).bfloat16(), torch.randn(2, 8).bfloat16()),
+        (torch.nn.Linear(8, 8).half(), torch.randn(2, 8).half()),
+        (torch.nn.Linear(8, 8).double(), torch.randn(2, 8).double()),
+        (torch.nn.LSTM(8, 8), torch.randn(3, 2, 8)),
+    ):
+        module.eval()
+        torch._dynamo.reset()
+        compiled = torch.compile(module, backend=cycloid_backend)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("error", message="cycloid")
+            got, wanted = compiled(x), module(x)
+        got, wanted = (value[0] if isinstance(value, tuple) else value for value in (got, wanted))
+        assert got.dtype == wanted.dtype
+        # Sums of 16 products, and two roundings to the type.
+        torch.testing.assert_close(got, wanted, rtol=0, atol=18 * torch.finfo(got.dtype).eps * 4)
+    norm = torch.nn.RMSNorm(8).eval()
+    torch._dynamo.reset()
+    with torch.no_grad(), pytest.warns(UserWarning, match="stays in PyTorch: .*rms_norm"):
+        x = torch.randn(2, 8)
+        assert torch.equal(torch.compile(norm, backend=cycloid_backend)(x), norm(x))
 
 
 def test_inspect_and_bench_by_function(mlp, monkeypatch):

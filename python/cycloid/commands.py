@@ -7,7 +7,7 @@ import sys
 import tempfile
 from typing import Any
 
-from cycloid.errors import FAILED, NOT_FOUND, error_of
+from cycloid.errors import FAILED, INVALID_ARGUMENT, NOT_FOUND, error_of
 
 
 def program() -> str:
@@ -64,6 +64,9 @@ def _read(path):
 def _path_of(model, folder):
     if isinstance(model, (str, os.PathLike)):
         return os.fspath(model)
+    if not isinstance(model, (bytes, bytearray)) and not hasattr(model, "SerializeToString"):
+        what = f"a model is a path, bytes or an onnx.ModelProto, not a {type(model).__name__}"
+        raise error_of(INVALID_ARGUMENT, f"{what}; 'package.module:callable' names what makes a PyTorch module")
     path = os.path.join(folder, "model.onnx")
     with open(path, "wb") as file:
         file.write(model if isinstance(model, (bytes, bytearray)) else model.SerializeToString())

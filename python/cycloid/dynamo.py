@@ -86,7 +86,7 @@ class _Compiled:
     def _run(self, data):
         # The exporter drops inputs that no output depends on.
         feed = {f"i{k}": tensor for k, tensor in enumerate(data) if f"i{k}" in self._names}
-        return [torch.from_numpy(value) for value in self._session.run(None, feed)]
+        return [_to_torch(value) for value in self._session.run(None, feed)]
 
     def _check(self, examples, sample):
         """The engine agrees with eager on the example; a wrong answer would be worse than a slow one."""
@@ -133,6 +133,14 @@ def _is_static(value):
     return getattr(value, "_dynamo_static_input_type", None) is not None
 
 
+def _to_torch(array):
+    """Of the same memory; types that numpy has from ml_dtypes are PyTorch's of the same name."""
+    if array.dtype.kind != "V":
+        return torch.from_numpy(array)
+    bits = array.view("u1" if array.dtype.itemsize == 1 else "i2")
+    return torch.from_numpy(bits).view(getattr(torch, str(array.dtype)))
+
+
 def _plain(value):
     """A real tensor of the example's shape and type, in place of a fake or symbolic one."""
     if type(value) is torch.Tensor:
@@ -142,6 +150,8 @@ def _plain(value):
 
 
 def _export(module, examples):
+    """By the exporter that traces: the newer one, which captures with TorchDynamo itself, ends the process when it is called
+    while TorchDynamo compiles (PyTorch 2.13)."""
     names = [f"i{k}" for k in range(len(examples))]
     file = io.BytesIO()
     with warnings.catch_warnings():

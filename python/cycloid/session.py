@@ -224,6 +224,9 @@ class InferenceSession:
         **kwargs: Any,
     ):
         self._options = sess_options if sess_options is not None else SessionOptions()
+        if not isinstance(self._options, SessionOptions):
+            what = f"{type(sess_options).__module__}.{type(sess_options).__name__}"
+            raise error_of(INVALID_ARGUMENT, f"sess_options is a {what}, not a cycloid.SessionOptions")
         _check_providers(providers)
         if kwargs:
             _warn(f"InferenceSession does not use {', '.join(sorted(kwargs))}", 3)
@@ -453,8 +456,6 @@ def _source_of(model):
 
 
 def _engine_options(options):
-    if not isinstance(options, SessionOptions):
-        raise error_of(INVALID_ARGUMENT, f"sess_options is a {type(options).__name__}, not a cycloid.SessionOptions")
     return {
         "threads": options.intra_op_num_threads,
         "isa": options.isa,
