@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cycloid/model.h"
+#include "ops/chosen_elements.h"
 
 namespace cycloid {
 namespace {
@@ -23,37 +24,9 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// Their first input's elements, or averages or the largest of them; the other inputs are sizes, axes and indices.
-constexpr std::array<std::string_view, 29> kOfFirst = {"Abs",
-                                                       "AveragePool",
-                                                       "Clip",
-                                                       "Compress",
-                                                       "DepthToSpace",
-                                                       "Expand",
-                                                       "Flatten",
-                                                       "Gather",
-                                                       "GatherElements",
-                                                       "GatherND",
-                                                       "GlobalAveragePool",
-                                                       "GlobalMaxPool",
-                                                       "Identity",
-                                                       "MaxPool",
-                                                       "Neg",
-                                                       "Pad",
-                                                       "ReduceMax",
-                                                       "ReduceMean",
-                                                       "ReduceMin",
-                                                       "Relu",
-                                                       "Reshape",
-                                                       "Slice",
-                                                       "SpaceToDepth",
-                                                       "Split",
-                                                       "Squeeze",
-                                                       "Tile",
-                                                       "TopK",
-                                                       "Transpose",
-                                                       "Unsqueeze"};
-constexpr std::array<std::string_view, 5> kOfAny = {"Concat", "Max", "Mean", "Min", "Where"};
+// Averages of their input's elements, or the largest of them.
+constexpr std::array<std::string_view, 4> kAverages = {"AveragePool", "GlobalAveragePool", "GlobalMaxPool",
+                                                       "ReduceMean"};
 constexpr std::array<std::string_view, 3> kSums = {"Add", "Sub", "Sum"};
 constexpr std::array<std::string_view, 2> kSigmoids = {"HardSigmoid", "Sigmoid"};
 
@@ -118,8 +91,8 @@ class Walk {
   Scale result_of(const Node& node) {
     if (!node.domain.empty() || node.inputs.empty()) return {};
     if (contains(kSigmoids, node.op_type)) return {1, 1};
-    if (contains(kOfFirst, node.op_type)) return scale_of(node.inputs[0]);
-    if (contains(kOfAny, node.op_type)) return largest(node, node.op_type == "Where" ? 1 : 0);
+    if (chooses_of_first(node) || contains(kAverages, node.op_type)) return scale_of(node.inputs[0]);
+    if (chooses_of_any(node) || node.op_type == "Mean") return largest(node, node.op_type == "Where" ? 1 : 0);
     if (contains(kSums, node.op_type)) return sum(node);
     if (node.op_type == "Mul" && node.inputs.size() == 2)
       return product(scale_of(node.inputs[0]), scale_of(node.inputs[1]));

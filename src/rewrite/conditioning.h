@@ -18,7 +18,8 @@ namespace cycloid {
 
 // How far apart outputs may be: `units` of epsilon at the largest magnitude, `of_one` units at 1 (as in compare()), and
 // beyond that, element by element, four times as far as the outputs moved in any of the perturbed runs (each run draws
-// one of many directions; the first two take what is tiny, what overflows and sums of zeros to one side throughout). An element that became finite, infinite or NaN in one of the runs may be any of these, and
+// one of many directions, every other one as far as a single rounding; the first two take what is tiny, what overflows and
+// sums of zeros to one side throughout). An element that became finite, infinite or NaN in one of the runs may be any of these, and
 // where a shape changed or a run failed nothing can be said: that counts as explained.
 struct RoundingOptions {
   double units = 1024;
@@ -33,7 +34,8 @@ bool explained_by_rounding(const ModelIr& model, std::span<const Datum> inputs, 
 
 // The outputs with every float that an operator rounds changed at random, by at most 64 units of its type's epsilon (of the
 // smallest number, where numbers vanish); what overflows may be the largest number instead, and a zero that is a sum has either
-// sign (IEEE 754 gives -0 to a sum of -0 alone, and one more 0 in it makes it 0). What operators that only move or
+// sign (IEEE 754 gives -0 to a sum of -0 alone, and one more 0 in it makes it 0). What is cast to an integer that it does not
+// fit is any integer. What operators that only move or
 // choose values make stays as it is. Subgraphs compute as usual, and their results change.
 Result<std::vector<Datum>> evaluate_perturbed(const ModelIr& model, std::span<const Datum> inputs, std::uint64_t seed);
 

@@ -106,6 +106,20 @@ TEST(Conditioning, ExplainsSumsThatCancelToNothing) {
   EXPECT_TRUE(explained_by_rounding(model, std::vector<Datum>{x}, expected, actual));
 }
 
+// The tail of a GELU is one rounding of 1 or two, or none: its reciprocal takes any size, and beyond an integer's range any value.
+TEST(Conditioning, ExplainsWhatIsNearAPoleAndCastToIntegers) {
+  const ModelIr model = parse_typed(
+      "g (float[16] x) => (y) <float[1] one = {1}> { t = Tanh(x) a = Add(t, one) r = Reciprocal(a) i = Cast<to = 7>(r) "
+      "j "
+      "= Cast<to = 6>(i) y = Cast<to = 1>(j) }");
+  const Tensor x = Tensor::of<float>({16}, std::vector<float>(16, -8.5F));
+  const auto expected = with({x}, model);
+  const double exact = 1 / (1 + std::tanh(-8.5));
+  const std::vector<Datum> actual = {Tensor::of<float>({16}, std::vector<float>(16, static_cast<float>(exact)))};
+  EXPECT_FALSE(compare(expected[0], actual[0], false, 1024, 64).same);
+  EXPECT_TRUE(explained_by_rounding(model, std::vector<Datum>{x}, expected, actual, {.runs = 32}));
+}
+
 TEST(Conditioning, WholeNumbersStayExact) {
   const ModelIr model = parse_typed("g (float[2] x) => (y) { y = Cast<to = 7>(x) }");
   const std::vector<Datum> inputs = {Tensor::of<float>({2}, {2, 3})};
