@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "rewrite/match.h"
 
@@ -45,11 +46,14 @@ ValueId other_than_number(const RuleContext& context, const Node& node, double n
   if (node.inputs.size() != 2) return {};
   for (const std::size_t i : {0U, 1U}) {
     const auto found = number_of(context, node.inputs[i]);
-    if (found && about(*found, number)) return node.inputs[1 - i];
+    if (found && about(*found, number, context.dtype(node.inputs[i]))) return node.inputs[1 - i];
   }
   return {};
 }
 
-bool about(double number, double expected) { return std::abs(number - expected) <= 2e-6 * std::abs(expected); }
+bool about(double number, double expected, DType dtype) {
+  const double tolerance = dtype == DType::kFloat64 ? 8 * std::numeric_limits<double>::epsilon() : 2e-6;
+  return std::abs(number - expected) <= tolerance * std::abs(expected);
+}
 
 }  // namespace cycloid

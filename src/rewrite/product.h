@@ -26,7 +26,8 @@ Product product_of(const RuleContext& context, ValueId id, const std::vector<Val
 // The other operand of an Add (or Mul, ...) of two operands of which one is this number; none where it is not such a node.
 ValueId other_than_number(const RuleContext& context, const Node& node, double number);
 
-// The number is `expected` as far as a float32, or a decimal written with some six digits, can tell.
-bool about(double number, double expected);
+// The number is `expected` as far as values of this type can tell: in float64 but for its last roundings; otherwise as a
+// float32, or a decimal written with some six digits, would have it.
+bool about(double number, double expected, DType dtype);
 
 }  // namespace cycloid

@@ -25,13 +25,13 @@ struct Raised {
 // id == factor * x.
 bool is_multiple(const RuleContext& context, ValueId id, ValueId x, double factor) {
   const Product product = product_of(context, id, {x});
-  return product.leaves == std::vector{x} && about(product.factor, factor);
+  return product.leaves == std::vector{x} && about(product.factor, factor, context.dtype(id));
 }
 
 // id == factor * x^power.
 bool is_power(const RuleContext& context, ValueId id, ValueId x, int power, double factor) {
   const Product product = product_of(context, id, {x});
-  if (!about(product.factor, factor)) return false;
+  if (!about(product.factor, factor, context.dtype(id))) return false;
   int found = 0;
   for (const ValueId leaf : product.leaves) {
     if (leaf == x) {
@@ -57,14 +57,15 @@ ValueId argument_of_tanh(const RuleContext& context, ValueId u) {
     for (const std::size_t i : {0U, 1U}) {
       const ValueId x = add->inputs[i];
       const Product with_whole = product_of(context, u, {leaf});
-      const bool alone = with_whole.leaves == std::vector{leaf} && about(with_whole.factor, root);
+      const bool alone = with_whole.leaves == std::vector{leaf} && about(with_whole.factor, root, context.dtype(u));
       if (alone && is_power(context, add->inputs[1 - i], x, 3, 0.044715)) return x;
     }
     const ValueId square = other_than_number(context, *add, 1);
     if (!square.valid()) continue;
     for (const ValueId x : product.leaves) {
       const Product whole = product_of(context, u, {x, leaf});
-      if (x != leaf && whole.is(x, leaf) && about(whole.factor, root) && is_power(context, square, x, 2, 0.044715))
+      if (x != leaf && whole.is(x, leaf) && about(whole.factor, root, context.dtype(u)) &&
+          is_power(context, square, x, 2, 0.044715))
         return x;
     }
   }
@@ -98,8 +99,9 @@ std::optional<Raised> swish(const RuleContext& context, ValueId leaf, const std:
   if (std::ranges::find(leaves, argument) != leaves.end()) return Raised{argument, "Swish"};
   for (const ValueId x : leaves) {
     const Product product = product_of(context, argument, {x});
-    const auto alpha = static_cast<float>(product.factor);
-    if (x != leaf && product.leaves == std::vector{x} && std::isfinite(alpha))
+    const auto alpha = static_cast<float>(product.factor);  // as the attribute has it
+    if (x != leaf && product.leaves == std::vector{x} && std::isfinite(alpha) &&
+        about(alpha, product.factor, context.dtype(argument)))
       return Raised{x, "Swish", {{"alpha", alpha}}};
   }
   return std::nullopt;
@@ -122,7 +124,7 @@ std::optional<std::pair<Raised, double>> hard_swish(const RuleContext& context, 
   if (const Node* sigmoid = context.producer(leaf, "HardSigmoid")) {
     const auto alpha = get_float(*sigmoid, "alpha", 0.2F);
     const auto beta = get_float(*sigmoid, "beta", 0.5F);
-    if (!alpha || !beta || !about(*alpha, 1.0 / 6) || *beta != 0.5F) return std::nullopt;
+    if (!alpha || !beta || !about(*alpha, 1.0 / 6, context.dtype(leaf)) || *beta != 0.5F) return std::nullopt;
     return std::pair(Raised{sigmoid->inputs[0], "HardSwish"}, 1.0);
   }
   const Node* clip = context.producer(leaf, "Clip");
@@ -152,7 +154,7 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
     if (!found || !same_shape(context.shape(found->first.x), context.shape(result))) continue;
     const auto& [raised, factor] = *found;
     const Product product = product_of(context, result, {raised.x, leaf});
-    if (!product.is(raised.x, leaf) || !about(product.factor, factor)) continue;
+    if (!product.is(raised.x, leaf) || !about(product.factor, factor, context.dtype(result))) continue;
     Patch patch;
     patch.replace(result, patch.node(raised.op_type, {raised.x}, raised.attributes));
     return patch;

@@ -67,6 +67,19 @@ TEST(RaiseActivations, LeavesOtherNumbers) {
                   "g (float[N] x) => (y) { s = HardSigmoid<alpha = 0.2, beta = 0.5>(x) y = Mul(x, s) }");
 }
 
+// Constants and attributes of float32 are not those of a function in float64.
+TEST(RaiseActivations, LeavesRoundedNumbersInDoubles) {
+  const auto by_erf = [](const char* root) {
+    return std::string("g (double[N] x) => (y) <double r = {") + root +
+           "}, double h = {0.5}, double o = {1}> { d = Div(x, r) e = Erf(d) a = Add(e, o) m = Mul(x, a) y = Mul(m, h) "
+           "}";
+  };
+  expect_becomes(kRaiseActivations, by_erf("1.4142135623730951"), "Gelu");
+  expect_declines(kRaiseActivations, by_erf("1.41421354"));
+  expect_declines(kRaiseActivations,
+                  "g (double[N] x) => (y) <double k = {1.702}> { d = Mul(x, k) s = Sigmoid(d) y = Mul(x, s) }");
+}
+
 TEST(RaiseActivations, LeavesOtherArguments) {
   expect_declines(kRaiseActivations, "g (float[N] x, float[N] z) => (y) { s = Sigmoid(z) y = Mul(s, x) }");
   expect_declines(kRaiseActivations,
