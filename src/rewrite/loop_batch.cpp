@@ -11,21 +11,6 @@ namespace {
 
 using Ints = std::vector<std::int64_t>;
 
-// What a trip count of max(ids) + 1 is above of.
-ValueId below_trip_count(const RuleContext& context, ValueId trip_count) {
-  const Node* add = context.producer(trip_count, "Add");
-  if (add == nullptr) return {};
-  for (const std::size_t i : {0U, 1U}) {
-    const Node* max = context.producer(add->inputs[i], "ReduceMax");
-    const Tensor* one = context.constant(add->inputs[1 - i]);
-    if (max == nullptr || one == nullptr || one->element_count() != 1 || !is_integer(one->dtype())) continue;
-    const bool of_all = max->inputs.size() < 2 || !max->inputs[1].valid();
-    const auto noop = get_int(*max, "noop_with_empty_axes", 0);
-    if (of_all && noop && *noop == 0 && to_int64s(*one)[0] == 1) return max->inputs[0];
-  }
-  return {};
-}
-
 std::optional<Trips> trips_of(const RuleContext& context, const LoopForm& form, Patch& patch) {
   Trips trips;
   trips.count = form.trips;
@@ -43,7 +28,6 @@ std::optional<Trips> trips_of(const RuleContext& context, const LoopForm& form, 
   }
   const Shape* shape = context.shape(form.trip_count);
   if (shape == nullptr || shape->size() > 1) return std::nullopt;
-  trips.below = below_trip_count(context, form.trip_count);
   Patch::Ref count = form.trip_count;
   if (!form.counts_sizes) {
     count = patch.node("Max", {count, patch.constant("zero", Tensor::scalar<std::int64_t>(0))});

@@ -19,7 +19,6 @@ struct Trips {
   Dim count = Dim::unknown();
   Patch::Ref scalar = Patch::Ref::none();  // int64, rank 0, never negative
   Patch::Ref vector = Patch::Ref::none();  // the same, [1]
-  ValueId below = {};                      // of the outer graph: integers that are all less than T
 
   bool at_least(std::int64_t n) const { return count.is_known() && count.value() >= n; }
 };

@@ -62,13 +62,10 @@ std::optional<Patch::Ref> filled(Batcher& b, const SegmentScatter& scatter, cons
   return b.op("ConstantOfShape", {shape}, {{"value", value.reshaped({1})}});
 }
 
-// ids brought to [-1, T].
+// ids brought to [-1, T]. Also where T is max(ids) + 1, which is no bound where it overflows.
 Patch::Ref clipped_ids(Batcher& b, const SegmentScatter& scatter) {
   const auto low = scalar_of(scatter.ids_dtype, -1);
   const Dim& trips = b.trips().count;
-  if (b.trips().below.valid() && scatter.ids.existing() == b.trips().below) {
-    return b.op("Max", {scatter.ids, b.patch().constant("none", *low)});
-  }
   Patch::Ref high = b.trips().scalar;
   if (trips.is_known()) {
     high = b.patch().constant("segments", *scalar_of(scatter.ids_dtype, static_cast<double>(trips.value())));

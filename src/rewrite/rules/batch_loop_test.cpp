@@ -372,17 +372,18 @@ void expect_segments(const std::string& body, std::string_view ops,
   }
 }
 
-// As many segments as the largest id says: no id is too large.
+// As many segments as the largest id says: none where one more than that overflows.
 TEST(SegmentLoop, OverAllIds) {
   const std::string text =
       "g (float[N] x, int64[N] ids) => (y) <bool yes = {1}, int64 one = {1}, float zero = {0}> { m = "
       "ReduceMax<keepdims = 0>(ids) n = Add(m, one) y = "
       "Loop(n, yes) <body = b (int64 i, bool c) => (d, z) { d = Identity(c) k = Equal(ids, i) w = Where(k, x, zero) z "
       "= ReduceSum<keepdims = 0>(w) }> }";
-  expect_becomes(kSegmentLoop, text, "ReduceMax Add Max Unsqueeze Max Add ConstantOfShape ScatterElements Slice");
+  expect_becomes(kSegmentLoop, text, "ReduceMax Add Max Unsqueeze Clip Add ConstantOfShape ScatterElements Slice");
   const ModelIr model = parse_typed(text);
   const Optimized optimized = apply_alone(kSegmentLoop, model, 2);
-  for (const auto& ids : {std::vector<std::int64_t>{-5, 3, 0, 3}, std::vector<std::int64_t>{-2, -1, -1, -9}}) {
+  for (const auto& ids : {std::vector<std::int64_t>{-5, 3, 0, 3}, std::vector<std::int64_t>{-2, -1, -1, -9},
+                          std::vector<std::int64_t>{1, INT64_MAX, 0, INT64_MIN}}) {
     expect_same(
         model, optimized.model,
         {Tensor::of<float>({4}, {1, 2, 4, 8}), Tensor::of<std::int64_t>({4}, std::span<const std::int64_t>(ids))},
