@@ -1,4 +1,4 @@
-// f(expand(x, s), y) => f(x, y) where f broadcasts x as far anyway; also tile, and matmul's batch axes
+// f(expand(x, s), y) => f(x, y) where f broadcasts x as far anyway; also tile, matmul's batch axes, and f = expand
 #include <algorithm>
 
 #include "ops/infer.h"
@@ -8,10 +8,11 @@
 namespace cycloid {
 namespace {
 
-constexpr std::string_view kRoots[] = {
-    "Add",  "And",         "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual",
-    "Less", "LessOrEqual", "MatMul",     "Max",       "Mean",       "Min", "Mod",   "Mul",     "Or",
-    "Pow",  "Sub",         "Sum",        "Where",     "Xor"};
+constexpr std::string_view kRoots[] = {"Add",  "And",         "BitwiseAnd", "BitwiseOr", "BitwiseXor",
+                                       "Div",  "Equal",       "Expand",     "Greater",   "GreaterOrEqual",
+                                       "Less", "LessOrEqual", "MatMul",     "Max",       "Mean",
+                                       "Min",  "Mod",         "Mul",        "Or",        "Pow",
+                                       "Sub",  "Sum",         "Where",      "Xor"};
 
 // The shape without the two axes of the matrices.
 Shape batch_of(const Shape& shape) { return Shape(shape.begin(), shape.end() - 2); }
@@ -40,8 +41,28 @@ const Node* expanding(const RuleContext& context, ValueId id) {
   return tile;
 }
 
+// expand(expand(x, s), t): to t where that has all the sizes, or to the result's sizes where they are known.
+std::optional<Patch> compose_expands(const RuleContext& context, const Node& node) {
+  const Node* inner = expanding(context, node.inputs[0]);
+  const Shape* from = inner != nullptr ? context.shape(inner->inputs[0]) : nullptr;
+  const Shape* result = context.shape(node.outputs[0]);
+  if (from == nullptr || result == nullptr) return std::nullopt;
+  Patch patch;
+  Patch::Ref sizes = node.inputs[1];
+  const auto asked = context.shape_data(node.inputs[1]);
+  const auto reached = asked ? together({*from, Shape(asked->begin(), asked->end())}) : std::nullopt;
+  if (!reached || *reached != *result) {
+    const auto known = known_dims(*result);
+    if (!known) return std::nullopt;
+    sizes = patch.constant("shape", int64s(*known));
+  }
+  patch.replace(node.outputs[0], patch.node("Expand", {inner->inputs[0], sizes}));
+  return patch;
+}
+
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Node& node = context.graph.node(root);
+  if (node.op_type == "Expand") return compose_expands(context, node);
   const Shape* result = context.shape(node.outputs[0]);
   const bool product = node.op_type == "MatMul";
   if (result == nullptr) return std::nullopt;
@@ -76,7 +97,9 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
 
 const Rule kDropBroadcast = {
     .name = "drop-broadcast",
-    .law = "f(expand(x, s), y) => f(x, y) where f broadcasts x to the same shape; tile of axes of size 1 alike",
+    .law =
+        "f(expand(x, s), y) => f(x, y) where f broadcasts x to the same shape; tile of axes of size 1, and f = expand, "
+        "alike",
     .why = "The operator repeats the elements of the smaller operand itself, without a copy.",
     .kind = RuleKind::kCheaperSubgraph,
     .roots = kRoots,

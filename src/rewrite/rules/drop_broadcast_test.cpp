@@ -20,6 +20,22 @@ TEST(DropBroadcast, BeforeMatMul) {
                  "MatMul");
 }
 
+TEST(DropBroadcast, BeforeAnotherExpand) {
+  expect_becomes(kDropBroadcast,
+                 "g (float[1, 1, 4] x) => (y) <int64[3] s = {1, 3, 4}, int64[3] t = {5, 1, 1}> { a = Expand(x, s) y = "
+                 "Expand(a, t) }",
+                 "Expand");
+  expect_becomes(kDropBroadcast,
+                 "g (float[1, 4] x, float[N, 4] z) => (y) <int64[2] one = {3, 1}, int64[1] two = {2}> { s = Shape(z) t "
+                 "= Concat<axis = 0>(two, s) a = Expand(x, s) y = Expand(a, t) }",
+                 "Shape Concat Expand");
+  // The sizes of the inner one are not in the outer one's.
+  expect_declines(
+      kDropBroadcast,
+      "g (float[1, 4] x, float[N, 4] z) => (y) <int64[3] t = {2, 1, 1}> { s = Shape(z) a = Expand(x, s) y = "
+      "Expand(a, t) }");
+}
+
 TEST(DropBroadcast, LeavesWhatMakesTheResultLarger) {
   expect_declines(kDropBroadcast,
                   "g (float[N, 1] x, float[N, 1] z) => (y) <int64[2] s = {1, 3}> { e = Expand(x, s) y = Add(e, z) }");

@@ -1,14 +1,15 @@
 // reduce_sum(where(eye, a, 0)) => reduce_sum(diagonal(a)), and reduce_sum(a * eye) for integers
-// gather_nd(a, [[0, 0], [1, 1], ...]) => diagonal(a)
+// gather_nd(a, [[0, 0], [1, 1], ...]) => diagonal(a), and what boolean indexing with eye is written as
 #include <algorithm>
 
 #include "rewrite/rules/diagonal.h"
+#include "rewrite/rules/permutation.h"
 #include "rewrite/rules/rules.h"
 
 namespace cycloid {
 namespace {
 
-constexpr std::string_view kRoots[] = {"GatherND", "ReduceSum"};
+constexpr std::string_view kRoots[] = {"Compress", "GatherND", "ReduceSum"};
 constexpr std::int64_t kFewestPairs = 16;  // for fewer, one GatherND is cheaper than Reshape and Slice
 
 bool is_zero(const Tensor* tensor) {
@@ -70,11 +71,42 @@ std::optional<Patch> reduce(const RuleContext& context, const Node& node) {
   return patch;
 }
 
+std::optional<Patch> diagonal(const RuleContext& context, const Node& node, ValueId matrix) {
+  Patch patch;
+  const auto elements = diagonal_of(context, patch, matrix);
+  if (!elements) return std::nullopt;
+  patch.replace(node.outputs[0], *elements);
+  return patch;
+}
+
+// compress(a, reshape(eye, [-1])), where a may have been flattened too.
+std::optional<Patch> compress(const RuleContext& context, const Node& node) {
+  const auto in_one_row = [&](ValueId id) {
+    const Node* reshape = context.producer(id, "Reshape");
+    const Shape* shape = context.shape(id);
+    return reshape != nullptr && shape != nullptr && shape->size() == 1 ? reshape->inputs[0] : id;
+  };
+  const ValueId mask = in_one_row(node.inputs[1]);
+  const ValueId matrix = in_one_row(node.inputs[0]);
+  if (has_attribute(node, "axis") && matrix == node.inputs[0]) return std::nullopt;  // rows or columns
+  return is_identity_matrix(context, mask, matrix) ? diagonal(context, node, matrix) : std::nullopt;
+}
+
+// gather_nd(a, transpose(non_zero(eye)))
+bool picks_identity(const RuleContext& context, const Node& node) {
+  const Node* transpose = context.producer(node.inputs[1], "Transpose");
+  const Node* places = transpose != nullptr ? context.producer(transpose->inputs[0], "NonZero") : nullptr;
+  const auto p = places != nullptr ? permutation_of(context, *transpose) : std::nullopt;
+  return p == Permutation{1, 0} && is_identity_matrix(context, places->inputs[0], node.inputs[0]);
+}
+
 std::optional<Patch> gather(const RuleContext& context, const Node& node) {
   const Tensor* indices = context.graph.constant(node.inputs[1]);
   const Shape* shape = context.shape(node.inputs[0]);
   const auto batch = get_int(node, "batch_dims", 0);
-  if (indices == nullptr || shape == nullptr || shape->size() != 2 || !batch || *batch != 0) return std::nullopt;
+  if (shape == nullptr || shape->size() != 2 || !batch || *batch != 0) return std::nullopt;
+  if (picks_identity(context, node)) return diagonal(context, node, node.inputs[0]);
+  if (indices == nullptr) return std::nullopt;
   const auto dims = known_dims(*shape);
   if (!dims || indices->rank() != 2 || indices->dim(1) != 2 || indices->dim(0) != std::min((*dims)[0], (*dims)[1]))
     return std::nullopt;
@@ -83,13 +115,12 @@ std::optional<Patch> gather(const RuleContext& context, const Node& node) {
   for (std::size_t i = 0; i < places.size(); ++i) {
     if (places[i] != static_cast<std::int64_t>(i / 2)) return std::nullopt;
   }
-  Patch patch;
-  patch.replace(node.outputs[0], *diagonal_of(context, patch, node.inputs[0]));
-  return patch;
+  return diagonal(context, node, node.inputs[0]);
 }
 
 std::optional<Patch> propose(const RuleContext& context, NodeId root) {
   const Node& node = context.graph.node(root);
+  if (node.op_type == "Compress") return compress(context, node);
   return node.op_type == "GatherND" ? gather(context, node) : reduce(context, node);
 }
 
@@ -97,7 +128,7 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
 
 const Rule kMaskDiagonal = {
     .name = "mask-diagonal",
-    .law = "reduce_sum(where(eye, a, 0)) => reduce_sum(a's elements n + 1 apart)",
+    .law = "reduce_sum(where(eye, a, 0)) => reduce_sum(a's elements n + 1 apart); a[eye] => those elements",
     .why = "Only the diagonal counts, and its elements stand evenly apart in memory.",
     .kind = RuleKind::kCheaperNode,
     .exact = false,

@@ -48,6 +48,23 @@ TEST(MaskDiagonal, GathersPairs) {
                  "Reshape Slice");
 }
 
+TEST(MaskDiagonal, BooleanIndexing) {
+  expect_becomes(kMaskDiagonal,
+                 "g (float[N, N] a) => (y) { e = EyeLike(a) n = NonZero(e) t = Transpose(n) y = GatherND(a, t) }",
+                 "Reshape Shape Add Slice");
+  expect_becomes(kMaskDiagonal,
+                 "g (float[5, 3] a) => (y) <int64[1] flat = {-1}> { e = EyeLike<dtype = 9>(a) f = Reshape(e, flat) y = "
+                 "Compress(a, f) }",
+                 "Reshape Slice");
+  expect_declines(
+      kMaskDiagonal,
+      "g (float[N, N] a) => (y) { e = EyeLike<k = 1>(a) n = NonZero(e) t = Transpose(n) y = GatherND(a, t) }");
+  expect_declines(
+      kMaskDiagonal,
+      "g (float[3, 3] a, bool[3] f) => (y) <float[3, 3] b = {1, 0, 0, 0, 1, 0, 0, 0, 1}> { y = Compress<axis = "
+      "0>(a, f) }");
+}
+
 TEST(MaskDiagonal, ProductOfIntegers) {
   expect_becomes(kMaskDiagonal,
                  "g (int64[N, N] a) => (y) { e = EyeLike<dtype = 7>(a) w = Mul(e, a) y = ReduceSum<keepdims = 0>(w) }",
