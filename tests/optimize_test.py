@@ -149,8 +149,23 @@ def test_the_page_is_one_file_with_both_graphs(cycloid, transposed, tmp_path):
     assert [box["l"] for box in data["before"]["boxes"]] == ["a", "Transpose", "Transpose", "Identity", "Relu", "y"]
     assert [box["l"] for box in data["after"]["boxes"]] == ["a", "Relu", "y"]
     lit = {i for application in data["applications"] for i in application["before"]}
-    assert lit == {1, 2, 3}
+    assert lit == {1, 2, 3} == set(data["before"]["lit"]) and data["after"]["lit"] == []
     assert not re.search(r'(src|href)="(?!data:)', text), "nothing is loaded from elsewhere"
+
+
+def test_what_takes_the_name_of_an_output_is_new(cycloid, tmp_path):
+    """Nameless nodes go by their first output: the Concat that goes and the Slice that comes are both `y`."""
+    model, page, ledger = tmp_path / "m.onnx", tmp_path / "page.html", tmp_path / "ledger.json"
+    segments_by_masks(model)
+    optimize(cycloid, model, tmp_path / "out.onnx", "--html", page, "--ledger", ledger)
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text(), re.S)[1])
+    for side in ("before", "after"):
+        assert data[side]["lit"] == [i for i, box in enumerate(data[side]["boxes"]) if box["k"] == 0], side
+    nodes = {node.name or node.output[0] for node in onnx.load(model).graph.node}
+    left = {node.name or node.output[0] for node in onnx.load(tmp_path / "out.onnx").graph.node}
+    applications = json.loads(ledger.read_text())["applications"]
+    assert nodes <= {name for application in applications for name in application["removed"]}
+    assert left <= {name for application in applications for name in application["added"]}
 
 
 def test_names_cannot_break_out_of_the_page(cycloid, tmp_path):

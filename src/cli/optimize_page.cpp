@@ -57,6 +57,34 @@ std::set<std::size_t> boxes_after(const Boxes& boxes, const RuleUse& use) {
   return boxes.find(use.where.empty() ? use.added : std::vector<std::string>{holder(use.where)});
 }
 
+// The nodes of one graph that the other has not, or has with another operator: what changed, also where several changes made it.
+std::set<std::size_t> changed(const DrawnGraph& drawn, const DrawnGraph& other) {
+  std::set<std::pair<std::string_view, std::string_view>> there;
+  for (const DrawnBox& box : other.boxes) there.emplace(box.name, box.label);
+  std::set<std::size_t> found;
+  for (std::size_t i = 0; i < drawn.boxes.size(); ++i) {
+    const DrawnBox& box = drawn.boxes[i];
+    if (box.kind == DrawnBox::Kind::kNode && !there.contains({box.name, box.label})) found.insert(i);
+  }
+  return found;
+}
+
+// What is lit in each graph: the nodes that changes name, and those that are not in the other one.
+struct Lit {
+  std::set<std::size_t> before;
+  std::set<std::size_t> after;
+};
+Lit lit_of(const DrawnGraph& before, const DrawnGraph& after, const Optimization& optimization) {
+  const Boxes left(before);
+  const Boxes right(after);
+  Lit lit{changed(before, after), changed(after, before)};
+  for (const RuleUse& use : optimization.applications) {
+    lit.before.merge(boxes_before(left, use));
+    lit.after.merge(boxes_after(right, use));
+  }
+  return lit;
+}
+
 double rounded(double value) { return std::round(value * 10) / 10; }
 
 Json to_json(const DrawnGraph& drawn, const GraphTotals& totals) {
@@ -170,6 +198,9 @@ std::string optimize_page(const std::string& name, const Model& before, const Op
   json["before"] = to_json(drawn_before, optimization.before);
   json["after"] = to_json(drawn_after, optimization.after);
   put_changes(json, optimization, Boxes(drawn_before), Boxes(drawn_after));
+  const Lit lit = lit_of(drawn_before, drawn_after, optimization);
+  json["before"]["lit"] = lit.before;
+  json["after"]["lit"] = lit.after;
   json["notes"] = optimization.notes;
   json["reverted"] = Json::array();
   for (const RuleRejection& rejection : optimization.rejections) {
@@ -189,14 +220,7 @@ std::string optimize_page(const std::string& name, const Model& before, const Op
 std::string optimize_picture(const Model& before, const Optimization& optimization) {
   const DrawnGraph left = draw(before.ir()->graph);
   const DrawnGraph right = draw(optimization.model.ir()->graph);
-  std::set<std::size_t> removed;
-  std::set<std::size_t> added;
-  const Boxes left_boxes(left);
-  const Boxes right_boxes(right);
-  for (const RuleUse& use : optimization.applications) {
-    removed.merge(boxes_before(left_boxes, use));
-    added.merge(boxes_after(right_boxes, use));
-  }
+  const Lit lit = lit_of(left, right, optimization);
   constexpr double kHead = 34;
   constexpr double kBetween = 24;
   const double width = left.width + right.width + kBetween;
@@ -209,9 +233,9 @@ std::string optimize_picture(const Model& before, const Optimization& optimizati
         R"svg(<g transform="translate({:.0f} 0)"><text x="{:.0f}" y="24" font-weight="600">{}: {} node{}</text><g transform="translate(0 {:.0f})">{}</g></g>)svg",
         x, of / 2, title, nodes, nodes == 1 ? "" : "s", kHead, inside);
   };
-  graph(0, left.width, "before", optimization.before.nodes, svg_of(left, removed, "#fbd9d5", "#b42318"));
+  graph(0, left.width, "before", optimization.before.nodes, svg_of(left, lit.before, "#fbd9d5", "#b42318"));
   graph(left.width + kBetween, right.width, "after", optimization.after.nodes,
-        svg_of(right, added, "#cdeed6", "#1a7f37"));
+        svg_of(right, lit.after, "#cdeed6", "#1a7f37"));
   return svg + "</svg>\n";
 }
 

@@ -37,10 +37,23 @@ class Driver {
     model_.graph.remove_dead();
     Facts facts;
     CYCLOID_TRY(collect_facts(model_, model_.graph, facts));
-    return optimize_graph(model_.graph, facts, "");
+    CYCLOID_TRY(optimize_graph(model_.graph, facts, ""));
+    name_what_was_added();
+    return {};
   }
 
  private:
+  // A nameless node goes by its first output, which a later change may have given the name of a graph's output: the ledger names
+  // nodes as the result does.
+  void name_what_was_added() {
+    for (const auto& [application, nodes] : added_) {
+      for (std::size_t i = 0; i < nodes.size(); ++i) {
+        if (model_.graph.alive(nodes[i]))
+          ledger_.applications[application].added[i] = describe(model_.graph, model_.graph.node(nodes[i]));
+      }
+    }
+  }
+
   // Sweeps over the nodes until a whole sweep changes nothing. Ids of erased nodes are not reused, so a copy of the
   // order is safe to walk while the graph changes.
   Status optimize_graph(Graph& graph, Facts& facts, const std::string& where) {
@@ -111,6 +124,7 @@ class Driver {
     }
     application.removed = std::move(applied->removed);
     for (const NodeId added : applied->added) application.added.push_back(describe(graph, graph.node(added)));
+    if (where.empty()) added_.emplace_back(ledger_.applications.size(), std::move(applied->added));
     ledger_.applications.push_back(std::move(application));
     if (options_.verify_graph)
       CYCLOID_TRY(verify(graph).in(fmt::format("after rule '{}' at {}", rule.name, description)));
@@ -245,6 +259,7 @@ class Driver {
   const OptimizeOptions& options_;
   Ledger& ledger_;
   std::vector<const Rule*> rules_;
+  std::vector<std::pair<std::size_t, std::vector<NodeId>>> added_;  // to the main graph, by application
   // What is in the ledger already. It may be asked again: what is near the node may have changed since.
   std::set<std::tuple<std::string, const Rule*, NodeId>> refused_;
   std::vector<Shadow> shadows_;

@@ -155,6 +155,8 @@ class Patch::Application {
 
   Applied replace() {
     dying_ = nodes_that_die();
+    // A nameless node goes by its first output, whose name may be the replacement's soon.
+    for (const NodeId id : dying_) names_.emplace(id, describe(graph_, graph_.node(id)));
     for (const auto& [from, to] : replacements_) {
       if (!graph_.is_output(from)) {
         graph_.replace_uses(from, to);
@@ -373,7 +375,7 @@ class Patch::Application {
       const auto unused = [&](ValueId output) { return !output.valid() || graph_.is_dead(output); };
       if (!std::ranges::all_of(graph_.node(id).outputs, unused)) continue;
       for_each_needed(graph_, id, [&](ValueId needed) { leaves.push_back(needed); });
-      if (!added.contains(id)) applied.removed.push_back(describe(graph_, graph_.node(id)));
+      if (!added.contains(id)) applied.removed.push_back(names_.at(id));
       graph_.erase_node(id);
     }
     std::ranges::reverse(applied.removed);
@@ -393,13 +395,15 @@ class Patch::Application {
   std::size_t node_count_;
   std::vector<std::uint32_t> position_;  // before the change
   std::vector<NodeId> dying_;
+  std::map<NodeId, std::string> names_;  // of those, before the change
   std::vector<ValueId> constants_;
   std::vector<bool> needed_nodes_;      // by index in the patch
   std::vector<bool> needed_constants_;  // by index in the patch
   std::vector<NodeId> made_;            // by index in the patch; invalid where not needed
   std::vector<NodeId> added_;
   std::vector<std::pair<ValueId, ValueId>> replacements_;
-  std::vector<std::pair<ValueId, ValueType>> former_;  // types of replacements before they got those of what they replace
+  std::vector<std::pair<ValueId, ValueType>>
+      former_;  // types of replacements before they got those of what they replace
 };
 
 Result<Patch::Applied> Patch::apply(Graph& graph, const InferNode& infer, const Approve& approve) const {

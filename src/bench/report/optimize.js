@@ -45,9 +45,9 @@
   const boxHeight = 28;
 
   class Pane {
-    constructor(element, graph, lit, litColour) {
+    constructor(element, graph, litColour) {
       this.graph = graph;
-      this.lit = new Set(lit);
+      this.lit = new Set(graph.lit);
       this.litColour = litColour;
       this.chosen = new Set();
       this.canvas = element.querySelector("canvas");
@@ -252,14 +252,8 @@
     }
   }
 
-  const removed = new Set();
-  const added = new Set();
-  for (const application of data.applications) {
-    application.before.forEach((i) => removed.add(i));
-    application.after.forEach((i) => added.add(i));
-  }
-  const before = new Pane(document.querySelector('[data-side="before"]'), data.before, removed, "removed");
-  const after = new Pane(document.querySelector('[data-side="after"]'), data.after, added, "added");
+  const before = new Pane(document.querySelector('[data-side="before"]'), data.before, "removed");
+  const after = new Pane(document.querySelector('[data-side="after"]'), data.after, "added");
   const panes = [before, after];
   panes.forEach((pane) => new ResizeObserver(() => pane.resize()).observe(pane.canvas));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => panes.forEach((pane) => pane.draw()));
