@@ -75,6 +75,21 @@ class BlockAt {
   }
   int64_t in() const { return in_; }
   int64_t out() const { return out_; }
+  // Blocks from this one on that only the innermost loop tells apart.
+  int64_t in_a_row() const {
+    const int i = plan_.innermost_outer();
+    return i < 0 ? 1 : plan_.size[i] - index_[i];
+  }
+  // On by up to so many.
+  void skip(int64_t blocks) {
+    const int i = plan_.innermost_outer();
+    if (i >= 0) {
+      index_[i] += blocks - 1;
+      in_ += (blocks - 1) * plan_.in_stride[i];
+      out_ += (blocks - 1) * plan_.out_stride[i];
+    }
+    next();
+  }
   void next() {
     for (int i = plan_.rank - 2; i >= 0; --i) {
       if (i == plan_.column) continue;
@@ -188,12 +203,14 @@ void PermutePlan::run(const void* in, void* out, int64_t begin, int64_t end) con
     for (int64_t unit = begin; unit < end; ++unit, at.next())
       std::memcpy(to + at.out() * element_bytes, from + at.in() * element_bytes, bytes);
   } else if (column >= 0) {
-    for (int64_t unit = begin; unit < end; ++unit) {
+    for (int64_t unit = begin; unit < end;) {
       const int64_t part = unit % row_parts;
       const int64_t row = part * size[column] / row_parts, row_end = (part + 1) * size[column] / row_parts;
+      const int64_t blocks = row_parts == 1 ? std::min(at.in_a_row(), end - unit) : 1;
       transpose_rows(from + (at.in() + row) * element_bytes, to + (at.out() + row * out_stride[column]) * element_bytes,
-                     row_end - row);
-      if (part + 1 == row_parts) at.next();
+                     row_end - row, blocks);
+      unit += blocks;
+      if (part + 1 == row_parts) at.skip(blocks);
     }
   } else {
     const GatherFn gather = gather_of(element_bytes);
@@ -203,15 +220,19 @@ void PermutePlan::run(const void* in, void* out, int64_t begin, int64_t end) con
   }
 }
 
-void PermutePlan::transpose_rows(const char* in, char* out, int64_t rows) const {
-  const int last = rank - 1;
+void PermutePlan::transpose_rows(const char* in, char* out, int64_t rows, int64_t blocks) const {
+  const int last = rank - 1, repeated = innermost_outer();
+  const int64_t in_block = repeated < 0 ? 0 : in_stride[repeated], out_block = repeated < 0 ? 0 : out_stride[repeated];
 #if defined(__GNUC__)
   if (element_bytes == 4 && size[last] == 3 && out_stride[column] == 3) {
-    interleave3(reinterpret_cast<const float*>(in), in_stride[last], reinterpret_cast<float*>(out), rows);
+    for (int64_t i = 0; i < blocks; ++i) {
+      interleave3(reinterpret_cast<const float*>(in) + i * in_block, in_stride[last],
+                  reinterpret_cast<float*>(out) + i * out_block, rows);
+    }
     return;
   }
 #endif
-  transpose({in, in_stride[last], out, out_stride[column], rows, size[last]});
+  transpose({in, in_stride[last], out, out_stride[column], rows, size[last], blocks, in_block, out_block});
 }
 
 void copy_rows(const void* in, int64_t in_stride, void* out, int64_t out_stride, int64_t rows, int64_t bytes) {

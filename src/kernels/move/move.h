@@ -34,8 +34,14 @@ struct PermutePlan {
   // Moves units [begin, end); ranges may run at the same time. `out` must not overlap `in`.
   void run(const void* in, void* out, int64_t begin, int64_t end) const;
 
+  // The innermost of the loops over blocks, or -1.
+  int innermost_outer() const {
+    const int i = rank - 2;
+    return i >= 0 && i == column ? i - 1 : i;
+  }
+
  private:
-  void transpose_rows(const char* in, char* out, int64_t rows) const;
+  void transpose_rows(const char* in, char* out, int64_t rows, int64_t blocks) const;
 };
 
 // The output's dimension i is the input's dimension order[i]; `shape` is the input's. Strides are in elements per input

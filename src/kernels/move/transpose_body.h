@@ -203,10 +203,9 @@ CYCLOID_INLINE void transpose_whole(const typename Block::Element* in, int64_t i
 }
 
 template <class Block>
-void transpose_blocks(const TransposeArgs& t) {
+CYCLOID_INLINE void transpose_matrix(const typename Block::Element* in, typename Block::Element* out,
+                                     const TransposeArgs& t) {
   constexpr int kSide = Block::kSide;
-  const auto* in = static_cast<const typename Block::Element*>(t.in);
-  auto* out = static_cast<typename Block::Element*>(t.out);
   // Rows innermost: they lie side by side in the input, so whole cache lines of it are used up before the next ones. The
   // last block of many begins early enough to be whole: some elements are written twice.
   for (int64_t c = 0; c < t.columns; c += kSide) {
@@ -221,6 +220,45 @@ void transpose_blocks(const TransposeArgs& t) {
         transpose_part<Block>(from, t.in_stride, to, t.out_stride, rows, columns);
     }
   }
+}
+
+// kWays rows from elements that lie in turns, as SpaceToDepth takes pixels apart: loads that are used whole.
+template <class T, int kWays>
+CYCLOID_INLINE void separate(const T* __restrict in, T* __restrict out, const TransposeArgs& t) {
+  for (int64_t c = 0; c < t.columns; ++c) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kWays; ++r) out[r * t.out_stride + c] = in[c * kWays + r];
+  }
+}
+
+// The way back: the elements of kWays rows of the input in turns.
+template <class T, int kWays>
+CYCLOID_INLINE void interleave(const T* __restrict in, T* __restrict out, const TransposeArgs& t) {
+  for (int64_t r = 0; r < t.rows; ++r) {
+#pragma GCC unroll 4
+    for (int c = 0; c < kWays; ++c) out[r * kWays + c] = in[c * t.in_stride + r];
+  }
+}
+
+template <class T, void (*kMove)(const T*, T*, const TransposeArgs&)>
+void each_block(const TransposeArgs& t) {
+  const T* in = static_cast<const T*>(t.in);
+  T* out = static_cast<T*>(t.out);
+  for (int64_t i = 0; i < t.blocks; ++i) kMove(in + i * t.in_block, out + i * t.out_block, t);
+}
+
+template <class Block>
+void transpose_blocks(const TransposeArgs& t) {
+  using T = typename Block::Element;
+  if (t.rows == t.in_stride) {
+    if (t.rows == 2) return each_block<T, separate<T, 2>>(t);
+    if (t.rows == 4) return each_block<T, separate<T, 4>>(t);
+  }
+  if (t.columns == t.out_stride) {
+    if (t.columns == 2) return each_block<T, interleave<T, 2>>(t);
+    if (t.columns == 4) return each_block<T, interleave<T, 4>>(t);
+  }
+  each_block<T, transpose_matrix<Block>>(t);
 }
 
 }  // namespace

@@ -50,6 +50,10 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
   if (a.dense() && b.dense() && a.layout == b.layout) {
     a.dims = b.dims = {from.count()};
     a.layout = b.layout = Layout::kRowMajor;
+    if (size_of(a.dtype) == 16) {  // the kernel's elements have 8 bytes at most
+      a.dtype = b.dtype = DType::kInt64;
+      a.dims = b.dims = {2 * from.count()};
+    }
   }
   const PermutePlan plan = plan_move(a, b, lowering.options().isa, lowering.threads());
   Lowering::Draft draft{.nodes = std::move(nodes),
