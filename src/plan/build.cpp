@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "ops/op.h"
 #include "plan/fusion/fusion.h"
+#include "plan/lowering/late.h"
 #include "plan/lowering/lowering.h"
 #include "plan/memory.h"
 #include "plan/plan.h"
@@ -19,13 +20,17 @@ namespace {
 // Below this, waking the other threads costs more than they give.
 constexpr double kMinSharedFlops = 1e6;
 
-double total_flops(const Graph& graph) {
+// Whether the work is worth waking other threads for. Of a heavy node whose shapes are known only in the run, it may be.
+bool is_worth_sharing(const Graph& graph) {
   double flops = 0;
   for (const NodeId id : graph.nodes()) {
-    const Result<Cost> cost = cost_of(graph, graph.node(id));
-    if (cost) flops += static_cast<double>(cost->flops.known().value_or(0));
+    const Node& node = graph.node(id);
+    const Result<Cost> cost = cost_of(graph, node);
+    const std::optional<std::int64_t> known = cost ? cost->flops.known() : std::optional<std::int64_t>(0);
+    if (!known && is_heavy(node)) return true;
+    flops += static_cast<double>(known.value_or(0));
   }
-  return flops;
+  return flops >= kMinSharedFlops;
 }
 
 void summarize(Plan& plan) {
@@ -70,7 +75,7 @@ Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> mo
 
   auto plan = std::make_shared<Plan>();
   for (const std::optional<Dims>& dims : input_dims) plan->input_dims.push_back(dims.value_or(Dims{}));
-  plan->threads = options.threads > 1 && total_flops(special.graph) >= kMinSharedFlops ? options.threads : 1;
+  plan->threads = options.threads > 1 && is_worth_sharing(special.graph) ? options.threads : 1;
   auto owned = std::make_shared<const ModelIr>(std::move(special));
   if (options.tuner != nullptr) options.tuner->begin(weight_bytes(owned->graph));
   CYCLOID_TRY(Lowering(*plan, *owned, options).run());

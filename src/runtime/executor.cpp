@@ -8,6 +8,7 @@
 
 #include "base/denormal.h"
 #include "base/error.h"
+#include "base/helpers.h"
 
 namespace cycloid {
 namespace {
@@ -65,17 +66,19 @@ void run_piece(const Plan& plan, const StepContext& context, const Work& work, i
 // unless it is in the middle of a piece.
 class Worker {
  public:
-  Worker(RunMemory& memory, ThreadTeam& team, int thread, StepTimes* times, StopSignal* stop)
+  Worker(RunMemory& memory, ThreadTeam& team, Helpers& helpers, int thread, StepTimes* times, StopSignal* stop)
       : memory_(memory),
         plan_(*memory.plan()),
         context_(memory.context(thread)),
         progress_(team.progress()),
+        helpers_(helpers),
         spin_microseconds_(team.spin_microseconds()),
         thread_(thread),
         times_(times),
         stop_(stop) {}
 
   void run() {
+    const HelpersScope scope(&helpers_);
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
       if (!over(i)) {
         // The first thread has begun a stage that is not shared; if not, it was held up.
@@ -111,11 +114,12 @@ class Worker {
     }
   }
 
-  // Waits until the stage is over. The caller's thread sleeps after a while; others then leave (false), so that the run can
-  // end without them, and come again.
+  // Waits until the stage is over, and helps meanwhile with what a step shares. The caller's thread sleeps after a while; others
+  // then leave (false), so that the run can end without them, and come again.
   bool wait(std::size_t stage, int spin_microseconds) {
     for (;;) {
       const std::uint32_t seen = progress_.value.load(std::memory_order_acquire);
+      helpers_.help();
       if (over(stage)) return true;
       if (thread_ == 0 && stop_ != nullptr && stop_->asks_caller()) {
         while (!progress_.spin_while(seen, spin_microseconds)) {
@@ -133,7 +137,8 @@ class Worker {
   RunMemory& memory_;
   const Plan& plan_;
   const StepContext context_;
-  ThreadTeam::Event& progress_;  // advances when a stage is over
+  ThreadTeam::Event& progress_;  // advances when a stage is over, or a step shares its work
+  Helpers& helpers_;
   const int spin_microseconds_;
   const int thread_;
   StepTimes* times_;
@@ -142,7 +147,8 @@ class Worker {
 
 void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times, StopSignal* stop) {
   memory.reset_progress();
-  team.assist([&](int thread) { Worker(memory, team, thread, times, stop).run(); });
+  Helpers helpers(team.progress(), memory.plan()->threads);
+  team.assist([&](int thread) { Worker(memory, team, helpers, thread, times, stop).run(); });
 }
 
 void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times, StopSignal* stop) {

@@ -1,9 +1,12 @@
 #include "plan/lowering/body.h"
 
+#include <algorithm>
 #include <set>
+#include <span>
 
 #include "base/aligned.h"
 #include "base/error.h"
+#include "base/helpers.h"
 
 namespace cycloid {
 
@@ -85,7 +88,8 @@ double cost_of_body(const Plan& plan) {
 }
 
 std::size_t BodyRun::scratch_bytes(const Plan& plan) {
-  return align_up(plan.buffers.size() * sizeof(std::byte*)) + align_up(plan.arena_bytes) + align_up(plan.scratch_bytes);
+  return align_up(plan.buffers.size() * sizeof(std::byte*)) + align_up(plan.arena_bytes) +
+         static_cast<std::size_t>(plan.threads) * align_up(plan.scratch_bytes);
 }
 
 BodyRun::BodyRun(const Body& body, const StepContext& outer, std::byte* scratch)
@@ -118,13 +122,41 @@ Status BodyRun::run() {
   RunState state;
   state.slots = slots_.data();
   state.bounds = outer_.bounds;
-  const StepContext context{.base = base_, .scratch = inner_scratch_, .run = &state};
-  for (const PlannedStep& step : plan_.steps) {
+  const Helpers* const helpers = current_helpers();
+  const bool shares = plan_.threads > 1 && helpers != nullptr && helpers->threads() <= plan_.threads;
+  for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
+    const Stage& stage = plan_.stages[i];
     if (state.bounds.stop != nullptr) CYCLOID_TRY(state.bounds.stop->check());
-    step.step->run(context, 0, step.units);
-    if (state.failed.load(std::memory_order_relaxed)) return *state.error;
+    if (shares && stage.shared) {
+      share(i, state);
+    } else {
+      for (std::uint32_t s = stage.begin; s < stage.end; ++s)
+        plan_.steps[s].step->run(context(state, 0), 0, plan_.steps[s].units);
+    }
+    if (state.failed.load(std::memory_order_acquire)) return *state.error;
   }
   return {};
+}
+
+StepContext BodyRun::context(RunState& state, int thread) const {
+  return {.base = base_,
+          .scratch = inner_scratch_ + static_cast<std::size_t>(thread) * align_up(plan_.scratch_bytes),
+          .run = &state};
+}
+
+// The pieces of all threads, in turns.
+void BodyRun::share(std::size_t stage, RunState& state) const {
+  const auto threads = static_cast<std::size_t>(plan_.threads);
+  const std::span<const std::vector<Work>> work = std::span(plan_.work).subspan(stage * threads, threads);
+  std::size_t most = 0;
+  for (const std::vector<Work>& pieces : work) most = std::max(most, pieces.size());
+  current_helpers()->share(static_cast<std::int64_t>(most * threads), [&](std::int64_t part, int helper) {
+    const std::vector<Work>& pieces = work[static_cast<std::size_t>(part) % threads];
+    const std::size_t at = static_cast<std::size_t>(part) / threads;
+    if (at >= pieces.size()) return;
+    const Work& piece = pieces[at];
+    plan_.steps[piece.step].step->run(context(state, helper), piece.begin, piece.end);
+  });
 }
 
 }  // namespace cycloid

@@ -41,6 +41,7 @@ double cost_of_body(const Plan& plan);
 // One body within a step: its memory is part of the step's scratch.
 class BodyRun {
  public:
+  // For all threads of the plan.
   static std::size_t scratch_bytes(const Plan& plan);
 
   // Binds the captures.
@@ -52,10 +53,14 @@ class BodyRun {
   void set_output(std::size_t i, std::byte* data) { base_[plan_.outputs[i].buffer.index] = data; }
   const Datum& slot_output(std::size_t i) const { return slots_[plan_.buffers[plan_.outputs[i].buffer.index].index]; }
 
-  // Under the outer run's bounds. The error of the step that failed.
+  // Under the outer run's bounds. The error of the step that failed. A plan for several threads is run by those of the outer
+  // run that have nothing else to do.
   Status run();
 
  private:
+  void share(std::size_t stage, RunState& state) const;
+  StepContext context(RunState& state, int thread) const;
+
   const Plan& plan_;
   RunState& outer_;
   std::byte** base_;

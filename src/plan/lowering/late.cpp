@@ -130,6 +130,27 @@ std::vector<ValueId> read_by(const Node& node) {
   return values;
 }
 
+// The part as a model of its own, with these inputs and outputs.
+ModelIr part_of(const Lowering& lowering, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs) {
+  ModelIr part;
+  part.graph = lowering.graph();
+  part.opsets = lowering.model().opsets;
+  part.functions = lowering.model().functions;
+  part.ir_version = lowering.model().ir_version;
+  Graph& graph = part.graph;
+  const std::vector<ValueId> before(graph.inputs().begin(), graph.inputs().end());
+  for (const ValueId input : inputs) {
+    const Value value = graph.value(input);
+    graph.replace_uses(input, graph.add_input(value.name, value.type));
+  }
+  graph.set_outputs(outputs);
+  graph.remove_dead();
+  for (const ValueId input : before) graph.erase_value(input);
+  return part;
+}
+
+}  // namespace
+
 bool is_heavy(const Node& node) {
   static constexpr std::string_view kOps[] = {"Attention",
                                               "Conv",
@@ -152,27 +173,6 @@ bool is_heavy(const Node& node) {
                                               "TreeEnsembleRegressor"};
   return std::ranges::find(kOps, node.op_type) != std::end(kOps);
 }
-
-// The part as a model of its own, with these inputs and outputs.
-ModelIr part_of(const Lowering& lowering, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs) {
-  ModelIr part;
-  part.graph = lowering.graph();
-  part.opsets = lowering.model().opsets;
-  part.functions = lowering.model().functions;
-  part.ir_version = lowering.model().ir_version;
-  Graph& graph = part.graph;
-  const std::vector<ValueId> before(graph.inputs().begin(), graph.inputs().end());
-  for (const ValueId input : inputs) {
-    const Value value = graph.value(input);
-    graph.replace_uses(input, graph.add_input(value.name, value.type));
-  }
-  graph.set_outputs(outputs);
-  graph.remove_dead();
-  for (const ValueId input : before) graph.erase_value(input);
-  return part;
-}
-
-}  // namespace
 
 bool is_late(const Lowering& lowering, ValueId id) {
   return id.valid() && lowering.constant(id) == nullptr && lowering.dims(id) == nullptr && is_numbers(lowering, id);
@@ -239,10 +239,10 @@ Status lower_late(Lowering& lowering, const std::vector<NodeId>& nodes) {
 
   const auto part = std::make_shared<const ModelIr>(part_of(lowering, inputs, outputs));
   PlanOptions options = lowering.options();
-  options.threads = 1;
   options.tuner = nullptr;
   PlanOptions open_options = options;
   open_options.reference = true;
+  open_options.threads = 1;
   std::vector<std::optional<Dims>> open_dims;
   std::string late;
   Lowering::Draft draft{.nodes = nodes, .kernel = "plans for shapes met", .cost_ns = 20'000};

@@ -24,6 +24,9 @@ bool is_ready(const Lowering& lowering, NodeId id);
 std::vector<NodeId> late_nodes(const Lowering& lowering, std::span<const NodeId> order,
                                const std::vector<bool>& lowered);
 
+// Whether the node's work is more than proportional to its inputs.
+bool is_heavy(const Node& node);
+
 // Adds their step.
 Status lower_late(Lowering& lowering, const std::vector<NodeId>& nodes);
 
