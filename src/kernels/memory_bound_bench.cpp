@@ -1,10 +1,11 @@
-// Pooling, row-wise kernels and permutations on the shapes of known layers: bytes read and written per second, and as a share of
+// Pooling, row-wise kernels, permutations and picks on the shapes of known layers: bytes read and written per second, and as a share of
 // what reading or copying as many takes.
 #include <benchmark/benchmark.h>
 
 #include "base/aligned.h"
 #include "kernels/bench_limits.h"
 #include "kernels/move/move.h"
+#include "kernels/pick/pick.h"
 #include "kernels/pool/pool.h"
 #include "kernels/rowwise/rowwise.h"
 
@@ -87,6 +88,25 @@ void add_permutes() {
   permute("nhwc_to_nchw", {5, 7, 7, 512}, {0, 3, 1, 2});
   permute("transpose_2000x5000", {2000, 5000}, {1, 0});
   permute("heads", {1, 128, 12, 32}, {0, 2, 1, 3});
+  permute("space_to_depth_2", {32, 32, 2, 32, 2}, {2, 4, 0, 1, 3});
+  permute("depth_to_space_2", {2, 2, 32, 32, 32}, {2, 3, 0, 4, 1});
+}
+
+// Of numbers that are nearly all other than 0, as one row and in rows of 128: what is written depends on them.
+void add_picks() {
+  constexpr int64_t kCount = 65536;
+  const auto find = [](const char* name, std::vector<int64_t> dims) {
+    add(std::string("pick.non_zero/") + name, cpu_info().best_isa, kCount,
+        2 * kCount * static_cast<int64_t>(dims.size()), [dims](const float* in, float* out) {
+          const int64_t count = count_non_zeros(ZeroTest::kFloat32, in, kCount);
+          find_non_zeros(ZeroTest::kFloat32, in, dims, count, reinterpret_cast<int64_t*>(out));
+        });
+  };
+  find("65536", {kCount});
+  find("512x128", {512, 128});
+  add("pick.elements/65536", cpu_info().best_isa, kCount, kCount, [](const float* in, float* out) {
+    pick_elements(sizeof(float), in, reinterpret_cast<const uint8_t*>(in), kCount, out);
+  });
 }
 
 // Registered when the program starts: google-benchmark's own way.
@@ -97,6 +117,7 @@ const bool registered = [] {
     add_rows(isa);
   }
   add_permutes();
+  add_picks();
   return true;
 }();
 

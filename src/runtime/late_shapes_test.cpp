@@ -37,23 +37,23 @@ constexpr Case kCases[] = {
     {"nonzero",
      R"(g (bool[6] flags, float[6,3] x) => (float[?,?] y, float[?] z) <int64[1] first = {0}> {
         n = NonZero (flags) t = Transpose <perm=[1,0]> (n) g = GatherND (x, t) y = Tanh (g) z = ReduceSum <keepdims=0> (y, first) })",
-     8, 64 * kUlp, 1},
+     8, 64 * kUlp, 0},
     {"compress",
      R"(g (bool[6] flags, float[6,3] x) => (float[?,?] y, float[?,?] z) {
         c = Compress <axis=0> (x, flags) s = Sigmoid (c) y = Mul (s, c) d = Neg (x) z = Concat <axis=0> (d, y) })",
-     8, 16 * kUlp, 1},
+     8, 16 * kUlp, 0},
     {"two_after_each_other",
      R"(g (int64[6] flags, float[6,3] x) => (float[?] y, int64[?,?] z) {
         n = NonZero (flags) t = Transpose <perm=[1,0]> (n) g = GatherND (x, t) r = Relu (g) m = NonZero (r) z = Neg (m) u = Transpose <perm=[1,0]> (m) h = GatherND (r, u) y = Abs (h) })",
-     8, 0, 1},
+     8, 0, 0},
     {"shapes_computed_from_late_shapes",
      R"(g (bool[6] flags, float[6,4] x) => (float[?,?,?] y) <int64[2] last = {2, 2}> {
         c = Compress <axis=0> (x, flags) s = Shape <start=0, end=1> (c) t = Concat <axis=0> (s, last) r = Reshape (c, t) y = Softmax (r) })",
-     8, 16 * kUlp, 1},
+     8, 16 * kUlp, 0},
     {"unique",
      R"(g (int64[6] flags, float[9,3] x) => (float[?,?] y, int64[?] n) {
         u, i, v, n = Unique <sorted=1> (flags) g = Gather (x, u) y = Exp (g) })",
-     8, 16 * kUlp, 1},
+     8, 16 * kUlp, 0},
     {"loop_of_unknown_length",
      R"(g (bool[6] flags, float[3] x) => (float[?,?] y, float[?] z) <bool c = {1}, int64[1] first = {0}> {
         f = Cast <to=7> (flags) n = ReduceSum <keepdims=0> (f) h, s = Loop (n, c, x) <body = b (int64 i, bool ci, float[3] p) => (co, pn, so) { co = Identity (ci) pn = Add (p, x) so = Neg (pn) }>
@@ -62,11 +62,11 @@ constexpr Case kCases[] = {
     {"control_flow_of_late_values",
      R"(g (bool[6] flags, float[6,3] x, bool d) => (float[?,?] y) {
         c = Compress <axis=0> (x, flags) a = Add (c, c) y = If (d) <then_branch = t () => (p) { p = Neg (a) }, else_branch = e () => (q) { r = Mul (a, c) q = Abs (r) }> })",
-     8, 0, 1},
+     8, 0, 0},
     {"a_result_of_known_shape_goes_on",
      R"(g (bool[6] flags, float[6,3] x, float[3] w) => (float[?] y) <int64[1] first = {0}> {
         c = Compress <axis=0> (x, flags) s = ReduceSum <keepdims=0> (c, first) a = Add (s, w) y = Tanh (a) })",
-     8, 64 * kUlp, 1},
+     8, 64 * kUlp, 0},
 };
 
 class LateShapes : public testing::TestWithParam<Case> {};
@@ -136,6 +136,70 @@ TEST(LateShapesPlans, ManyShapesTakeTurns) {
       std::vector<int> flags(40, 0);
       std::fill_n(flags.begin(), count, 1);
       compare_with_reference(session, reference, inputs_of(model, flags, static_cast<unsigned>(count)), 64 * kUlp);
+    }
+  }
+}
+
+// What makes such shapes has kernels: every element type, rank and form of them.
+constexpr Case kMakers[] = {
+    {"nonzeros",
+     R"(g (bool[3,5,7] a, int64[40] b, float[6,9] c, double[4] d, uint8[2,3] e, float16[8] h, int32[1,1] i) => (int64[?,?] p, int64[?,?] q, int64[?,?] r, int64[?,?] s, int64[?,?] t, int64[?,?] u, int64[?,?] v) {
+        m = Relu (c) p = NonZero (a) q = NonZero (b) r = NonZero (m) s = NonZero (d) t = NonZero (e) n = Relu (h) u = NonZero (n) v = NonZero (i) })",
+     2},
+    {"nonzero_of_a_scalar", "g (float x) => (int64[?,?] y) { y = NonZero (x) }", 2, 0, 1},
+    {"compresses",
+     R"(g (float[4,6,5] x, bool[6] f, bool[4] h, bool[120] e, bool[3] k, int64[9] i, bool[9] j, uint8[4,1] b, float16[6] l) => (float[?,?,?] p, float[?,?,?] q, float[?] r, float[?,?,?] s, int64[?] t, uint8[?,?] u, float16[?] v) {
+        p = Compress <axis=1> (x, f) q = Compress <axis=0> (x, h) r = Compress (x, e) s = Compress <axis=-1> (x, k) t = Compress <axis=0> (i, j) u = Compress <axis=0> (b, h) v = Compress (l, f) })"},
+    {"uniques",
+     R"(g (int64[90] x, float[5,30] a, int32[70] b, bool[9] c, double[20] d) => (int64[?] p, int64[?] p1, int64[?] p2, int64[?] p3, float[?] q, int32[?] r, int64[?] r1, int64[?] r2, bool[?] s, double[?] t, int64[?] t3) {
+        p, p1, p2, p3 = Unique (x) m = Ceil (a) q = Unique (m) r, r1, r2 = Unique <sorted=0> (b) s = Unique <axis=0> (c) k = Ceil (d) t, , , t3 = Unique <sorted=0> (k) })",
+     25, 0, 1},
+    {"unique_slices", "g (int64[9,2] x) => (int64[?,?] p) { p = Unique <axis=0> (x) }", 3, 0, 1},
+    {"suppressions",
+     R"(g (float[2,60,4] x, float[2,3,60] s, int64 n, float[1] o) => (int64[?,?] p, int64[?,?] q, int64[?,?] r, int64[?,?] t) <int64[1] m = {7}, float[1] i = {0.3}, float[1] l = {0.5}> {
+        p = NonMaxSuppression (x, s, m, i, l) q = NonMaxSuppression <center_point_box=1> (x, s, m, i) r = NonMaxSuppression (x, s, n, i, o) t = NonMaxSuppression (x, s) })",
+     40},
+};
+
+class ShapeMakers : public testing::TestWithParam<Case> {};
+TEST_P(ShapeMakers, AgreeWithTheReferenceEvaluation) {
+  const Model model = model_of(GetParam());
+  const Session reference = Session::create(model, {.reference = true}).value();
+  for (const int threads : {1, 2}) {
+    const Session session = Session::create(model, {.threads = threads}).value();
+    EXPECT_EQ(session.plan()->reference_steps, GetParam().reference) << session.plan()->to_text();
+    for (unsigned seed = 0; seed < 6; ++seed) {
+      std::mt19937 random(seed);
+      std::vector<Tensor> inputs;
+      for (const ValueInfo& info : model.inputs())
+        inputs.push_back(random_tensor(info.dtype, info.shape, GetParam().below, random));
+      compare_with_reference(session, reference, inputs, 0);
+    }
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Cases, ShapeMakers, testing::ValuesIn(kMakers),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// The late part is heavy enough for several threads: the same bits as of one, whoever does which piece.
+TEST(LateShapesPlans, AreRunByAllThreads) {
+  const Model model = model_of(
+      {.name = "",
+       .text =
+           "g (bool[300] flags, float[300,64] x) => (float[?,?] y, float[?,?] z) { c = Compress <axis=0> (x, flags) "
+           "h = MatMul (c, W[64,256]) r = Relu (h) y = MatMul (r, W[256,64]) s = Softmax (h) z = MatMul (s, "
+           "W[256,48]) }"});
+  const Session one = Session::create(model, {.threads = 1}).value();
+  const Session reference = Session::create(model, {.reference = true}).value();
+  for (const int threads : {2, 3}) {
+    const Session many = Session::create(model, {.threads = threads}).value();
+    EXPECT_EQ(many.plan()->threads, threads) << many.plan()->to_text();
+    for (unsigned round = 0; round < 40; ++round) {
+      std::vector<int> flags(300);
+      std::mt19937 random(round / 4);  // shapes come again
+      for (int& flag : flags) flag = static_cast<int>(random() % 8 != 0);
+      const std::vector<Tensor> inputs = inputs_of(model, flags, round);
+      compare_with_reference(many, one, inputs, 0);
+      if (round % 10 == 0) compare_with_reference(many, reference, inputs, 256 * kUlp);
     }
   }
 }

@@ -145,6 +145,11 @@ constexpr Case kCases[] = {
     {"sines",
      "g (float[3,70] x) => (float[?,?] y, float[?,?] z) <float f = {40}> { m = Mul (x, f) y = Sin (m) z = Cos (m) }",
      1},
+    {"angles",
+     R"(g (float[3,70] x) => (float[?,?] y, float[?,?] z, float[?,?] t, float[?,?] u) <float f = {9}, float o = {1.5}> {
+        m = Mul (x, f) y = Tan (x) a = Asin (x) b = Acos (x) z = Add (a, b) c = Atan (m) d = Sinh (m) e = Asinh (d) t = Add (c, e)
+        h = Abs (m) i = Add (h, o) j = Acosh (i) k = Cosh (x) l = Atanh (x) n = Add (j, k) u = Add (n, l) })",
+     4},
     {"signals",
      R"(g (float[2,40,1] x, float[2,3,10,1] z, float[3,6,2] a) => (float[?,?,?,?] y, float[?,?,?,?] t, float[?,?,?,?] u, float[?,?,?] v, float[?,?,?] w) <int64 s = {3}, int64 n = {8}, float[8] h = {0, 0.2, 0.5, 0.9, 1, 0.9, 0.5, 0.2}, int64 k = {-2}> {
         y = STFT (x, s, h, n) t = STFT <onesided=0> (x, s, , n) u = DFT <onesided=1> (z, , k) v = DFT (a) w = DFT <inverse=1> (a) })",

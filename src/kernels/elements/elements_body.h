@@ -43,6 +43,7 @@ struct TypeOf<ElementKind::kBool> {
 CYCLOID_INLINE uint32_t bits_of(int32_t x) { return static_cast<uint32_t>(x); }
 CYCLOID_INLINE uint64_t bits_of(int64_t x) { return static_cast<uint64_t>(x); }
 CYCLOID_INLINE double bits_of(double x) { return x; }
+CYCLOID_INLINE uint8_t bits_of(uint8_t x) { return x; }
 template <class T>
 CYCLOID_INLINE T add(T a, T b) {
   return static_cast<T>(bits_of(a) + bits_of(b));
@@ -54,6 +55,14 @@ CYCLOID_INLINE T subtract(T a, T b) {
 template <class T>
 CYCLOID_INLINE T multiply(T a, T b) {
   return static_cast<T>(bits_of(a) * bits_of(b));
+}
+template <class T>
+CYCLOID_INLINE T shift_left(T a, T b) {
+  return bits_of(b) < 8 * sizeof(T) ? static_cast<T>(bits_of(a) << bits_of(b)) : T(0);
+}
+template <class T>
+CYCLOID_INLINE T shift_right(T a, T b) {
+  return bits_of(b) < 8 * sizeof(T) ? static_cast<T>(bits_of(a) >> bits_of(b)) : T(0);
 }
 CYCLOID_INLINE double negate(double x) { return -x; }
 CYCLOID_INLINE int32_t negate(int32_t x) { return static_cast<int32_t>(0u - bits_of(x)); }

@@ -86,6 +86,12 @@ T expected(Elements2 op, T a, T b) {
     if (op == Elements2::kBitAnd) return a & b;
     if (op == Elements2::kBitOr) return a | b;
     if (op == Elements2::kBitXor) return a ^ b;
+    using Bits = std::make_unsigned_t<T>;
+    const Bits bits = static_cast<Bits>(a), by = static_cast<Bits>(b);
+    if (by >= 8 * sizeof(T)) return 0;
+    if (op == Elements2::kShiftLeft)
+      return static_cast<T>(static_cast<Bits>(static_cast<unsigned __int128>(bits) << by));
+    if (op == Elements2::kShiftRight) return static_cast<T>(static_cast<unsigned __int128>(bits) >> by);
   }
   return 0;
 }
@@ -140,8 +146,8 @@ TEST_P(Elements, OfTwoOperands) {
   check(int32_t{});
   check(int64_t{});
   check(uint8_t{});
-  // Six of arithmetic, the remainder, three comparisons, three of bools, three of bits, the power: each by its types.
-  EXPECT_EQ(found, 6 * 3 + 2 + 3 * 5 + 3 + 3 * 3 + 2);
+  // Six of arithmetic, the remainder, three comparisons, three of bools, five of bits, the power: each by its types.
+  EXPECT_EQ(found, 6 * 3 + 2 + 3 * 5 + 3 + 5 * 3 + 2);
 }
 
 TEST_P(Elements, Casts) {

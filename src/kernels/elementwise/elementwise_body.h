@@ -3,6 +3,7 @@
 
 #include "kernels/elementwise/bodies.h"
 #include "kernels/post_body.h"
+#include "kernels/simd_trig.h"
 
 namespace cycloid::kernels {
 namespace {

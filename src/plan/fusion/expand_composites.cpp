@@ -4,8 +4,8 @@
 // QuickGelu                                        =>  x * Sigmoid(alpha * x)
 // SkipLayerNormalization                           =>  Add, Add, LayerNormalization
 // SimplifiedLayerNormalization, the one with Skip  =>  Add, Add, RMSNormalization
-// and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp, expand_nbits.cpp, expand_products.cpp,
-// expand_scores.cpp and expand_signal.cpp.
+// and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp, expand_features.cpp, expand_nbits.cpp,
+// expand_products.cpp, expand_scores.cpp and expand_signal.cpp.
 //
 // What has no such form stays.
 #include "plan/fusion/expand_composites.h"
@@ -85,11 +85,15 @@ struct Line {
 };
 
 constexpr std::string_view kMicrosoft = "com.microsoft";
+constexpr std::string_view kMl = "ai.onnx.ml";
 constexpr Line kLines[] = {
+    {"", "AffineGrid", expand_affine_grid},
     {"", "Attention", expand_attention_scores},
     {"", "Celu", expand_celu},
     {"", "DFT", expand_dft},
     {"", "Einsum", expand_einsum},
+    {"", "EyeLike", expand_eye_like},
+    {"", "GlobalLpPool", expand_global_lp_pool},
     {"", "IsInf", expand_is_inf},
     {"", "LpNormalization", expand_lp_normalization},
     {"", "Mean", expand_mean},
@@ -99,9 +103,14 @@ constexpr Line kLines[] = {
     {"", "Selu", expand_selu},
     {"", "SimplifiedLayerNormalization", expand_simplified},
     {"", "STFT", expand_stft},
-    {"", "SpaceToDepth", expand_space_to_depth},
+    {"", "Shrink", expand_shrink},
     {"", "ThresholdedRelu", expand_thresholded_relu},
     {"", "Trilu", expand_trilu},
+    {kMl, "ArrayFeatureExtractor", expand_array_feature_extractor},
+    {kMl, "Binarizer", expand_binarizer},
+    {kMl, "FeatureVectorizer", expand_feature_vectorizer},
+    {kMl, "Imputer", expand_imputer},
+    {kMl, "OneHotEncoder", expand_one_hot_encoder},
     {kMicrosoft, "Attention", expand_attention},
     {kMicrosoft, "BiasGelu", expand_gelu},
     {kMicrosoft, "EmbedLayerNormalization", expand_embed_layer_normalization},

@@ -5,7 +5,6 @@
 // LpNormalization                  =>  x / Max(ReduceL1 or ReduceL2, the smallest normal number)
 // ReduceLogSum                     =>  Log(ReduceSum)
 // ReduceLogSumExp                  =>  m + Log(ReduceSum(Exp(x - m))), m the greatest, bounded by the finite numbers
-// SpaceToDepth                     =>  Reshape, Transpose, Reshape
 // IsInf                            =>  Equal(Abs(x), infinity), or of x itself where one sign counts
 // ThresholdedRelu                  =>  Where(x > alpha, x, 0)
 // Trilu                            =>  Where(a constant triangle, x, 0)
@@ -170,22 +169,6 @@ void expand_trilu(Expanding& e) {
   const ValueId triangle = e.graph().add_constant("triangle", std::move(kept));
   const ValueId zero = e.graph().add_constant("zero", Tensor::zeros(type, {}).value());
   e.give(0, e.add("Where", {triangle, node.inputs[0], zero}, *dims, {}, 1));
-  e.done();
-}
-
-void expand_space_to_depth(Expanding& e) {
-  const Node& node = e.node();
-  const Result<std::int64_t> size = get_int(node, "blocksize", 0);
-  const Result<std::string> mode = get_string(node, "mode", "DCR");
-  const auto x = e.dims(node.inputs[0]), y = e.dims(node.outputs[0]);
-  if (!size || *size < 1 || !mode || !x || !y || x->size() != 4 || (*mode != "DCR" && *mode != "CRD")) return;
-  const std::int64_t b = *size, n = (*x)[0], c = (*x)[1];
-  if ((*x)[2] % b != 0 || (*x)[3] % b != 0) return;
-  const Dims split = {n, c, (*y)[2], b, (*y)[3], b};
-  const ValueId parts = e.reshaped(node.inputs[0], split);
-  const ValueId turned = e.permuted(parts, *mode == "CRD" ? std::vector<std::int64_t>{0, 1, 3, 5, 2, 4}
-                                                          : std::vector<std::int64_t>{0, 3, 5, 1, 2, 4});
-  e.give(0, e.add("Reshape", {turned, e.sizes(*y)}, *y));
   e.done();
 }
 

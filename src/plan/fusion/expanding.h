@@ -61,26 +61,34 @@ class Expanding {
 };
 
 // Each changes nothing where the node is of a form that it does not take.
+void expand_affine_grid(Expanding& e);
+void expand_array_feature_extractor(Expanding& e);
 void expand_attention(Expanding& e);  // com.microsoft's
 void expand_attention_scores(Expanding& e);
+void expand_binarizer(Expanding& e);
 void expand_celu(Expanding& e);
 void expand_dft(Expanding& e);
 void expand_einsum(Expanding& e);
 void expand_embed_layer_normalization(Expanding& e);
+void expand_eye_like(Expanding& e);
+void expand_feature_vectorizer(Expanding& e);
 void expand_fused_conv(Expanding& e);
 void expand_fused_gemm(Expanding& e);
 void expand_fused_matmul(Expanding& e);
+void expand_global_lp_pool(Expanding& e);
+void expand_imputer(Expanding& e);
 void expand_is_inf(Expanding& e);
 void expand_lp_normalization(Expanding& e);
 void expand_matmul_nbits(Expanding& e);
 void expand_mean(Expanding& e);
 void expand_mean_variance(Expanding& e);
 void expand_multi_head_attention(Expanding& e);
+void expand_one_hot_encoder(Expanding& e);
 void expand_qattention(Expanding& e);
 void expand_reduce_log_sum(Expanding& e);
 void expand_reduce_log_sum_exp(Expanding& e);
 void expand_selu(Expanding& e);
-void expand_space_to_depth(Expanding& e);
+void expand_shrink(Expanding& e);
 void expand_stft(Expanding& e);
 void expand_thresholded_relu(Expanding& e);
 void expand_trilu(Expanding& e);

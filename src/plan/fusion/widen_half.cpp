@@ -12,7 +12,13 @@ namespace {
 // of an argument, which this changes, becomes a whole step.
 constexpr std::string_view kComputing[] = {
     "Abs",
+    "Acos",
+    "Acosh",
     "Add",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
     "Attention",
     "AveragePool",
     "BatchNormalization",
@@ -20,6 +26,7 @@ constexpr std::string_view kComputing[] = {
     "Conv",
     "ConvTranspose",
     "Cos",
+    "Cosh",
     "Div",
     "Elu",
     "Erf",
@@ -64,6 +71,7 @@ constexpr std::string_view kComputing[] = {
     "RotaryEmbedding",
     "Sigmoid",
     "Sin",
+    "Sinh",
     "Softmax",
     "Softplus",
     "Softsign",
@@ -71,6 +79,7 @@ constexpr std::string_view kComputing[] = {
     "Sub",
     "Sum",
     "Swish",
+    "Tan",
     "Tanh",
 };
 

@@ -10,6 +10,7 @@
 #include "plan/lowering/lanes.h"
 #include "plan/lowering/loop_step.h"
 #include "plan/lowering/move_steps.h"
+#include "plan/lowering/picks.h"
 
 namespace cycloid {
 namespace {
@@ -273,7 +274,9 @@ bool one_element(const Lowering& lowering, ValueId id, DType dtype) {
 }  // namespace
 
 bool takes_any_shape(Lower lower) {
-  return lower == lower_if || lower == lower_loop || lower == lower_scan || lower == lower_one_hot;
+  static constexpr Lower kAny[] = {lower_if,       lower_loop,     lower_scan,   lower_one_hot,
+                                   lower_non_zero, lower_compress, lower_unique, lower_non_max_suppression};
+  return std::ranges::find(kAny, lower) != std::end(kAny);
 }
 
 Declined lower_if(Lowering& lowering, NodeId id) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ops/dtype_set.h"
 #include "ops/op.h"
 #include "plan/lowering/lowerings.h"
 
@@ -53,6 +54,7 @@ struct Operation {
 constexpr Operation kOperations[] = {
     {"Add", Elements2::kAdd},
     {"And", Elements2::kAnd},
+    {"BitShift", Elements2::kShiftLeft},
     {"BitwiseAnd", Elements2::kBitAnd},
     {"BitwiseOr", Elements2::kBitOr},
     {"BitwiseXor", Elements2::kBitXor},
@@ -72,6 +74,23 @@ constexpr Operation kOperations[] = {
     {"Sum", Elements2::kAdd},
     {"Xor", Elements2::kXor},
 };
+
+// What is the same for integers with a sign and without one.
+bool is_of_bits(std::string_view op) {
+  static constexpr std::string_view kOps[] = {"Add",        "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr",
+                                              "BitwiseXor", "Equal",    "Mul",        "Sub",        "Sum"};
+  return std::ranges::find(kOps, op) != std::end(kOps);
+}
+
+// The type that kernels take for it in such an operation.
+std::optional<ElementKind> kind_for(std::string_view op, DType dtype) {
+  if (is_of_bits(op)) {
+    if (dtype == DType::kUInt32) return ElementKind::kInt32;
+    if (dtype == DType::kUInt64) return ElementKind::kInt64;
+    if (dtype == DType::kInt8) return ElementKind::kUInt8;
+  }
+  return element_kind(dtype);
+}
 
 std::string no_kernel(const Lowering& lowering, ValueId id) {
   return fmt::format("no kernel for {}", to_string(lowering.dtype(id)));
@@ -182,26 +201,32 @@ Declined lower_elements(Lowering& lowering, NodeId id) {
   if (lowering.dtype(operands[0]) != lowering.dtype(operands[1])) return "operands of different types";
   const Result<std::int64_t> fmod = get_int(node, "fmod", 0);
   if (!fmod || *fmod != 0) return "the remainder of fmod";
-  const auto kind = element_kind(lowering.dtype(operands[0]));
-  const ElementFn fn =
-      kind ? kernels::elements2_kernel(operation->kind, *kind, lowering.options().isa) : ElementFn{nullptr};
+  Elements2 function = operation->kind;
+  if (node.op_type == "BitShift") {
+    const Result<std::string> direction = get_string(node, "direction", "");
+    if (!direction || !kUnsignedInts.contains(lowering.dtype(operands[0]))) return no_kernel(lowering, operands[0]);
+    if (*direction == "RIGHT") function = Elements2::kShiftRight;
+  }
+  const auto kind = kind_for(node.op_type, lowering.dtype(operands[0]));
+  const ElementFn fn = kind ? kernels::elements2_kernel(function, *kind, lowering.options().isa) : ElementFn{nullptr};
   if (fn == nullptr) return no_kernel(lowering, operands[0]);
   if (operation->swapped) std::swap(operands[0], operands[1]);
   const Dims* const dims[] = {lowering.dims(operands[0]), lowering.dims(operands[1])};
-  return add_elements(lowering, fn, kernels::name_of(operation->kind),
-                      broadcast_loops(dims, *lowering.dims(node.outputs[0])), operands, node.outputs[0], id);
+  return add_elements(lowering, fn, kernels::name_of(function), broadcast_loops(dims, *lowering.dims(node.outputs[0])),
+                      operands, node.outputs[0], id);
 }
 
 Declined lower_elements1(Lowering& lowering, NodeId id) {
   static constexpr struct {
     std::string_view op;
     Elements1 kind;
-  } kLines[] = {{"Abs", Elements1::kAbs}, {"IsNaN", Elements1::kIsNaN}, {"Neg", Elements1::kNeg},
-                {"Not", Elements1::kNot}, {"Sign", Elements1::kSign},   {"Sqrt", Elements1::kSqrt}};
+  } kLines[] = {{"Abs", Elements1::kAbs},  {"BitwiseNot", Elements1::kBitNot}, {"IsNaN", Elements1::kIsNaN},
+                {"Neg", Elements1::kNeg},  {"Not", Elements1::kNot},           {"Sign", Elements1::kSign},
+                {"Sqrt", Elements1::kSqrt}};
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
   const auto* const line = std::ranges::find(kLines, node.op_type, [](const auto& l) { return l.op; });
-  const auto kind = element_kind(lowering.dtype(x));
+  const auto kind = kind_for(node.op_type, lowering.dtype(x));
   const ElementFn fn = line == std::end(kLines) || !kind
                            ? nullptr
                            : kernels::elements1_kernel(line->kind, *kind, lowering.options().isa);

@@ -9,6 +9,7 @@
 #include "plan/lowering/lanes.h"
 #include "plan/lowering/lowering.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/picks.h"
 #include "plan/lowering/recurrent.h"
 #include "plan/lowering/rotary.h"
 #include "plan/lowering/trees.h"
@@ -24,25 +25,35 @@ struct Line {
 // Sorted by name.
 constexpr Line kLines[] = {
     {"Abs", lower_unary},
+    {"Acos", lower_unary},
+    {"Acosh", lower_unary},
     {"Add", lower_binary},
     {"And", lower_elements},
     {"ArgMax", lower_arg},
     {"ArgMin", lower_arg},
+    {"Asin", lower_unary},
+    {"Asinh", lower_unary},
+    {"Atan", lower_unary},
+    {"Atanh", lower_unary},
     {"Attention", lower_attention},
     {"AveragePool", lower_pool},
     {"BatchNormalization", lower_batch_normalization},
+    {"BitShift", lower_elements},
     {"BitwiseAnd", lower_elements},
+    {"BitwiseNot", lower_elements1},
     {"BitwiseOr", lower_elements},
     {"BitwiseXor", lower_elements},
     {"Cast", lower_cast},
     {"CastLike", lower_cast},
     {"Ceil", lower_unary},
     {"Clip", lower_unary},
+    {"Compress", lower_compress},
     {"Concat", lower_concat},
     {"Conv", lower_conv},
     {"ConvInteger", lower_conv_integer},
     {"ConvTranspose", lower_conv_transpose},
     {"Cos", lower_unary},
+    {"Cosh", lower_unary},
     {"CumSum", lower_cumulative_sum},
     {"DepthToSpace", lower_depth_to_space},
     {"DequantizeLinear", lower_dequantize},
@@ -90,6 +101,8 @@ constexpr Line kLines[] = {
     {"Mod", lower_elements},
     {"Mul", lower_binary},
     {"Neg", lower_unary},
+    {"NonMaxSuppression", lower_non_max_suppression},
+    {"NonZero", lower_non_zero},
     {"Not", lower_elements1},
     {"OneHot", lower_one_hot},
     {"Or", lower_elements},
@@ -122,6 +135,7 @@ constexpr Line kLines[] = {
     {"Sigmoid", lower_unary},
     {"Sign", lower_unary},
     {"Sin", lower_unary},
+    {"Sinh", lower_unary},
     {"Slice", lower_slice},
     {"Softmax", lower_softmax},
     {"Softplus", lower_unary},
@@ -133,10 +147,12 @@ constexpr Line kLines[] = {
     {"Sub", lower_binary},
     {"Sum", lower_binary},
     {"Swish", lower_unary},
+    {"Tan", lower_unary},
     {"Tanh", lower_unary},
     {"Tile", lower_tile},
     {"TopK", lower_top_k},
     {"Transpose", lower_transpose},
+    {"Unique", lower_unique},
     {"Unsqueeze", lower_view},
     {"Where", lower_where},
     {"Xor", lower_elements},

@@ -43,13 +43,29 @@ std::optional<UnaryKind> unary_kind(std::string_view op) {
   static constexpr struct {
     std::string_view op;
     UnaryKind kind;
-  } kKinds[] = {{"Abs", UnaryKind::kAbs},          {"Ceil", UnaryKind::kCeil},
-                {"Cos", UnaryKind::kCos},          {"Sin", UnaryKind::kSin},
-                {"Erf", UnaryKind::kErf},          {"Exp", UnaryKind::kExp},
-                {"Floor", UnaryKind::kFloor},      {"Log", UnaryKind::kLog},
-                {"Neg", UnaryKind::kNeg},          {"Reciprocal", UnaryKind::kReciprocal},
-                {"Round", UnaryKind::kRound},      {"Sign", UnaryKind::kSign},
-                {"Sqrt", UnaryKind::kSqrt},        {"Softplus", UnaryKind::kSoftplus},
+  } kKinds[] = {{"Abs", UnaryKind::kAbs},
+                {"Acos", UnaryKind::kAcos},
+                {"Acosh", UnaryKind::kAcosh},
+                {"Asin", UnaryKind::kAsin},
+                {"Asinh", UnaryKind::kAsinh},
+                {"Atan", UnaryKind::kAtan},
+                {"Atanh", UnaryKind::kAtanh},
+                {"Cosh", UnaryKind::kCosh},
+                {"Sinh", UnaryKind::kSinh},
+                {"Tan", UnaryKind::kTan},
+                {"Ceil", UnaryKind::kCeil},
+                {"Cos", UnaryKind::kCos},
+                {"Sin", UnaryKind::kSin},
+                {"Erf", UnaryKind::kErf},
+                {"Exp", UnaryKind::kExp},
+                {"Floor", UnaryKind::kFloor},
+                {"Log", UnaryKind::kLog},
+                {"Neg", UnaryKind::kNeg},
+                {"Reciprocal", UnaryKind::kReciprocal},
+                {"Round", UnaryKind::kRound},
+                {"Sign", UnaryKind::kSign},
+                {"Sqrt", UnaryKind::kSqrt},
+                {"Softplus", UnaryKind::kSoftplus},
                 {"Softsign", UnaryKind::kSoftsign}};
   for (const auto& line : kKinds) {
     if (line.op == op) return line.kind;
