@@ -1,8 +1,14 @@
 """The list of operators: `cycloid operators`, and docs/operators.md, which is made of it."""
 
 import json
+import pathlib
+import re
+import sys
 
+import numpy as np
 import pytest
+
+DTYPES = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0", "float4_e2m1")
 
 
 @pytest.fixture(scope="module")
@@ -10,6 +16,17 @@ def listed(cycloid):
     done = cycloid("operators", "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def package(binary_dir):
+    folder = pathlib.Path(binary_dir) / "python"
+    if not list(folder.glob("cycloid/_native*.so")):
+        pytest.skip(f"the Python package is not built in {folder}")
+    sys.path.insert(0, str(folder))
+    import cycloid as package
+
+    return package
 
 
 def test_the_page_is_current(cycloid, source_dir):
@@ -49,3 +66,84 @@ def test_forms_exclude_each_other(cycloid):
     done = cycloid("operators", "--json", "--markdown")
     assert done.returncode == 2 and done.stderr.startswith("cycloid: error: operators: ")
     assert "Conv " in cycloid("operators").stdout
+
+
+def needs_reference(plan):
+    """Whether a step of the plan, or of a body in it, is run by the reference evaluation."""
+    return (
+        " 0 by reference evaluation" not in plan or re.search("of the body by reference evaluation", plan) is not None
+    )
+
+
+def onnx_text(text, dtype):
+    """The example with this element type, in the words of ONNX's textual syntax."""
+    names = {"float32": "float", "float64": "double"}
+    names |= {
+        name: name.replace("_", "") for name in DTYPES if name.startswith("float8_") or name.startswith("float4_")
+    }
+    return text.replace("$", names.get(dtype, dtype))
+
+
+def one_node_model(onnx, text, dtype):
+    """A file of the example: inputs in capitals are initializers of ones."""
+    model = onnx.parser.parse_model(onnx_text(text, dtype))
+    graph = model.graph
+    for value in [value for value in graph.input if value.name[0].isupper()]:
+        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        kind = value.type.tensor_type.elem_type
+        ones = np.ones(shape, onnx.helper.tensor_dtype_to_np_dtype(kind))
+        graph.initializer.append(onnx.numpy_helper.from_array(ones, value.name))
+        graph.input.remove(value)
+    return model.SerializeToString()
+
+
+def test_the_page_says_what_sessions_plan(listed, package):
+    """Each element type of each operator that has kernels: the session's plan of a model of one node, from a file, has a
+    reference step where the page says so, and none elsewhere."""
+    onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
+    wrong, planned = [], 0
+    for row in listed["operators"]:
+        if "example" not in row:
+            continue
+        for dtype in row["dtypes"] if row["dtypes"] else row["kernel_dtypes"]:
+            try:
+                model = one_node_model(onnx, row["example"], dtype)
+                plan = package.InferenceSession(model, package.SessionOptions(intra_op_num_threads=1)).plan()
+            except Exception as problem:  # noqa: BLE001 - a type that the example's other inputs do not go with
+                if dtype in row["kernel_dtypes"]:
+                    wrong.append(f"{row['name']} of {dtype}: {problem}")
+                continue
+            planned += 1
+            if needs_reference(plan) == (dtype in row["kernel_dtypes"]):
+                wrong.append(f"{row['name']} of {dtype}: {plan}")
+    assert not wrong, "\n".join(wrong[:20])
+    assert planned > 500
+
+
+def test_operators_by_reference_have_no_kernels(listed, package):
+    """The cases of ONNX's own suite that are one node with an input: where an operator is listed as run by reference evaluation,
+    it is."""
+    onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
+    from onnx.backend.test.case.node import collect_testcases
+
+    runs = {(row["domain"], row["name"]): row for row in listed["operators"]}
+    wrong, checked = [], set()
+    for case in collect_testcases(None):
+        model = case.model
+        if len(model.graph.node) != 1 or model.functions or not any(model.graph.node[0].input):
+            continue
+        node = model.graph.node[0]
+        row = runs.get((node.domain or "ai.onnx", node.op_type))
+        if row is None or row["runs"] != "reference":
+            continue
+        try:
+            plan = package.InferenceSession(
+                model.SerializeToString(), package.SessionOptions(intra_op_num_threads=1)
+            ).plan()
+        except Exception:  # noqa: BLE001 - inputs of unknown shape have no plan yet
+            continue
+        checked.add(node.op_type)
+        if not needs_reference(plan):
+            wrong.append(f"{case.name}: {node.op_type}\n{plan}")
+    assert not wrong, "\n".join(wrong[:10])
+    assert len(checked) > 20

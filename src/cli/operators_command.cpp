@@ -12,11 +12,10 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/operator_examples.h"
 #include "onnx/export/schema.h"
 #include "onnx/import/import.h"
 #include "ops/op.h"
-#include "plan/fusion/expand_composites.h"
-#include "plan/lowering/lowering.h"
 
 namespace cycloid {
 namespace {
@@ -28,9 +27,12 @@ struct Row {
   std::string name;
   std::vector<std::int64_t> versions;
   std::optional<std::int64_t> withdrawn;  // the operator set that has it no more
-  bool tensor = true;                     // whether the first input (the first output where there is none) is one
+  std::size_t input = 0;                  // whose element types are listed; of the first output where there is no input
+  bool tensor = true;                     // whether it is one
   DTypeSet dtypes;                        // of it
   Way way = Way::kNone;
+  TriedTypes tried;  // which element types run in which way
+  std::string example;
 };
 
 std::string_view domain_name(const Row& row) { return row.domain.empty() ? "ai.onnx" : std::string_view(row.domain); }
@@ -43,11 +45,18 @@ DTypeSet dtypes_of(std::uint32_t bits) {
   return set;
 }
 
-Way way_of(const Row& row) {
-  if (find_op(row.domain, row.name) == nullptr)
-    return onnx::import_converts(row.domain, row.name) ? Way::kImport : Way::kNone;
-  const bool kernels = find_lowering(row.domain, row.name) != nullptr || takes_apart(row.domain, row.name);
-  return kernels ? Way::kKernels : Way::kReference;
+// How it is run is tried on the operator's example.
+void try_example(Row& row, const std::optional<OperatorExample>& example) {
+  if (find_op(row.domain, row.name) == nullptr) {
+    row.way = onnx::import_converts(row.domain, row.name) ? Way::kImport : Way::kNone;
+    return;
+  }
+  row.way = Way::kReference;
+  if (!example) return;
+  const bool listed = example->input.has_value() && row.tensor && !row.dtypes.empty();
+  row.tried = try_types(*example, listed ? row.dtypes : kAllDTypes);
+  row.example = example->text;
+  if (!row.tried.kernels.empty()) row.way = Way::kKernels;
 }
 
 // The operators of the standard in all their versions, and those of the library that the standard does not have.
@@ -66,8 +75,11 @@ std::vector<Row> all_rows() {
     }
     row.versions.push_back(schema.since);
     const auto& types = schema.inputs.size() != 0 ? schema.inputs : schema.outputs;  // those of the newest stay
-    row.tensor = types.size() != 0 && *types.begin() != 0;
-    row.dtypes = row.tensor ? dtypes_of(*types.begin()) : DTypeSet();
+    const auto example = operator_example(domain, name);
+    row.input = example && example->input ? *example->input : 0;
+    const std::size_t at = std::min(row.input, types.size() - 1);  // the last repeats
+    row.tensor = types.size() != 0 && types.begin()[at] != 0;
+    row.dtypes = row.tensor ? dtypes_of(types.begin()[at]) : DTypeSet();
   }
   for (const Op* op : all_ops()) {
     Row& row = rows[{std::string(op->domain), std::string(op->name)}];
@@ -83,7 +95,7 @@ std::vector<Row> all_rows() {
     std::ranges::sort(row.versions);
     // Versions that came after it was withdrawn are of an operator that was given back.
     if (row.withdrawn && row.versions.back() > *row.withdrawn) row.withdrawn.reset();
-    row.way = way_of(row);
+    try_example(row, operator_example(row.domain, row.name));
     list.push_back(std::move(row));
   }
   return list;
@@ -100,7 +112,7 @@ std::string_view way_name(Way way) {
 }
 
 // "floats, integers, bool": groups of types by name, others one by one.
-std::string dtypes_text(const Row& row) {
+std::string dtypes_text(DTypeSet dtypes) {
   struct Group {
     std::string_view name;
     DTypeSet dtypes;
@@ -116,18 +128,37 @@ std::string dtypes_text(const Row& row) {
       {"string", kStrings},
       {"4-bit and 2-bit integers", {DType::kUInt4, DType::kInt4, DType::kUInt2, DType::kInt2}},
   };
-  if (!row.tensor) return "not a tensor";
   std::vector<std::string_view> names;
-  DTypeSet left = row.dtypes;
-  for (const auto& [name, dtypes] : kGroups) {
-    if (!((dtypes - left).empty()) || dtypes.empty()) continue;
+  DTypeSet left = dtypes;
+  for (const auto& [name, group] : kGroups) {
+    if (!((group - left).empty())) continue;
     names.push_back(name);
-    left = left - dtypes;
+    left = left - group;
   }
   for (int i = 1; i < kDTypeCount; ++i) {
     if (left.contains(static_cast<DType>(i))) names.push_back(to_string(static_cast<DType>(i)));
   }
   return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::string dtypes_text(const Row& row) {
+  if (!row.tensor) return "not a tensor";
+  return dtypes_text(row.dtypes) + (row.input == 0 ? "" : fmt::format(" (of input {})", row.input));
+}
+
+// "kernels: floats; reference: integers"; which types are meant is said where some run in either way.
+std::string runs_text(const Row& row) {
+  if (row.way != Way::kKernels) return std::string(way_name(row.way));
+  if (row.tried.reference.empty()) return "kernels";
+  return fmt::format("kernels: {}; reference: {}", dtypes_text(row.tried.kernels), dtypes_text(row.tried.reference));
+}
+
+nlohmann::ordered_json names_of(DTypeSet dtypes) {
+  nlohmann::ordered_json names = nlohmann::ordered_json::array();
+  for (int i = 1; i < kDTypeCount; ++i) {
+    if (dtypes.contains(static_cast<DType>(i))) names.push_back(to_string(static_cast<DType>(i)));
+  }
+  return names;
 }
 
 std::string versions_text(const Row& row) {
@@ -144,11 +175,13 @@ std::string operators_json(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     nlohmann::ordered_json item = {{"domain", domain_name(row)}, {"name", row.name}, {"versions", row.versions}};
     if (row.withdrawn) item["withdrawn"] = *row.withdrawn;
-    item["dtypes"] = nlohmann::ordered_json::array();
-    for (int i = 1; i < kDTypeCount; ++i) {
-      if (row.dtypes.contains(static_cast<DType>(i))) item["dtypes"].push_back(to_string(static_cast<DType>(i)));
-    }
+    item["dtypes"] = names_of(row.dtypes);
+    if (row.input != 0) item["dtypes_of_input"] = row.input;
     item["runs"] = way_name(row.way);
+    if (!row.example.empty()) {
+      item["kernel_dtypes"] = names_of(row.tried.kernels);
+      item["example"] = row.example;
+    }
     json["operators"].push_back(std::move(item));
   }
   return json.dump(2) + "\n";
@@ -170,7 +203,7 @@ std::string operators_text(const std::vector<Row>& rows) {
       domain = domain_name(row);
       text += fmt::format("{}{}\n", text.empty() ? "" : "\n", domain);
     }
-    text += fmt::format("  {:36} {:10} {:28} {}\n", row.name, way_name(row.way), versions_text(row), dtypes_text(row));
+    text += fmt::format("  {:36} {:28} {}\n      {}\n", row.name, versions_text(row), dtypes_text(row), runs_text(row));
   }
   return text + "\n" + counts_text(rows) + "\n";
 }
@@ -181,11 +214,12 @@ std::string operators_markdown(const std::vector<Row>& rows) {
 Written by `cycloid operators --markdown` from the lists in the code (`./dev docs`). {}.
 
 - **versions**: the operator sets in which the operator changed; the library reads all of them, up to {} of ai.onnx.
-- **element types**: of the first input, or of the first output where there is no input. Groups: floats are bfloat16, float16, float32 and float64; integers
-  are int8 to int64 and uint8 to uint64.
-- **runs**: *kernels*: vectorised code for the types and shapes that its lowering takes, and the reference evaluation for others; `session.plan()` and
-  `cycloid inspect` say for each node which of the two, and why. *reference*: the operator's own evaluation, written for clarity. *import*: replaced by
-  other operators, or a constant, when a model is read. *no*: a model with it is declined with a message that names the node.
+- **element types**: of the first input unless another is named, or of the first output where there is no input. Groups: floats are bfloat16, float16, float32
+  and float64; integers are int8 to int64 and uint8 to uint64.
+- **runs**: *kernels*: vectorised code, or nothing in the run where a plan knows the result; *reference*: the operator's own evaluation, written for clarity.
+  Which element types run in which way was found by planning a model of one node for each (`cycloid operators --json` shows it); shapes and attributes that a
+  lowering declines run by the reference evaluation too: `session.plan()` and `cycloid inspect` say so for each node, and why. *import*: replaced by other
+  operators, or a constant, when a model is read. *no*: a model with it is declined with a message that names the node.
 )",
                                  counts_text(rows), kNewestOpset);
   std::string_view domain;
@@ -195,7 +229,7 @@ Written by `cycloid operators --markdown` from the lists in the code (`./dev doc
       text +=
           fmt::format("\n## {}\n\n| operator | versions | element types | runs |\n| --- | --- | --- | --- |\n", domain);
     }
-    text += fmt::format("| {} | {} | {} | {} |\n", row.name, versions_text(row), dtypes_text(row), way_name(row.way));
+    text += fmt::format("| {} | {} | {} | {} |\n", row.name, versions_text(row), dtypes_text(row), runs_text(row));
   }
   return text;
 }
