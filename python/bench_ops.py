@@ -24,6 +24,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 import bench_ops_cases
+import bench_ops_others
 import bench_optimize
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
@@ -268,6 +269,8 @@ def listed():
     yield from bench_ops_cases.composed(case, rng)
     yield from bench_ops_cases.quantized(case, rng)
     yield from bench_ops_cases.vision(case, rng)
+    for cases in (bench_ops_others.late, bench_ops_others.functions, bench_ops_others.vision, bench_ops_others.tables):
+        yield from cases(case, rng)
 
 
 def random_trees(rng, trees, depth, columns):
