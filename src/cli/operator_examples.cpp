@@ -117,7 +117,7 @@ constexpr Line kOwn[] = {
     {"Clip", "g ($[4,8] x, $ L, $ H) => (y) { y = Clip (x, L, H) }"},
     {"Compress", "g ($[4,8] x, bool[4] c) => (y) { y = Compress <axis=0> (x, c) }"},
     {"Concat", "g ($[4,8] x, $[2,8] z) => (y) { y = Concat <axis=0> (x, z) }"},
-    {"Constant", "g () => (y) { y = Constant <value=$[2] {1, 2}> () }"},
+    {"Constant", "g () => (y) { y = Constant <value=$[1] {1}> () }"},
     {"ConstantOfShape", "g ($[2] S) => (y) { y = ConstantOfShape (S) }"},
     {"Conv", "g ($[1,4,6,6] x, $[4,4,3,3] W) => (y) { y = Conv (x, W) }"},
     {"ConvInteger", "g ($[1,4,6,6] x, int8[4,4,3,3] W) => (y) { y = ConvInteger (x, W) }"},
