@@ -10,7 +10,9 @@
 namespace cycloid {
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
+// From this size on memory is whole huge pages, even if it fills only part of one: where data of about L2's size lie in small
+// pages, it is chance which of them share a set of the cache (its index is of the physical address), another in each process.
+constexpr std::size_t kHugePage = std::size_t{2} << 20, kHugeFrom = std::size_t{256} << 10;
 
 }  // namespace
 
@@ -18,7 +20,7 @@ Status PagedMemory::reserve(std::size_t bytes) {
   if (bytes <= bytes_) return {};
   release();
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  const std::size_t unit = bytes >= kHugePage ? kHugePage : page;
+  const std::size_t unit = bytes >= kHugeFrom ? kHugePage : page;
   // Room to begin at a multiple of the unit.
   const std::size_t rounded = (bytes + unit - 1) / unit * unit;
   const std::size_t mapped = rounded + (unit > page ? unit : 0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <span>
 
@@ -114,15 +115,23 @@ bool share_reads(const std::vector<PlannedStep>& steps, const Stage& stage, int 
   });
 }
 
-// Cuts each range into pieces of about `piece_cost`.
-std::vector<Work> cut(const std::vector<PlannedStep>& steps, const std::vector<Work>& share, double piece_cost) {
+// Cuts each range into pieces of about `piece_cost`, those of the step with the dearest pieces first: then the last ones, for
+// which somebody may have to wait, are short.
+std::vector<Work> cut(const std::vector<PlannedStep>& steps, std::vector<Work> share, double piece_cost) {
+  const auto cost_of = [&](const Work& work) {
+    const PlannedStep& step = steps[work.step];
+    return step.cost * static_cast<double>(work.end - work.begin) / static_cast<double>(step.units);
+  };
+  const auto pieces_of = [&](const Work& work) {
+    const double least = std::max(piece_cost, kMinPieceRangeCosts * steps[work.step].range_cost);
+    const auto units = static_cast<double>(work.end - work.begin);
+    return static_cast<std::int64_t>(std::clamp(std::floor(cost_of(work) / least), 1.0, units));
+  };
+  std::ranges::stable_sort(share, std::greater(),
+                           [&](const Work& work) { return cost_of(work) / static_cast<double>(pieces_of(work)); });
   std::vector<Work> pieces;
   for (const Work& work : share) {
-    const PlannedStep& step = steps[work.step];
-    const std::int64_t units = work.end - work.begin;
-    const double cost = step.cost * static_cast<double>(units) / static_cast<double>(step.units);
-    const double least = std::max(piece_cost, kMinPieceRangeCosts * step.range_cost);
-    const auto count = static_cast<std::int64_t>(std::clamp(std::floor(cost / least), 1.0, static_cast<double>(units)));
+    const std::int64_t units = work.end - work.begin, count = pieces_of(work);
     for (std::int64_t i = 0; i < count; ++i)
       pieces.push_back({work.step, work.begin + units * i / count, work.begin + units * (i + 1) / count});
   }

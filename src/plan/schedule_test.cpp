@@ -118,6 +118,24 @@ TEST(Schedule, UnitsAreDoneOnceWhereStepsThatReadTheSameDifferInCost) {
   EXPECT_EQ(times, std::vector<int>(9, 1));
 }
 
+// A step whose ranges cost much beside their units stays in one piece, and goes before what is cut up.
+TEST(Schedule, TheLastPiecesAreShort) {
+  Plan plan;
+  plan.threads = 2;
+  plan.buffers.resize(3);
+  plan.steps.push_back(step("fine", {0}, {1}, 80'000, 64));
+  plan.steps.push_back(step("whole", {0}, {2}, 80'000, 64));
+  plan.steps[1].range_cost = 10'000;
+  schedule(plan);
+  ASSERT_EQ(plan.stages.size(), 1);
+  for (const std::vector<Work>& work : plan.work) {
+    ASSERT_GT(work.size(), 2);
+    EXPECT_EQ(work.front().step, 1);
+    for (std::size_t i = 1; i < work.size(); ++i) EXPECT_EQ(work[i].step, 0) << i;
+    for (std::size_t i = 2; i < work.size(); ++i) EXPECT_EQ(work[i].begin, work[i - 1].end) << i;
+  }
+}
+
 // Random steps over few buffers: whatever touches what another step writes stays before or after it, and every unit of every
 // step is done once.
 TEST(Schedule, StepsThatConflictKeepTheirOrder) {

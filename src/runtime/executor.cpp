@@ -95,22 +95,27 @@ class Worker {
   static constexpr int kGraceMicroseconds = 2;
 
   bool over(std::size_t stage) const {
-    return memory_.progress(stage).done.load(std::memory_order_acquire) == plan_.pieces[stage];
+    return memory_.pieces_done(stage).load(std::memory_order_acquire) == plan_.pieces[stage];
   }
 
   void take_pieces(std::size_t stage) {
-    StageProgress progress = memory_.progress(stage);
     const auto threads = static_cast<std::size_t>(plan_.threads);
     for (std::size_t k = 0; k < threads; ++k) {
       const std::size_t meant_for = (static_cast<std::size_t>(thread_) + k) % threads;
       const std::vector<Work>& work = plan_.work[stage * threads + meant_for];
       if (work.empty()) continue;
+      std::atomic<std::uint32_t>& next = memory_.next_piece(stage, meant_for);
+      std::uint32_t done = 0;
       for (;;) {
-        const std::uint32_t piece = progress.next[meant_for].fetch_add(1, std::memory_order_relaxed);
+        const std::uint32_t piece = next.fetch_add(1, std::memory_order_relaxed);
         if (piece >= work.size()) break;
         run_piece(plan_, context_, work[piece], thread_, times_, stop_);
-        if (progress.done.fetch_add(1, std::memory_order_acq_rel) + 1 == plan_.pieces[stage]) progress_.advance();
+        ++done;
       }
+      // Said once: others have to wait for the last of them anyway.
+      if (done != 0 &&
+          memory_.pieces_done(stage).fetch_add(done, std::memory_order_acq_rel) + done == plan_.pieces[stage])
+        progress_.advance();
     }
   }
 

@@ -5,19 +5,18 @@
 
 namespace cycloid {
 Status RunMemory::prepare(std::shared_ptr<const Plan> plan) {
-  CYCLOID_TRY(arena_.reserve(plan->arena_bytes));
-  CYCLOID_TRY(scratch_.reserve(plan->scratch_bytes * static_cast<std::size_t>(plan->threads)));
+  const std::size_t arena_bytes = align_up(plan->arena_bytes);
+  CYCLOID_TRY(memory_.reserve(arena_bytes + plan->scratch_bytes * static_cast<std::size_t>(plan->threads)));
+  scratch_ = memory_.data() + arena_bytes;
   base_.assign(plan->buffers.size(), nullptr);
   for (std::size_t i = 0; i < base_.size(); ++i) {
     const Buffer& buffer = plan->buffers[i];
-    if (buffer.kind == Buffer::Kind::kArena) base_[i] = arena_.data() + buffer.offset;
+    if (buffer.kind == Buffer::Kind::kArena) base_[i] = memory_.data() + buffer.offset;
     if (buffer.kind == Buffer::Kind::kConstant) base_[i] = const_cast<std::byte*>(buffer.constant);
   }
   if (plan->threads > 1) {
-    constexpr std::size_t kLine = 64 / sizeof(std::uint32_t);
-    progress_stride_ = (1 + static_cast<std::size_t>(plan->threads) + kLine - 1) / kLine * kLine;
-    progress_count_ = progress_stride_ * plan->stages.size();
-    progress_ = std::make_unique<std::atomic<std::uint32_t>[]>(progress_count_);
+    counter_lines_ = (plan->stages.size() + kLineCounters - 1) / kLineCounters;
+    counters_ = std::make_unique<CounterLine[]>(counter_lines_ * (1 + static_cast<std::size_t>(plan->threads)));
   }
   slots_.clear();
   slots_.resize(plan->slot_count);
@@ -52,12 +51,14 @@ Status RunMemory::bind(std::span<const RunInput> inputs, std::span<std::byte* co
 }
 
 void RunMemory::reset_progress() const {
-  for (std::size_t i = 0; i < progress_count_; ++i) progress_[i].store(0, std::memory_order_relaxed);
+  for (std::size_t of = 0; of <= static_cast<std::size_t>(plan_->threads); ++of) {
+    for (std::size_t i = 0; i < plan_->stages.size(); ++i) counter(of, i).store(0, std::memory_order_relaxed);
+  }
 }
 
 StepContext RunMemory::context(int thread) const {
   return {.base = base_.data(),
-          .scratch = scratch_.data() + plan_->scratch_bytes * static_cast<std::size_t>(thread),
+          .scratch = scratch_ + plan_->scratch_bytes * static_cast<std::size_t>(thread),
           .run = state_.get()};
 }
 

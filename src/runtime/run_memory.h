@@ -19,12 +19,6 @@ struct RunInput {
   const Datum* datum = nullptr;
 };
 
-// How far a stage of a run by several threads is.
-struct StageProgress {
-  std::atomic<std::uint32_t>& done;  // pieces
-  std::atomic<std::uint32_t>* next;  // by thread that they were meant for: the first piece that nobody has taken
-};
-
 class RunMemory {
  public:
   // Makes ready for `plan`. Allocates only what earlier plans did not need.
@@ -40,9 +34,11 @@ class RunMemory {
   const Datum& slot_output(std::size_t i) const { return slots_[plan_->buffers[plan_->outputs[i].buffer.index].index]; }
   const std::byte* output_address(std::size_t i) const { return base_[plan_->outputs[i].buffer.index]; }
   Datum* slots() const { return slots_.data(); }
-  StageProgress progress(std::size_t stage) const {
-    std::atomic<std::uint32_t>* const counters = progress_.get() + stage * progress_stride_;
-    return {*counters, counters + 1};
+  // Of a run by several threads: the pieces of a stage that are done, and, by the thread that they were meant for, the first one
+  // that nobody has taken.
+  std::atomic<std::uint32_t>& pieces_done(std::size_t stage) const { return counter(0, stage); }
+  std::atomic<std::uint32_t>& next_piece(std::size_t stage, std::size_t thread) const {
+    return counter(1 + thread, stage);
   }
   // Before each run by several threads, while none of them is in it.
   void reset_progress() const;
@@ -51,15 +47,22 @@ class RunMemory {
 
  private:
   std::shared_ptr<const Plan> plan_;
-  PagedMemory arena_;
-  PagedMemory scratch_;
-  PagedMemory spare_;  // for outputs without memory
+  PagedMemory memory_;            // the arena, then each thread's scratch: together they often fit one huge page
+  std::byte* scratch_ = nullptr;  // of the first thread
+  PagedMemory spare_;             // for outputs without memory
   std::vector<std::byte*> base_;
   mutable std::vector<Datum> slots_;
   std::unique_ptr<RunState> state_ = std::make_unique<RunState>();
-  // [stage][1 + threads, in whole cache lines]
-  std::unique_ptr<std::atomic<std::uint32_t>[]> progress_;
-  std::size_t progress_stride_ = 0, progress_count_ = 0;
+  // [1 + threads][stages, in whole cache lines]: a thread takes its own pieces from a line that others seldom touch.
+  static constexpr std::size_t kLineCounters = 64 / sizeof(std::uint32_t);
+  struct alignas(64) CounterLine {
+    std::atomic<std::uint32_t> counters[kLineCounters];
+  };
+  std::atomic<std::uint32_t>& counter(std::size_t of, std::size_t stage) const {
+    return counters_[of * counter_lines_ + stage / kLineCounters].counters[stage % kLineCounters];
+  }
+  std::unique_ptr<CounterLine[]> counters_;
+  std::size_t counter_lines_ = 0;  // for all stages
 };
 
 }  // namespace cycloid

@@ -48,11 +48,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const IgemmShape shape = plan.fold > 1
                                ? fold_shape(*plan.igemm, pixels(p), group_out(p), p.threads)
                                : choose_igemm_shape(*plan.igemm, pixels(p), group_out(p), p.panel_vectors, p.threads);
-  if (shape.vectors == 0) return "igemm: no register tile of the width asked for";
-  plan.vectors = shape.vectors;
-  plan.tiles = shape.tiles;
-  plan.panels = shape.panels;
-  plan.tile_rows = shape.tile_rows;
+  if (!set_tiles(plan, shape)) return "igemm: no register tile of the width asked for";
   plan.taps = p.kernel_h * p.kernel_w;
   plan.channels = group_in(p);
   const int64_t sum = sum_rows(plan);

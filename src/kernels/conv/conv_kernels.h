@@ -15,6 +15,15 @@ ConvKernel conv_winograd_n4_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n5_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n6_kernel(std::string_view name, Isa isa);
 
+// Sets the plan's register tiles; false where there are none of the width that was asked for.
+inline bool set_tiles(ConvPlan& plan, const IgemmShape& shape) {
+  plan.vectors = shape.vectors;
+  plan.tiles = shape.tiles;
+  plan.panels = shape.panels;
+  plan.tile_rows = shape.tile_rows;
+  return shape.vectors != 0;
+}
+
 // Cycles of a call of the register tile beside its sums, measured on Zen 4.
 inline constexpr double kCallCycles = 80;
 

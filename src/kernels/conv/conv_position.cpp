@@ -51,11 +51,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   if (plan.inside_taps == 0) return "position: every tap is outside the input";
   plan.igemm = &igemm_kernels(kernel.isa);
   const IgemmShape shape = choose_igemm_shape(*plan.igemm, p.batch, p.out_c, p.panel_vectors);
-  if (shape.vectors == 0) return "position: no register tile of the width asked for";
-  plan.vectors = shape.vectors;
-  plan.tiles = shape.tiles;
-  plan.panels = shape.panels;
-  plan.tile_rows = shape.tile_rows;
+  if (!set_tiles(plan, shape)) return "position: no register tile of the width asked for";
   const int64_t columns = round_up(p.out_c, plan.igemm->lanes);
   plan.packed_bytes = align_up(static_cast<size_t>((plan.taps * plan.channels + 1) * columns * kFloat));
   plan.scratch_bytes = align_up(static_cast<size_t>(plan.taps * plan.tile_rows) * sizeof(float*));

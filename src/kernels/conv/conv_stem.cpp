@@ -54,11 +54,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   if (p.in_c * p.in_h * p.in_w * p.in_stride > INT32_MAX) return "stem: an image beyond the offsets";
   plan.igemm = &igemm_kernels(kernel.isa);
   const IgemmShape shape = choose_igemm_shape(*plan.igemm, p.out_w, p.out_c, p.panel_vectors);
-  if (shape.vectors == 0) return "stem: no register tile of the width asked for";
-  plan.vectors = shape.vectors;
-  plan.tiles = shape.tiles;
-  plan.panels = shape.panels;
-  plan.tile_rows = shape.tile_rows;
+  if (!set_tiles(plan, shape)) return "stem: no register tile of the width asked for";
   plan.channels = sum_length(p);
   const int64_t offsets = round_up(plan.channels, plan.igemm->lanes);
   plan.packed_bytes = align_up(static_cast<size_t>(((plan.channels + 1) * packed_columns(plan) + offsets) * kFloat));

@@ -405,6 +405,28 @@ TEST(ConvArithmetic, CountsWhatTheAlgorithmNeeds) {
   EXPECT_EQ(arithmetic("conv.winograd_n6.scalar"), 2.0 * (36 + 2 * 30 + 25) * 5 * 7);
 }
 
+// 192 columns would be 3 panels of 4 vectors of AVX-512, and a thread of two would have twice the other's.
+TEST(SelectConv, WinogradsUnitsDivideAmongTheThreads) {
+  ConvParams p{.batch = 5,
+               .in_h = 7,
+               .in_w = 7,
+               .in_c = 48,
+               .out_h = 7,
+               .out_w = 7,
+               .out_c = 192,
+               .kernel_h = 3,
+               .kernel_w = 3,
+               .pad_top = 1,
+               .pad_left = 1};
+  for (const ConvKernel& kernel : conv_kernels()) {
+    if (kernel.name != "conv.winograd_n6.avx512") continue;
+    for (p.threads = 2; p.threads <= 4; p.threads += 2)
+      EXPECT_EQ(std::get<ConvPlan>(configure_conv(kernel, p)).units % p.threads, 0) << p.threads;
+    p.panel_vectors = 4;
+    EXPECT_EQ(std::get<ConvPlan>(configure_conv(kernel, p)).vectors, 4);
+  }
+}
+
 TEST(SelectConv, SaysWhyItDeclines) {
   const ConvSelection groups = select_conv({.in_c = 3, .out_c = 4, .groups = 2}, Isa::kScalar);
   EXPECT_EQ(std::get<std::string>(groups), "groups do not divide the channels");

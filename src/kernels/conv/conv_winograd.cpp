@@ -50,6 +50,31 @@ void choose_blocks(ConvPlan& plan) {
     plan.block_tiles += (winograd_kind_tiles(plan, kind) + count - 1) / count;
 }
 
+// Sets the panels' width, and with it panels and blocks: of the widths that there are (or p.panel_vectors) the one with which
+// the threads are done first, as units may be few. False where there is none.
+bool choose_panels(ConvPlan& plan) {
+  const ConvParams& p = plan.params;
+  const int64_t total = round_up(p.out_c, plan.igemm->lanes) / plan.igemm->lanes;
+  ConvPlan best;
+  double least = 0;
+  for (int vectors = 1; vectors <= kIgemmMaxVectors; ++vectors) {
+    if (p.panel_vectors != 0 ? vectors != p.panel_vectors : vectors > std::max<int64_t>(total, 1)) continue;
+    const IgemmShape shape = choose_igemm_shape(*plan.igemm, std::min<int64_t>(plan.tiles, 28), p.out_c, vectors);
+    if (shape.vectors == 0) continue;
+    plan.vectors = shape.vectors;
+    plan.panels = shape.panels;
+    choose_blocks(plan);
+    const double time =
+        shape.cost * static_cast<double>(round_up(plan.units, p.threads)) / static_cast<double>(plan.units);
+    if (best.vectors != 0 && time >= least) continue;
+    best = plan;
+    least = time;
+  }
+  if (best.vectors == 0) return false;
+  plan = best;
+  return true;
+}
+
 // Cycles of a vector's transforms, per point; of laying 2 x 2 pixels side by side, per point. Measured on Zen 4; other vector
 // widths differ little.
 constexpr double kInputCycles = 7, kOutputCycles = 5.5, kGatherCycles = 5;
@@ -98,15 +123,11 @@ std::string configure_points(const ConvKernel& kernel, ConvPlan& plan, int64_t p
   plan.tiles = p.batch * plan.axis_y.tiles * plan.axis_x.tiles;
   plan.channels = plan.phases * p.in_c;
   plan.point_channels = winograd_sum(plan);
-  const IgemmShape shape = choose_igemm_shape(*plan.igemm, std::min<int64_t>(plan.tiles, 28), p.out_c, p.panel_vectors);
-  if (shape.vectors == 0) return "Winograd: no register tile of the width asked for";
-  plan.vectors = shape.vectors;
-  plan.panels = shape.panels;
   const int64_t columns = round_up(p.out_c, plan.igemm->lanes);
   plan.zero_bytes = static_cast<int64_t>(align_up(static_cast<size_t>(p.in_c * kFloat)));
   plan.packed_bytes = static_cast<size_t>(plan.zero_bytes) +
                       align_up(static_cast<size_t>((plan.point_channels + 1) * columns * kFloat));
-  choose_blocks(plan);
+  if (!choose_panels(plan)) return "Winograd: no register tile of the width asked for";
   plan.scratch_bytes = winograd_scratch(plan).total;
   const IgemmShape block = choose_igemm_shape(*plan.igemm, (plan.tiles + blocks(plan) - 1) / blocks(plan), p.out_c,
                                               static_cast<int>(plan.vectors));
@@ -275,7 +296,12 @@ class Block {
         tile.channels = winograd_channels(plan_, i, j);
         tile.row_offset = point(i, j) * stride_;
         const int64_t parts = (rows + tiles.best_rows - 1) / tiles.best_rows;
+        // The parts fetch the weights of the next point (or panel or, in a plan, layer), each its share, so that these come at an
+        // even pace. A single part has to fetch its own while it uses them.
+        tile.next_twice = parts < 2 * width / kIgemmLine;
+        const int64_t lines = tile.channels * width / kIgemmLine, share = tile.channels / (tile.next_twice ? 1 : 2);
         for (int64_t part = 0; part < parts; ++part) {
+          tile.next = parts == 1 ? nullptr : tile.b + (part * share < lines ? lines + part * share : 0) * kIgemmLine;
           const int64_t first = begin + part * rows / parts, count = begin + (part + 1) * rows / parts - first;
           tile.rows = pointers_ + first;
           tile.row_pointers = count;

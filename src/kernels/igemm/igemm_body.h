@@ -154,7 +154,8 @@ CYCLOID_INLINE void igemm_step(const float* const (&a)[kPointers], int64_t strid
 
 // Rows of A that lie row_stride apart, one tap, dense. A pointer serves three rows (x86 addresses base, base + i and
 // base + 2 i), so all stay in registers, which a pointer per row does not.
-template <bool kNext, int kRows, int kVectors>
+// kNext: lines of IgemmTile::next for every two steps.
+template <int kNext, int kRows, int kVectors>
 CYCLOID_INLINE void igemm_sum_strided(const IgemmTile& t, Vec (&acc)[kRows][kVectors]) {
   constexpr int64_t kWidth = kVectors * kLanes;
   constexpr int kPointers = (kRows + 2) / 3;
@@ -166,11 +167,12 @@ CYCLOID_INLINE void igemm_sum_strided(const IgemmTile& t, Vec (&acc)[kRows][kVec
 #pragma GCC unroll 8
   for (int i = 0; i < kPointers; ++i) a[i] = t.rows[0] + t.row_offset + 3 * i * stride;
   for (int64_t k = t.channels / 2; k > 0; --k, b += 2 * kWidth) {
-    igemm_step<3, !kNext>(a, stride, 0, b, kAhead, acc);
-    igemm_step<3, !kNext>(a, stride, 1, b + kWidth, kAhead, acc);
-    if constexpr (kNext) {
+    igemm_step<3, kNext == 0>(a, stride, 0, b, kAhead, acc);
+    if constexpr (kNext == 2) __builtin_prefetch(next + kIgemmLine);
+    igemm_step<3, kNext == 0>(a, stride, 1, b + kWidth, kAhead, acc);
+    if constexpr (kNext > 0) {
       __builtin_prefetch(next);
-      next += kIgemmLine;
+      next += kNext * kIgemmLine;
     }
 #pragma GCC unroll 8
     for (int i = 0; i < kPointers; ++i) {
@@ -178,7 +180,7 @@ CYCLOID_INLINE void igemm_sum_strided(const IgemmTile& t, Vec (&acc)[kRows][kVec
       __asm__("" : "+r"(a[i]));  // or the compiler makes one more pointer of each
     }
   }
-  if (t.channels % 2 != 0) igemm_step<3, !kNext>(a, stride, 0, b, kAhead, acc);
+  if (t.channels % 2 != 0) igemm_step<3, kNext == 0>(a, stride, 0, b, kAhead, acc);
 }
 
 // Rows of A that lie row_stride apart, and elements of them at the offsets given.
@@ -262,10 +264,12 @@ void igemm_tile(const IgemmTile& t) {
   if (t.offsets != nullptr) {
     igemm_sum_offsets(t, acc);
   } else if (t.row_stride != 0) {
-    if (t.next != nullptr) {
-      igemm_sum_strided<true>(t, acc);
+    if (t.next == nullptr) {
+      igemm_sum_strided<0>(t, acc);
+    } else if (t.next_twice) {
+      igemm_sum_strided<2>(t, acc);
     } else {
-      igemm_sum_strided<false>(t, acc);
+      igemm_sum_strided<1>(t, acc);
     }
   } else if (t.k_stride != 1 || t.b_stride != kVectors * kLanes) {
     igemm_sum<false, true, false>(t, acc);
