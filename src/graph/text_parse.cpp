@@ -16,7 +16,7 @@ constexpr int kMaxTypeDepth = 16;
 
 using Opsets = std::map<std::string, std::int64_t, std::less<>>;
 
-std::string onnx_domain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
+std::string onnx_domain(std::string domain) { return domain == "ai.onnx" ? std::string() : std::move(domain); }
 
 class Parser {
  public:

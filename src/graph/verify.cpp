@@ -51,7 +51,7 @@ class Verifier {
       for (const ValueId capture : body.captures()) captured.insert(body.value(capture).outer);
       status = verify(body).in(fmt::format("{}, {}", describe(graph_, node), attribute));
     });
-    CYCLOID_TRY(status);
+    if (!status) return status.error();
     for (const ValueId outer : captured) CYCLOID_TRY(check_use(outer, {id, Use::kCaptured}, node));
     for (std::uint32_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId output = node.outputs[i];

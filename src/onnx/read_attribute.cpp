@@ -65,7 +65,7 @@ Status read_value_fields(std::string_view message, AttributeMessage& attribute) 
     }
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   if (attribute.kind == 0) attribute.kind = guessed;
   return {};
 }
@@ -121,7 +121,7 @@ Result<NamedAttribute> read_attribute(std::string_view message, ReadContext& con
     if (field.number() == 21) field.get(fields.reference);
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   CYCLOID_TRY(check_text(fields.name, "an attribute's name"));
   CYCLOID_TRY(check_text(fields.reference, "the name of a referred attribute"));
   if (fields.name.empty()) return invalid_model("an attribute has no name");

@@ -30,7 +30,7 @@ class NodeReader {
         default: return {};
       }
     });
-    CYCLOID_TRY(walked);
+    if (!walked) return walked.error();
     for (const std::string* text : {&node_.name, &node_.op_type, &node_.domain, &node_.overload}) {
       CYCLOID_TRY(check_text(*text, "the name, operator or domain of a node"));
     }
@@ -121,7 +121,7 @@ Result<GraphDraft> read_graph(std::string_view message, ReadContext& context, in
       default: return {};
     }
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   return graph;
 }
 
@@ -133,7 +133,7 @@ Status read_opset(std::string_view message, std::map<std::string, std::int64_t, 
     if (field.number() == 2) field.get(version);
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   CYCLOID_TRY(check_text(domain, "the domain of an operator set"));
   if (domain == "ai.onnx") domain.clear();
   if (version < 1) {
@@ -177,7 +177,7 @@ Result<Function> read_function(std::string_view message, ReadContext& context) {
       default: return {};
     }
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   body.name = function.name;
   if (function.name.empty()) return invalid_model("a function of the model has no name");
   auto graph = assemble(std::move(body));

@@ -39,7 +39,7 @@ Result<std::pair<std::string, std::string>> read_entry(std::string_view message)
     if (field.number() == 2) field.get(entry.second);
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   return entry;
 }
 
@@ -73,7 +73,7 @@ Result<TensorMessage> read_fields(std::string_view message) {
       default: return {};
     }
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   return tensor;
 }
 
@@ -362,7 +362,7 @@ Result<NamedTensor> read_sparse_tensor(std::string_view message, ReadContext& co
     if (field.number() == 3) return field.append(dims);
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   CYCLOID_ASSIGN(NamedTensor values, read_tensor(values_message, context));
   CYCLOID_ASSIGN(const NamedTensor indices, read_tensor(indices_message, context));
   auto dense = densify(values.tensor, indices.tensor, dims, context);

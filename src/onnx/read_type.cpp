@@ -21,7 +21,7 @@ Result<Dim> read_dim(std::string_view message) {
     }
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   return dim;
 }
 
@@ -47,7 +47,7 @@ Result<ValueType> read_tensor_type(std::string_view message) {
     }
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   return type;
 }
 
@@ -69,7 +69,7 @@ Result<ValueType> read_container_type(std::string_view message, ValueType::Kind 
     }
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   return type;
 }
 
@@ -95,7 +95,7 @@ Result<ValueType> read_type(std::string_view message, int depth) {
     CYCLOID_ASSIGN(type, read());
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   return type;
 }
 
@@ -107,7 +107,7 @@ Result<ValueDraft> read_value_info(std::string_view message) {
     if (field.number() == 2) field.get(type);
     return {};
   });
-  CYCLOID_TRY(walked);
+  if (!walked) return walked.error();
   CYCLOID_TRY(check_text(value.name, "a value's name"));
   auto read = read_type(type);
   if (!read) return read.error().in(fmt::format("value '{}'", value.name));

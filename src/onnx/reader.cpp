@@ -131,7 +131,7 @@ class ModelReader {
       if (field.number() == 2) field.get(value);
       return {};
     });
-    CYCLOID_TRY(walked);
+    if (!walked) return walked.error();
     CYCLOID_TRY(check_text(key, "the model's metadata"));
     CYCLOID_TRY(check_text(value, "the model's metadata"));
     model_.metadata.insert_or_assign(std::move(key), std::move(value));

@@ -188,8 +188,8 @@ void plane_taps(const PoolRow& t) {
   const int64_t span = (t.kernel_w - 1) * t.dilation_w;
   int64_t x = 0;
   for (; x < t.out_w && x * t.stride_w < t.pad_left; ++x) cut_average(t, v, x);
-  for (int64_t end = t.out_w; end-- > x && end * t.stride_w - t.pad_left + span >= t.counted_end;)
-    cut_average(t, v, end);
+  for (int64_t last = t.out_w - 1; last >= x && last * t.stride_w - t.pad_left + span >= t.counted_end; --last)
+    cut_average(t, v, last);
 }
 
 }  // namespace

@@ -234,6 +234,7 @@ Result<ModelIr> expanded(const ModelIr& model, const std::function<bool(const No
 }
 
 Result<ModelIr> to_best_opset(const ModelIr& model, std::int64_t source) {
+  if (source > kNewestOpset) return to_opset(model, source);  // which says what there is
   const std::size_t nodes = count_nodes(model.graph);
   std::optional<ModelIr> longer;
   std::optional<Error> error;
