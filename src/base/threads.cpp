@@ -3,8 +3,10 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
 #include <climits>
+#include <ctime>
 #include <system_error>
 
 #include "base/cgroup.h"
@@ -35,6 +37,17 @@ void sleep_while(std::atomic<uint32_t>& value, uint32_t old) {
   syscall(SYS_futex, reinterpret_cast<uint32_t*>(&value), FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
 #else
   value.wait(old);
+#endif
+}
+
+// May end early.
+void sleep_while(std::atomic<uint32_t>& value, uint32_t old, std::chrono::nanoseconds most) {
+#if defined(__linux__)
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(most);
+  const timespec time{.tv_sec = static_cast<time_t>(seconds.count()), .tv_nsec = (most - seconds).count()};
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&value), FUTEX_WAIT_PRIVATE, old, &time, nullptr, 0);
+#else
+  if (value.load() == old) std::this_thread::sleep_for(std::min(most, std::chrono::nanoseconds(200'000)));
 #endif
 }
 
@@ -82,6 +95,14 @@ void ThreadTeam::Event::wait_while(uint32_t old, int spin_microseconds) {
   sleepers.fetch_add(1, std::memory_order_seq_cst);
   while (value.load(std::memory_order_seq_cst) == old) sleep_while(value, old);
   sleepers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+bool ThreadTeam::Event::wait_for(uint32_t old, int spin_microseconds, std::chrono::nanoseconds most) {
+  if (spin_while(old, spin_microseconds)) return true;
+  sleepers.fetch_add(1, std::memory_order_seq_cst);  // as above
+  if (value.load(std::memory_order_seq_cst) == old) sleep_while(value, old, most);
+  sleepers.fetch_sub(1, std::memory_order_relaxed);
+  return value.load(std::memory_order_acquire) != old;
 }
 
 void ThreadTeam::Event::advance() {

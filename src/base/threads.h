@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <thread>
@@ -65,6 +66,8 @@ class ThreadTeam {
     // Whether the value changed from `old` within the time.
     bool spin_while(uint32_t old, int spin_microseconds) const;
     void wait_while(uint32_t old, int spin_microseconds);
+    // The same, but sleeps no longer than `most`: whether the value changed from `old` by then.
+    bool wait_for(uint32_t old, int spin_microseconds, std::chrono::nanoseconds most);
     void advance();  // value + 1, and wakes all
   };
 

@@ -107,6 +107,22 @@ TEST_P(Bounds, StopWhenTheCallerWishes) {
   EXPECT_EQ(questions, 3);
 }
 
+// The caller's thread has done its part and waits for another one, whose loop has no end.
+TEST_P(Bounds, StopWhereAnotherThreadWorks) {
+  SessionOptions asking = options();
+  asking.timeout_ms = 0;
+  int questions = 0;
+  asking.interrupted = [&] { return ++questions == 3; };
+  const Error error = error_of(model_of(R"(g (float[4] x, int64 n) => (float[4] y, float[4] z) <int64 few = {200000}> {
+    m = Min(n, few)
+    y = Loop <body = b (int64 i, bool c, float[4] v) => (bool d, float[4] w) { d = Identity(c) w = Neg(v) }> (m, , x)
+    z = Loop <body = b (int64 i, bool c, float[4] v) => (bool d, float[4] w) { d = Identity(c) w = Neg(v) }> (n, , x)
+  })"),
+                               asking);
+  EXPECT_EQ(error.code(), ErrorCode::kFailed);
+  EXPECT_EQ(questions, 3);
+}
+
 TEST_P(Bounds, HoldForScanOutputs) {
   const Model model = model_of(R"(g (float[4] x, int64 n) => (z) {
     z = Loop <body = b (int64 i, bool c) => (bool c, float[] v) { k = Constant <value_ints = [1000, 4]> () v = Expand(x, k) }> (n, )

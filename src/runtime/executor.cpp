@@ -37,10 +37,8 @@ void run_step(const Plan& plan, const StepContext& context, const Work& work, in
 }
 
 // Where a run may have to stop, a step is cut into slices of about this much work. A run of less than kWorthAsking is not
-// worth a look at the caller's wish: it is over before.
+// worth that for the caller's wish: its steps are over before, or ask by themselves as loops do.
 constexpr double kSliceNs = 2e6, kWorthAskingNs = 20e6;
-// How long the caller's thread sleeps between two questions to the caller.
-constexpr std::chrono::microseconds kNap{200};
 
 // A piece of work, stopped where the caller's bounds say so; `stop` may be null.
 void run_piece(const Plan& plan, const StepContext& context, const Work& work, int thread, StepTimes* times,
@@ -66,7 +64,8 @@ void run_piece(const Plan& plan, const StepContext& context, const Work& work, i
 // unless it is in the middle of a piece.
 class Worker {
  public:
-  Worker(RunMemory& memory, ThreadTeam& team, Helpers& helpers, int thread, StepTimes* times, StopSignal* stop)
+  Worker(RunMemory& memory, ThreadTeam& team, Helpers& helpers, int thread, StepTimes* times, StopSignal* stop,
+         StopSignal* caller)
       : memory_(memory),
         plan_(*memory.plan()),
         context_(memory.context(thread)),
@@ -75,7 +74,8 @@ class Worker {
         spin_microseconds_(team.spin_microseconds()),
         thread_(thread),
         times_(times),
-        stop_(stop) {}
+        stop_(stop),
+        caller_(thread == 0 && caller != nullptr && caller->asks_caller() ? caller : nullptr) {}
 
   void run() {
     const HelpersScope scope(&helpers_);
@@ -126,11 +126,9 @@ class Worker {
       const std::uint32_t seen = progress_.value.load(std::memory_order_acquire);
       helpers_.help();
       if (over(stage)) return true;
-      if (thread_ == 0 && stop_ != nullptr && stop_->asks_caller()) {
-        while (!progress_.spin_while(seen, spin_microseconds)) {
-          (void)stop_->check();  // the others find the answer
-          std::this_thread::sleep_for(kNap);
-        }
+      if (caller_ != nullptr) {
+        (void)caller_->check();  // the others find the answer
+        progress_.wait_for(seen, spin_microseconds, StopSignal::kAskEvery);
       } else if (thread_ == 0) {
         progress_.wait_while(seen, spin_microseconds);
       } else if (!progress_.spin_while(seen, spin_microseconds)) {
@@ -148,12 +146,15 @@ class Worker {
   const int thread_;
   StepTimes* times_;
   StopSignal* stop_;
+  // What only the caller's thread can ask, however short the run is by estimate: another thread may be in a loop without end.
+  StopSignal* caller_;
 };
 
 void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times, StopSignal* stop) {
+  StopSignal* const caller = memory.state().bounds.stop;
   memory.reset_progress();
   Helpers helpers(team.progress(), memory.plan()->threads);
-  team.assist([&](int thread) { Worker(memory, team, helpers, thread, times, stop).run(); });
+  team.assist([&](int thread) { Worker(memory, team, helpers, thread, times, stop, caller).run(); });
 }
 
 void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times, StopSignal* stop) {
