@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <limits>
 
 #include "base/error.h"
 #include "ops/op.h"
@@ -34,11 +33,6 @@ bool is_worth_sharing(const Graph& graph) {
   return flops >= kMinSharedFlops;
 }
 
-// Whether nobody knows before the run how long the step takes: it holds a loop, or may.
-bool is_open_ended(const StepInfo& step) {
-  return step.kernel == "loop" || step.kernel == "branch" || step.kernel == "plans for shapes met";
-}
-
 void summarize(Plan& plan) {
   PlanInfo& info = plan.info;
   info.threads = plan.threads;
@@ -50,7 +44,7 @@ void summarize(Plan& plan) {
   for (const PlannedStep& step : plan.steps) {
     info.reference_steps += step.info.kernel == "reference" ? 1 : 0;
     info.steps.push_back(step.info);
-    plan.cost += is_open_ended(step.info) ? std::numeric_limits<double>::infinity() : step.cost;
+    plan.cost += step.cost;
   }
 }
 
