@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -105,13 +106,9 @@ void compose(Graph& graph, NodeId id) {
   const std::string name = graph.value(old).name;
   composed.inputs[1] = graph.add_constant(name + ".weights", std::move(weights));
   composed.inputs[2] = graph.add_constant(name + ".bias", std::move(bias));
-  composed.outputs.clear();
-  const NodeId made = graph.add_node(std::move(composed), {{name, graph.value(old).type}}, id);
-  const ValueId value = graph.node(made).outputs[0];
-  graph.replace_uses(old, value);
+  replace_value(graph, old, std::move(composed), id);
   graph.erase_node(id);
   graph.erase_node(before);
-  graph.rename(value, name);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -39,12 +40,9 @@ void factor(Graph& graph, NodeId id) {
     const NodeId sum_id = graph.add_node(std::move(sum), {{name + ".gate", s_type}}, id);
     Node gated{.name = add.name, .domain = "", .op_type = "Mul"};
     gated.inputs = {x, graph.node(sum_id).outputs[0]};
-    const NodeId made = graph.add_node(std::move(gated), {{name, y_type}}, id);
-    const ValueId value = graph.node(made).outputs[0];
-    graph.replace_uses(y, value);
+    replace_value(graph, y, std::move(gated), id);
     graph.erase_node(id);
     graph.erase_node(product_id);
-    graph.rename(value, name);
     return;
   }
 }

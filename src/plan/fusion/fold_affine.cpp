@@ -6,6 +6,7 @@
 
 #include "plan/fusion/affine.h"
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -17,13 +18,8 @@ Tensor to_tensor(const std::vector<double>& values) {
 
 // The node replaced by `replacement` with one output of the same type.
 ValueId replace_node(Graph& graph, NodeId old, Node replacement) {
-  const ValueId output = graph.node(old).outputs[0];
-  const std::string name = graph.value(output).name;
-  const NodeId made = graph.add_node(std::move(replacement), {{name, graph.value(output).type}}, old);
-  const ValueId result = graph.node(made).outputs[0];
-  graph.replace_uses(output, result);
+  const ValueId result = replace_value(graph, graph.node(old).outputs[0], std::move(replacement), old);
   graph.erase_node(old);
-  graph.rename(result, name);
   return result;
 }
 

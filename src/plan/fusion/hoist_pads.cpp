@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -16,16 +17,10 @@ bool all_but_first_constant(const Graph& graph, const Node& node) {
 
 // The same node with one output in front of another node.
 NodeId move_before(Graph& graph, NodeId id, NodeId before) {
-  Node moved = graph.node(id);
-  const ValueId old = moved.outputs[0];
-  const std::string name = graph.value(old).name;
-  moved.outputs.clear();
-  const NodeId made = graph.add_node(std::move(moved), {{name, graph.value(old).type}}, before);
-  const ValueId value = graph.node(made).outputs[0];
-  graph.replace_uses(old, value);
+  const Node node = graph.node(id);
+  const ValueId moved = replace_value(graph, node.outputs[0], node, before);
   graph.erase_node(id);
-  graph.rename(value, name);
-  return made;
+  return graph.value(moved).producer;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -98,15 +99,6 @@ class Fusing {
   }
   DType dtype_of(ValueId id) const { return graph_.value(id).type.dtype; }
 
-  // A node before `before`, whose one output takes the place of `old`.
-  void replace(Node node, ValueId old, NodeId before) {
-    const std::string name = graph_.value(old).name;
-    const NodeId made = graph_.add_node(std::move(node), {{name, graph_.value(old).type}}, before);
-    const ValueId result = graph_.node(made).outputs[0];
-    graph_.replace_uses(old, result);
-    graph_.rename(result, name);
-  }
-
   bool same(const Quantized& a, const Quantized& b) const {
     const auto equal = [&](ValueId x, ValueId y) {
       if (x == y) return true;
@@ -167,7 +159,7 @@ class Fusing {
                    to.scale,
                    zero_of(to, dtype_of(y))};
     if (bias->valid()) node.inputs.push_back(*bias);
-    replace(std::move(node), y, before);
+    replace_value(graph_, y, std::move(node), before);
   }
 
   // The operands of a product of bytes; scales of B one for all or, of a constant matrix, one for each column.
@@ -197,7 +189,7 @@ class Fusing {
     if (!operands(matmul, a, b)) return;
     Node node{.name = matmul.name, .domain = "", .op_type = "QLinearMatMul"};
     node.inputs = inputs_of(*a, *b, to, y);
-    replace(std::move(node), y, before);
+    replace_value(graph_, y, std::move(node), before);
   }
 
   // Where a Q follows, that takes the product instead.
@@ -212,7 +204,7 @@ class Fusing {
     if (!is_float(graph_, y) || !operands(matmul, a, b)) return;
     Node node{.name = matmul.name, .domain = "com.microsoft", .op_type = "MatMulIntegerToFloat"};
     node.inputs = {a->q, b->q, a->scale, b->scale, zero_of(*a, dtype_of(a->q)), zero_of(*b, dtype_of(b->q))};
-    replace(std::move(node), y, id);
+    replace_value(graph_, y, std::move(node), id);
   }
 
   void fuse_binary(const Node& binary, const Quantized& to, ValueId y, NodeId before) {
@@ -224,7 +216,7 @@ class Fusing {
               .domain = "com.microsoft",
               .op_type = binary.op_type == "Add" ? "QLinearAdd" : "QLinearMul"};
     node.inputs = inputs_of(*a, *b, to, y);
-    replace(std::move(node), y, before);
+    replace_value(graph_, y, std::move(node), before);
   }
 
   // DQ after the node instead of before it, where nobody else reads what was dequantised.
@@ -247,7 +239,7 @@ class Fusing {
     Node after{.name = dequantize.name, .domain = dequantize.domain, .op_type = "DequantizeLinear"};
     after.inputs = {graph_.node(moved).outputs[0], from->scale};
     if (from->zero.valid()) after.inputs.push_back(from->zero);
-    replace(std::move(after), y, id);
+    replace_value(graph_, y, std::move(after), id);
     graph_.erase_node(id);
     graph_.erase_node(graph_.value(x).producer);
   }

@@ -9,6 +9,7 @@
 #include "ops/elements.h"
 #include "ops/quantization/quantize.h"
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -88,12 +89,7 @@ void fuse(Graph& graph, NodeId id, const Blocks& b) {
   Node made{.name = node.name, .domain = "com.microsoft", .op_type = "MatMulNBits"};
   made.inputs = {node.inputs[0], codes, scales, zero_points};
   made.attributes = {{"K", b.k}, {"N", b.n}, {"bits", std::int64_t{b.bits}}, {"block_size", b.block}};
-  const Value& old = graph.value(node.outputs[0]);
-  const std::string name = old.name;
-  const NodeId product = graph.add_node(std::move(made), {{name, old.type}}, id);
-  const ValueId result = graph.node(product).outputs[0];
-  graph.replace_uses(node.outputs[0], result);
-  graph.rename(result, name);
+  replace_value(graph, node.outputs[0], std::move(made), id);
   graph.erase_node(id);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -130,11 +131,7 @@ class Raising {
       Node node{.name = graph_.node(id).name, .domain = "", .op_type = "Gelu"};
       if (!erf) node.attributes["approximate"] = std::string("tanh");
       node.inputs = {x};
-      const std::string name = graph_.value(y).name;
-      const NodeId made = graph_.add_node(std::move(node), {{name, type}}, id);
-      const ValueId result = graph_.node(made).outputs[0];
-      graph_.replace_uses(y, result);
-      graph_.rename(result, name);
+      replace_value(graph_, y, std::move(node), id);
       graph_.remove_dead();
       return;
     }

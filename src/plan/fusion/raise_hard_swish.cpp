@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "plan/fusion/fusion.h"
+#include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
@@ -86,11 +87,7 @@ class Raising {
     if (!type.is_tensor() || type.dtype != DType::kFloat32 || type.shape != graph_.value(x).type.shape) return;
     Node node{.name = graph_.node(last).name, .domain = "", .op_type = "HardSwish"};
     node.inputs = {x};
-    const std::string name = graph_.value(y).name;
-    const NodeId made = graph_.add_node(std::move(node), {{name, type}}, last);
-    const ValueId result = graph_.node(made).outputs[0];
-    graph_.replace_uses(y, result);
-    graph_.rename(result, name);
+    replace_value(graph_, y, std::move(node), last);
     graph_.remove_dead();
   }
 
