@@ -7,11 +7,22 @@
 namespace cycloid::ort {
 namespace {
 
-Result<std::string> take_name(const Api& api, OrtAllocator* allocator, OrtStatus* status, char* raw) {
-  CYCLOID_TRY(check(api, status));
+using NameEntry = decltype(kSessionGetInputName);
+using TypeEntry = decltype(kSessionGetInputTypeInfo);
+
+Result<std::string> name_of(const Api& api, OrtAllocator* allocator, const OrtSession* session, NameEntry entry,
+                            std::size_t i) {
+  char* raw = nullptr;
+  CYCLOID_TRY(check(api, api(entry, session, i, allocator, &raw)));
   std::string name = raw;
   CYCLOID_TRY(check(api, api(kAllocatorFree, allocator, raw)));
   return name;
+}
+
+Result<Owned<OrtTypeInfo>> type_of(const Api& api, const OrtSession* session, TypeEntry entry, std::size_t i) {
+  OrtTypeInfo* raw = nullptr;
+  CYCLOID_TRY(check(api, api(entry, session, i, &raw)));
+  return own(api, kReleaseTypeInfo, raw);
 }
 
 // The names of the dynamic sizes of input `index`.
@@ -28,23 +39,15 @@ Status read_symbols(const Api& api, const OrtTypeInfo* type, std::size_t index, 
   return {};
 }
 
-}  // namespace
-
-namespace {
-
 // Adds the initializers that the run may override and is given a value for.
 Status read_overridden(const Api& api, OrtAllocator* allocator, const OrtSession* session,
                        const std::vector<NamedTensor>& given, Signature& signature) {
   std::size_t count = 0;
   CYCLOID_TRY(check(api, api(kSessionGetOverridableInitializerCount, session, &count)));
   for (std::size_t i = 0; i < count; ++i) {
-    char* raw_name = nullptr;
-    OrtStatus* status = api(kSessionGetOverridableInitializerName, session, i, allocator, &raw_name);
-    CYCLOID_ASSIGN(std::string name, take_name(api, allocator, status, raw_name));
+    CYCLOID_ASSIGN(std::string name, name_of(api, allocator, session, kSessionGetOverridableInitializerName, i));
     if (std::ranges::none_of(given, [&](const NamedTensor& one) { return one.name == name; })) continue;
-    OrtTypeInfo* raw = nullptr;
-    CYCLOID_TRY(check(api, api(kSessionGetOverridableInitializerTypeInfo, session, i, &raw)));
-    const auto type = own(api, kReleaseTypeInfo, raw);
+    CYCLOID_ASSIGN(const auto type, type_of(api, session, kSessionGetOverridableInitializerTypeInfo, i));
     CYCLOID_ASSIGN(ModelInput input, to_model_input(api, std::move(name), type.get()));
     signature.inputs.push_back(std::move(input));
   }
@@ -59,12 +62,8 @@ Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const 
   std::size_t count = 0;
   CYCLOID_TRY(check(api, api(kSessionGetInputCount, session, &count)));
   for (std::size_t i = 0; i < count; ++i) {
-    char* raw_name = nullptr;
-    OrtStatus* status = api(kSessionGetInputName, session, i, allocator, &raw_name);
-    CYCLOID_ASSIGN(std::string name, take_name(api, allocator, status, raw_name));
-    OrtTypeInfo* raw = nullptr;
-    CYCLOID_TRY(check(api, api(kSessionGetInputTypeInfo, session, i, &raw)));
-    const auto type = own(api, kReleaseTypeInfo, raw);
+    CYCLOID_ASSIGN(std::string name, name_of(api, allocator, session, kSessionGetInputName, i));
+    CYCLOID_ASSIGN(const auto type, type_of(api, session, kSessionGetInputTypeInfo, i));
     CYCLOID_ASSIGN(ModelInput input, to_model_input(api, std::move(name), type.get()));
     signature.inputs.push_back(std::move(input));
     CYCLOID_TRY(read_symbols(api, type.get(), i, signature));
@@ -72,12 +71,8 @@ Result<Signature> read_signature(const Api& api, OrtAllocator* allocator, const 
   CYCLOID_TRY(read_overridden(api, allocator, session, given, signature));
   CYCLOID_TRY(check(api, api(kSessionGetOutputCount, session, &count)));
   for (std::size_t i = 0; i < count; ++i) {
-    char* raw_name = nullptr;
-    OrtStatus* status = api(kSessionGetOutputName, session, i, allocator, &raw_name);
-    CYCLOID_ASSIGN(std::string name, take_name(api, allocator, status, raw_name));
-    OrtTypeInfo* raw = nullptr;
-    CYCLOID_TRY(check(api, api(kSessionGetOutputTypeInfo, session, i, &raw)));
-    const auto type = own(api, kReleaseTypeInfo, raw);
+    CYCLOID_ASSIGN(std::string name, name_of(api, allocator, session, kSessionGetOutputName, i));
+    CYCLOID_ASSIGN(const auto type, type_of(api, session, kSessionGetOutputTypeInfo, i));
     int kind = 0;
     CYCLOID_TRY(check(api, api(kGetOnnxTypeFromTypeInfo, type.get(), &kind)));
     signature.outputs.push_back({std::move(name), kind == kTypeTensor});
