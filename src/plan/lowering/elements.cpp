@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ops/dtype_set.h"
 #include "ops/op.h"
+#include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
 
 namespace cycloid {
@@ -98,25 +99,6 @@ std::string no_kernel(const Lowering& lowering, ValueId id) {
 
 }  // namespace
 
-std::vector<ElementLoop> LoopWalk::join(const std::vector<ElementLoop>& loops) {
-  std::vector<ElementLoop> joined;
-  for (const ElementLoop& loop : loops) {
-    if (loop.size == 1) continue;
-    const auto continues = [&](const ElementLoop& outer) {
-      for (std::size_t i = 0; i < loop.step.size(); ++i) {
-        if (outer.step[i] != loop.step[i] * loop.size) return false;
-      }
-      return true;
-    };
-    if (!joined.empty() && continues(joined.back())) {
-      joined.back() = {joined.back().size * loop.size, loop.step};
-    } else {
-      joined.push_back(loop);
-    }
-  }
-  return joined;
-}
-
 LoopWalk::LoopWalk(std::vector<ElementLoop> joined) {
   const auto pop = [&] {
     ElementLoop loop;
@@ -176,7 +158,7 @@ std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, 
 
 Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, std::vector<ElementLoop> loops,
                       std::span<const ValueId> operands, ValueId y, NodeId node) {
-  std::vector<ElementLoop> joined = LoopWalk::join(loops);
+  std::vector<ElementLoop> joined = join_loops(loops);
   if (joined.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
   Lowering::Draft draft;
   for (const ValueId operand : operands) draft.reads.push_back(lowering.read(operand, Layout::kRowMajor));

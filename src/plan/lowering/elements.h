@@ -24,9 +24,7 @@ class LoopWalk {
  public:
   static constexpr std::size_t kMostOuter = 6;  // loops around rows and columns
 
-  // Loops of size 1 dropped, neighbours that continue each other joined.
-  static std::vector<ElementLoop> join(const std::vector<ElementLoop>& loops);
-
+  // Of loops that join_loops() has joined.
   explicit LoopWalk(std::vector<ElementLoop> joined);
 
   std::int64_t units() const { return units_; }

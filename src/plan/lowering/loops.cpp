@@ -2,25 +2,6 @@
 
 namespace cycloid {
 
-std::vector<Loop> join_loops(const std::vector<Loop>& loops) {
-  std::vector<Loop> joined;
-  for (const Loop& loop : loops) {
-    if (loop.size == 1) continue;
-    const auto continues = [&](const Loop& outer) {
-      for (std::size_t i = 0; i < 3; ++i) {
-        if (outer.step[i] != loop.step[i] * loop.size) return false;
-      }
-      return true;
-    };
-    if (!joined.empty() && continues(joined.back())) {
-      joined.back() = {joined.back().size * loop.size, loop.step};
-    } else {
-      joined.push_back(loop);
-    }
-  }
-  return joined;
-}
-
 std::vector<std::int64_t> strides_of(const Place& place) {
   const Dims& dims = place.dims;
   std::vector<std::int64_t> strides(dims.size());

@@ -7,6 +7,7 @@
 
 #include "ops/op.h"
 #include "plan/lowering/elements.h"
+#include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/quantized.h"
 #include "plan/lowering/rows.h"
@@ -319,7 +320,7 @@ Declined lower_qlinear_binary(Lowering& lowering, NodeId id) {
                        .y_zero = static_cast<std::int32_t>(numbers[5])};
   const ValueId operands[] = {a, b};
   const Layout layout = common_layout(lowering, operands, y);
-  std::vector<ElementLoop> loops = LoopWalk::join(loops_of(lowering, operands, y, layout));
+  std::vector<ElementLoop> loops = join_loops(loops_of(lowering, operands, y, layout));
   if (loops.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
   const Place at_a = lowering.read(a, layout_in(lowering, a, layout)),
               at_b = lowering.read(b, layout_in(lowering, b, layout));
@@ -346,7 +347,7 @@ Declined lower_qlinear_where(Lowering& lowering, NodeId id) {
                              y = table_of(lowering, node, 4, {{0, flag(false)}, {1, other()}});
   if (!x || !y) return "scales that are computed in the run";
   const Layout layout = common_layout(lowering, operands, z);
-  std::vector<ElementLoop> loops = LoopWalk::join(loops_of(lowering, operands, z, layout));
+  std::vector<ElementLoop> loops = join_loops(loops_of(lowering, operands, z, layout));
   if (loops.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
   Lowering::Draft draft{.nodes = {id}, .kernel = "qlinear.where"};
   for (const ValueId operand : operands)
