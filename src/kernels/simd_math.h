@@ -125,12 +125,30 @@ CYCLOID_INLINE Vec log(Vec x) {
   return y;
 }
 
-// sin(x) with quarter 0, cos(x) = sin(x + pi/2) with quarter 1; 3 ulp. x = n pi/2 + r with |r| <= pi/4, where pi/2 is split so
-// that n times its first three parts is exact for |n| < 2^13; farther out lanes are computed one by one, in double.
-CYCLOID_INLINE Vec sine(Vec x, float quarter) {
+// x = n pi/2 + r with |r| <= pi/4, and r's sine and cosine. pi/2 is split so that n times its first three parts is exact for
+// |n| < 2^13.
+struct QuarterTurns {
+  Vec n, sin, cos;
+};
+CYCLOID_INLINE QuarterTurns quarter_turns(Vec x) {
   constexpr float kSin[] = {-0.16666655f, 0.008332178f, -0.000195173f};
   constexpr float kCos[] = {0.041666646f, -0.0013887316f, 2.4433157e-05f};
-  if (reduce_max(select(less(abs(x), set1(12800.0f)), zero(), set1(1.0f))) != 0) {
+  const Vec n = round_even(x * set1(0.636619772f));
+  Vec r = fma(n, set1(-1.5703125f), x);
+  r = fma(n, set1(-0.00048351287841796875f), r);
+  r = fma(n, set1(-3.1385570764541626e-07f), r);
+  r = fma(n, set1(-6.07710062827671e-11f), r);
+  const Vec u = r * r;
+  return {n, fma(r * u, polynomial(u, kSin), r), fma(u * u, polynomial(u, kCos), fma(u, set1(-0.5f), set1(1.0f)))};
+}
+// Whether a lane is too far out for that, or NaN: lanes are then computed one by one, in double.
+CYCLOID_INLINE bool has_far_angle(Vec x) {
+  return reduce_max(select(less(abs(x), set1(12800.0f)), zero(), set1(1.0f))) != 0;
+}
+
+// sin(x) with quarter 0, cos(x) = sin(x + pi/2) with quarter 1; 3 ulp.
+CYCLOID_INLINE Vec sine(Vec x, float quarter) {
+  if (has_far_angle(x)) {
     float lanes[kLanes];
     store(lanes, x);
     for (int i = 0; i < kLanes; ++i) {
@@ -139,14 +157,7 @@ CYCLOID_INLINE Vec sine(Vec x, float quarter) {
     }
     return load(lanes);
   }
-  const Vec n = round_even(x * set1(0.636619772f));
-  Vec r = fma(n, set1(-1.5703125f), x);
-  r = fma(n, set1(-0.00048351287841796875f), r);
-  r = fma(n, set1(-3.1385570764541626e-07f), r);
-  r = fma(n, set1(-6.07710062827671e-11f), r);
-  const Vec u = r * r;
-  const Vec sin = fma(r * u, polynomial(u, kSin), r);
-  const Vec cos = fma(u * u, polynomial(u, kCos), fma(u, set1(-0.5f), set1(1.0f)));
+  const auto [n, sin, cos] = quarter_turns(x);
   const Vec turns = n + set1(quarter), half = floor(turns * set1(0.5f));
   const Vec odd = turns - (half + half), whole = floor(half * set1(0.5f));
   const Vec y = select(less(odd, set1(0.5f)), sin, cos);

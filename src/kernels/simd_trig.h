@@ -7,24 +7,15 @@
 namespace cycloid::kernels {
 namespace {
 
-// sin(x) / cos(x), with the reduction of sine().
+// sin(x) / cos(x).
 CYCLOID_INLINE Vec tangent(Vec x) {
-  constexpr float kSin[] = {-0.16666655f, 0.008332178f, -0.000195173f};
-  constexpr float kCos[] = {0.041666646f, -0.0013887316f, 2.4433157e-05f};
-  if (reduce_max(select(less(abs(x), set1(12800.0f)), zero(), set1(1.0f))) != 0) {
+  if (has_far_angle(x)) {
     float lanes[kLanes];
     store(lanes, x);
     for (int i = 0; i < kLanes; ++i) lanes[i] = static_cast<float>(__builtin_tan(static_cast<double>(lanes[i])));
     return load(lanes);
   }
-  const Vec n = round_even(x * set1(0.636619772f));
-  Vec r = fma(n, set1(-1.5703125f), x);
-  r = fma(n, set1(-0.00048351287841796875f), r);
-  r = fma(n, set1(-3.1385570764541626e-07f), r);
-  r = fma(n, set1(-6.07710062827671e-11f), r);
-  const Vec u = r * r;
-  const Vec sin = fma(r * u, polynomial(u, kSin), r);
-  const Vec cos = fma(u * u, polynomial(u, kCos), fma(u, set1(-0.5f), set1(1.0f)));
+  const auto [n, sin, cos] = quarter_turns(x);
   const Vec half = floor(n * set1(0.5f)), odd = n - (half + half);
   const Mask even = less(odd, set1(0.5f));
   return select(even, sin, zero() - cos) / select(even, cos, sin);
