@@ -204,6 +204,135 @@ TEST(LateShapesPlans, AreRunByAllThreads) {
   }
 }
 
+// Amounts that the run brings (pads, starts, repeats, shapes): inputs of these values, each of which makes other shapes.
+struct AmountsCase {
+  const char* name;
+  const char* text;  // the inputs after the first are amounts
+  std::vector<std::vector<std::vector<std::int64_t>>> amounts;
+};
+void PrintTo(const AmountsCase& c, std::ostream* out) { *out << c.name; }
+
+const AmountsCase kAmounts[] = {
+    {"pad",
+     "g (float[5,7,3] x, int64[6] p) => (float[?,?,?] y, float[?,?,?] z, float[?,?,?] u, float[?,?,?] v) { y = Pad (x, "
+     "p) z = Pad <mode=\"edge\"> (x, p) u = Pad <mode=\"reflect\"> (x, p) v = Pad <mode=\"wrap\"> (x, p) }",
+     {{{1, 2, 0, 0, 3, 1}}, {{0, 0, 0, 0, 0, 0}}, {{-1, 2, 0, 1, -3, 2}}, {{2, -6, 1, 1, 0, 0}}}},
+    {"pad_of_nothing_left",
+     "g (float[5,7] x, int64[4] p) => (float[?,?] y) { y = Pad (x, p) }",
+     {{{-5, 0, 0, 1}}, {{-2, 0, -3, 0}}, {{0, 0, 0, 1}}}},
+    {"pad_of_some_axes_with_a_value",
+     "g (int64[40,70] x, int64[2] p, int64 v, int64[1] a) => (int64[?,?] y, int64[?,?] z) <int64[4] q = {1, 0, 2, 3}> "
+     "{ "
+     "y = Pad (x, p, v, a) z = Pad (x, q, v) }",
+     {{{3, 4}, {9}, {0}}, {{3, 4}, {-1}, {1}}, {{-3, 0}, {-1}, {-1}}}},
+    {"slice",
+     "g (float16[9,40,5] x, int64[2] s, int64[2] e, int64[2] a, int64[2] t) => (float16[?,?,?] y) { y = Slice (x, s, "
+     "e, "
+     "a, t) }",
+     {{{1, 2}, {9, 40}, {0, 1}, {1, 3}},
+      {{-2, 0}, {100, -1}, {1, 2}, {1, 1}},
+      {{8, 39}, {-100, 5}, {0, -2}, {-2, -7}},
+      {{3, 3}, {3, 9}, {0, 2}, {1, 1}}}},
+    {"slice_of_rows",
+     "g (uint8[300,64] x, int32[1] s, int32[1] e) => (uint8[?,?] y, uint8[?,?] z) <int32[1] t = {0}> { y = Slice (x, "
+     "s, "
+     "e) z = Slice (x, t, e) }",
+     {{{1}, {299}}, {{0}, {300}}, {{-5}, {1000}}, {{7}, {7}}}},
+    {"expand",
+     "g (double[3,1,5] x, int64[4] s) => (double[?,?,?,?] y) { y = Expand (x, s) }",
+     {{{2, 3, 4, 5}}, {{1, 1, 1, 1}}, {{1, 3, 0, 1}}, {{70, 1, 30, 1}}}},
+    {"tile",
+     "g (bool[3,2,5] x, int64[3] r) => (bool[?,?,?] y) { y = Tile (x, r) }",
+     {{{2, 3, 4}}, {{1, 1, 1}}, {{1, 0, 1}}, {{70, 1, 30}}}},
+    {"reshape",
+     "g (int32[4,6,5] x, int64[2] s) => (int32[?,?] y, int32[?,?] z) { y = Reshape (x, s) n = Neg (x) z = Reshape (n, "
+     "s) "
+     "}",
+     {{{2, 60}}, {{-1, 4}}, {{0, -1}}, {{120, 1}}}},
+    {"reshape_of_nothing",
+     "g (float[0,6] x, int64[3] s) => (float[?,?,?] y, float[?,?,?] z) { y = Reshape <allowzero=1> (x, s) z = Reshape "
+     "<allowzero=1> (x, s) }",
+     {{{0, 5, 2}}, {{3, 0, 7}}}},
+    {"what_follows_is_planned_for_its_shapes",
+     "g (float[1,4,400] x, int64[1] s, int64[1] e) => (float[?,?,?] y) <int64[1] a = {2}> { w = Slice (x, s, e, a) t = "
+     "Tanh (w) u = Add (t, w) y = Neg (u) }",
+     {{{0}, {100}}, {{1}, {101}}, {{2}, {102}}, {{9}, {19}}}},
+};
+
+class AmountsOfTheRun : public testing::TestWithParam<AmountsCase> {};
+
+TEST_P(AmountsOfTheRun, AgreeWithTheReferenceEvaluation) {
+  const Model model = model_of({.name = "", .text = GetParam().text});
+  const Session reference = Session::create(model, {.reference = true}).value();
+  for (const Isa isa : kAllIsas) {
+    if (!isa_available(isa)) continue;
+    for (const int threads : {1, 2}) {
+      const Session session = Session::create(model, {.threads = threads, .isa = std::string(to_string(isa))}).value();
+      EXPECT_EQ(session.plan()->reference_steps, 0) << session.plan()->to_text();
+      for (unsigned round = 0; round < 3; ++round) {
+        for (const std::vector<std::vector<std::int64_t>>& amounts : GetParam().amounts) {
+          std::vector<Tensor> inputs = inputs_of(model, {}, round);
+          for (std::size_t k = 0; k < amounts.size(); ++k) {
+            for (std::size_t i = 0; i < amounts[k].size(); ++i) {
+              dispatch<std::int64_t, std::int32_t>(inputs[k + 1].dtype(), [&]<class T>(T) {
+                inputs[k + 1].mutable_data<T>()[i] = static_cast<T>(amounts[k][i]);
+              });
+            }
+          }
+          compare_with_reference(session, reference, inputs, 16 * kUlp);
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, AmountsOfTheRun, testing::ValuesIn(kAmounts),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// A window that moves in every run: the plans of what follows are those of its size.
+TEST(AmountsOfTheRunPlans, AreNotMadeForAmounts) {
+  const Model model = model_of(
+      {.name = "",
+       .text =
+           "g (float[1,4,400] x, int64[1] s, int64[1] n) => (float[?,?,?] y) <int64[1] a = {2}> { e = Add (s, n) w = "
+           "Slice (x, s, e, a) y = Tanh (w) }"});
+  const Session session = Session::create(model, {.threads = 1}).value();
+  const Session reference = Session::create(model, {.reference = true}).value();
+  const auto inputs_at = [&](std::int64_t start) {
+    std::vector<Tensor> inputs = inputs_of(model, {}, 1);
+    inputs[1].mutable_data<std::int64_t>()[0] = start;
+    inputs[2].mutable_data<std::int64_t>()[0] = 64;
+    return inputs;
+  };
+  for (std::int64_t start = 0; start < 3; ++start) run(session, inputs_at(start));
+  const std::uint64_t before = plans_built();
+  for (std::int64_t start = 0; start < 300; ++start) run(session, inputs_at(start));
+  EXPECT_EQ(plans_built(), before);
+  compare_with_reference(session, reference, inputs_at(311), 16 * kUlp);
+}
+
+TEST(AmountsOfTheRunPlans, WrongAmountsAreErrors) {
+  const Model model = model_of({.name = "",
+                                .text = "g (float[4,6] x, int64[2] s, int64[4] p) => (float[?,?] y, float[?,?] z, "
+                                        "float[?,?] u) { y = Reshape (x, s) z = Pad (x, p) u = Tile (x, s) }"});
+  const Session session = Session::create(model, {.threads = 1}).value();
+  const auto runs = [&](std::array<std::int64_t, 2> shape, std::array<std::int64_t, 4> pads) {
+    std::vector<Tensor> inputs = inputs_of(model, {}, 1);
+    std::ranges::copy(shape, inputs[1].mutable_data<std::int64_t>().begin());
+    std::ranges::copy(pads, inputs[2].mutable_data<std::int64_t>().begin());
+    std::vector<TensorView> views;
+    for (const Tensor& tensor : inputs)
+      views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
+    return session.run(views).ok();
+  };
+  EXPECT_TRUE(runs({8, 3}, {0, 0, 1, 1}));
+  EXPECT_FALSE(runs({8, 4}, {0, 0, 1, 1}));    // other elements
+  EXPECT_FALSE(runs({24, 1}, {-5, 0, 1, 1}));  // more than there is
+  EXPECT_FALSE(runs({24, 1}, {0, 0, 1, std::int64_t{1} << 62}));
+  EXPECT_FALSE(runs({-8, -3}, {0, 0, 1, 1}));
+  EXPECT_TRUE(runs({8, 3}, {0, 0, 1, 1}));
+}
+
 TEST(OneHotOfAnyDepth, AgreesWithTheReferenceEvaluation) {
   const Model model = model_of(
       {.name = "", .text = R"(g (int64[3,7] x, int64[1] d, float[5] w, int32 e) => (float[?,?,?] y, int64[?,?] z)

@@ -1,4 +1,5 @@
-// Expand and Tile: a tensor repeated, by broadcasting or side by side.
+#include "ops/tensor/expand.h"
+
 #include "base/error.h"
 #include "ops/tensor/arguments.h"
 #include "ops/tensor/list.h"
@@ -33,10 +34,7 @@ Result<std::vector<Datum>> evaluate_expand(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0));
   CYCLOID_ASSIGN(const Tensor* shape, tensor_input(context, 1, kInt64Type));
   CYCLOID_ASSIGN(const Dims target, integers(*shape, "shape"));
-  for (const std::int64_t size : target) {
-    if (size < 0) return invalid_argument("shape {} has a negative size", to_string(target));
-  }
-  CYCLOID_ASSIGN(const Dims dims, broadcast(x->dims(), target));
+  CYCLOID_ASSIGN(const Dims dims, expanded_dims(x->dims(), target));
   CYCLOID_TRY(check_fits(context, x->dtype(), dims));
   CYCLOID_ASSIGN(Tensor y, broadcast_to(*x, dims));
   return outputs(std::move(y));
@@ -71,10 +69,7 @@ Result<std::vector<Datum>> evaluate_tile(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0));
   CYCLOID_ASSIGN(const Tensor* repeat_tensor, tensor_input(context, 1, kInt64Type));
   CYCLOID_ASSIGN(const auto repeats, integers(*repeat_tensor, "repeats"));
-  CYCLOID_TRY(check_repeats(repeats, x->rank()));
-  Shape shape;
-  for (std::size_t i = 0; i < repeats.size(); ++i) shape.push_back(Dim(x->dim(i)) * repeats[i]);
-  CYCLOID_ASSIGN(const Dims dims, concrete(shape));
+  CYCLOID_ASSIGN(const Dims dims, tiled_dims(x->dims(), repeats));
   CYCLOID_TRY(check_fits(context, x->dtype(), dims));
   // Axis i as two: the repetition, over which the source does not move, and the axis itself.
   const Dims strides = strides_of(x->dims());
@@ -93,6 +88,20 @@ Result<std::vector<Datum>> evaluate_tile(EvalContext& context) {
 }
 
 }  // namespace
+
+Result<Dims> expanded_dims(const Dims& dims, const Dims& target) {
+  for (const std::int64_t size : target) {
+    if (size < 0) return invalid_argument("shape {} has a negative size", to_string(target));
+  }
+  return broadcast(dims, target);
+}
+
+Result<Dims> tiled_dims(const Dims& dims, const std::vector<std::int64_t>& repeats) {
+  CYCLOID_TRY(check_repeats(repeats, dims.size()));
+  Shape shape;
+  for (std::size_t i = 0; i < repeats.size(); ++i) shape.push_back(Dim(dims[i]) * repeats[i]);
+  return concrete(shape);
+}
 
 const Op kExpand = {.domain = "",
                     .name = "Expand",

@@ -73,6 +73,12 @@ Status infer(InferContext& context) {
 
 }  // namespace
 
+Result<Dims> padded_dims(const Dims& dims, const Dims& pads) {
+  Shape shape;
+  for (std::size_t i = 0; i < dims.size(); ++i) shape.push_back(Dim(dims[i]) + pads[i] + pads[dims.size() + i]);
+  return concrete(shape);
+}
+
 Result<std::vector<std::int64_t>> axis_sources(std::int64_t size, std::int64_t begin, std::int64_t end, PadMode mode) {
   // Negative pads crop first; the rest pads what is left.
   const std::int64_t first = std::max<std::int64_t>(-begin, 0);
@@ -120,9 +126,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   }
   const std::size_t rank = x->rank();
   CYCLOID_ASSIGN(const Dims pads, pads_of_all_axes(pads_given, axis_tensor != nullptr ? &axes : nullptr, rank));
-  Shape shape;
-  for (std::size_t i = 0; i < rank; ++i) shape.push_back(Dim(x->dim(i)) + pads[i] + pads[rank + i]);
-  CYCLOID_ASSIGN(const Dims dims, concrete(shape));
+  CYCLOID_ASSIGN(const Dims dims, padded_dims(x->dims(), pads));
   CYCLOID_TRY(check_fits(context, x->dtype(), dims));
   CYCLOID_ASSIGN(Tensor y, Tensor::zeros(x->dtype(), dims));
   if (value != nullptr && attributes.mode == PadMode::kConstant) {

@@ -68,6 +68,14 @@ Result<Shape> reshape_shape(const Shape& input, const ShapeData& target, bool al
   return output;
 }
 
+Result<Dims> reshaped_dims(const Dims& input, const std::vector<std::int64_t>& target, bool allow_zero) {
+  CYCLOID_ASSIGN(const Shape symbolic, reshape_shape(to_shape(input), {target.begin(), target.end()}, allow_zero));
+  CYCLOID_ASSIGN(Dims dims, concrete(symbolic));
+  if (element_count(dims) != element_count(input))
+    return invalid_argument("a tensor of shape {} cannot be reshaped to {}", to_string(input), to_string(dims));
+  return dims;
+}
+
 namespace {
 
 Status infer(InferContext& context) {
@@ -103,12 +111,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   CYCLOID_ASSIGN(const Tensor* shape, tensor_input(context, 1, kInt64Type));
   CYCLOID_TRY(check_rank(*shape, 1, "shape"));
   CYCLOID_ASSIGN(const auto target, integers(*shape, "shape"));
-  CYCLOID_ASSIGN(const Shape symbolic,
-                 reshape_shape(to_shape(x->dims()), {target.begin(), target.end()}, allow_zero != 0));
-  CYCLOID_ASSIGN(Dims dims, concrete(symbolic));
-  if (element_count(dims) != x->element_count()) {
-    return invalid_argument("a tensor of shape {} cannot be reshaped to {}", to_string(x->dims()), to_string(dims));
-  }
+  CYCLOID_ASSIGN(Dims dims, reshaped_dims(x->dims(), target, allow_zero != 0));
   return outputs(x->reshaped(std::move(dims)));
 }
 

@@ -9,4 +9,7 @@ namespace cycloid {
 // Symbolic sizes are taken as they are. An error where the counts of elements are known to differ.
 Result<Shape> reshape_shape(const Shape& input, const ShapeData& target, bool allow_zero);
 
+// The same of sizes that are all known.
+Result<Dims> reshaped_dims(const Dims& input, const std::vector<std::int64_t>& target, bool allow_zero);
+
 }  // namespace cycloid

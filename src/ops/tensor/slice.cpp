@@ -1,4 +1,5 @@
-// Slice: a range of each of some axes, with steps.
+#include "ops/tensor/slice.h"
+
 #include <algorithm>
 #include <limits>
 
@@ -62,9 +63,9 @@ Dim symbolic_count(const Dim& size, const Dim& start, const Dim& end, std::int64
 }
 
 // The axes a Slice works on: those given, or the first `count`.
-Result<Ints> sliced_axes(const std::optional<Ints>& given, std::size_t count, std::size_t rank) {
+Result<Ints> sliced_axes(const Ints* given, std::size_t count, std::size_t rank) {
   Ints axes;
-  if (given) {
+  if (given != nullptr) {
     axes = *given;
   } else {
     for (std::size_t i = 0; i < count; ++i) axes.push_back(static_cast<std::int64_t>(i));
@@ -120,7 +121,7 @@ Status infer(InferContext& context) {
     return {};
   }
   if (*count > rank) return invalid_argument("Slice has {} starts, but its input has rank {}", *count, rank);
-  CYCLOID_ASSIGN(const Ints axes, sliced_axes(axes_given, *count, rank));
+  CYCLOID_ASSIGN(const Ints axes, sliced_axes(axes_given ? &*axes_given : nullptr, *count, rank));
   if (steps) CYCLOID_TRY(check_steps(*steps));
   for (const auto& list : {starts, ends}) {
     if (list && list->size() != *count)
@@ -156,28 +157,33 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     CYCLOID_ASSIGN(lists[i], integers(*list, "starts, ends, axes and steps"));
   }
   if (!lists[0] || !lists[1]) return invalid_model("Slice needs starts and ends");
-  const std::size_t count = lists[0]->size();
-  if (lists[1]->size() != count || (lists[3] && lists[3]->size() != count)) {
-    return invalid_argument("starts, ends, axes and steps of Slice differ in length");
-  }
-  CYCLOID_ASSIGN(const Ints axes, sliced_axes(lists[2], count, x->rank()));
-  if (lists[3]) CYCLOID_TRY(check_steps(*lists[3]));
-  Dims dims = x->dims();
-  Dims strides = strides_of(dims);
-  std::int64_t offset = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto axis = static_cast<std::size_t>(axes[i]);
-    const Range range = range_of(dims[axis], (*lists[0])[i], (*lists[1])[i], lists[3] ? (*lists[3])[i] : 1);
-    dims[axis] = range.count;
-    if (range.count == 0) continue;
-    offset += range.begin * strides[axis];
-    strides[axis] = range.count > 1 ? strides[axis] * range.step : 0;  // a step beyond the axis is never taken
-  }
-  CYCLOID_ASSIGN(Tensor y, strided_copy(*x, std::move(dims), offset, strides));
+  const auto given = [&](std::size_t i) { return lists[i] ? &*lists[i] : nullptr; };
+  CYCLOID_ASSIGN(SliceView view, slice_view(x->dims(), *lists[0], *lists[1], given(2), given(3)));
+  CYCLOID_ASSIGN(Tensor y, strided_copy(*x, std::move(view.dims), view.offset, view.strides));
   return outputs(std::move(y));
 }
 
 }  // namespace
+
+Result<SliceView> slice_view(const Dims& dims, const Ints& starts, const Ints& ends, const Ints* axes,
+                             const Ints* steps) {
+  const std::size_t count = starts.size();
+  if (ends.size() != count || (steps != nullptr && steps->size() != count))
+    return invalid_argument("starts, ends, axes and steps of Slice differ in length");
+  CYCLOID_ASSIGN(const Ints normal, sliced_axes(axes, count, dims.size()));
+  if (steps != nullptr) CYCLOID_TRY(check_steps(*steps));
+  SliceView view{.dims = dims, .offset = 0, .strides = strides_of(dims)};
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto axis = static_cast<std::size_t>(normal[i]);
+    const Range range = range_of(view.dims[axis], starts[i], ends[i], steps != nullptr ? (*steps)[i] : 1);
+    view.dims[axis] = range.count;
+    if (range.count == 0) continue;
+    view.offset += range.begin * view.strides[axis];
+    // A step beyond the axis is never taken.
+    view.strides[axis] = range.count > 1 ? view.strides[axis] * range.step : 0;
+  }
+  return view;
+}
 
 const Op kSlice = {
     .domain = "", .name = "Slice", .since = 10, .min_inputs = 3, .max_inputs = 5, .infer = infer, .evaluate = evaluate};

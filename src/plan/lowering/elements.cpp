@@ -174,6 +174,27 @@ Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, s
   return {};
 }
 
+std::vector<ElementLoop> tile_loops(const Dims& from, const Dims& to) {
+  std::vector<ElementLoop> loops(2 * from.size());
+  std::int64_t x_stride = 1, y_stride = 1;
+  for (std::size_t i = from.size(); i-- > 0;) {
+    loops[2 * i + 1] = {from[i], {x_stride, 0, 0, y_stride}};
+    loops[2 * i] = {to[i] / from[i], {0, 0, 0, y_stride * from[i]}};
+    x_stride *= from[i];
+    y_stride *= to[i];
+  }
+  return loops;
+}
+
+std::optional<MadeStep> make_copy(const Place& from, std::vector<ElementLoop> loops, const Place& to, Isa isa) {
+  const ElementFn fn = kernels::copy_kernel(static_cast<std::int64_t>(size_of(from.dtype)), isa);
+  std::vector<ElementLoop> joined = join_loops(loops);
+  if (fn == nullptr || joined.size() > LoopWalk::kMostOuter + 2) return {};
+  auto step = std::make_unique<ElementsStep>(fn, std::move(joined), std::vector{from}, to);
+  const std::int64_t units = step->units();
+  return MadeStep{std::move(step), units};
+}
+
 Declined lower_elements(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   if (node.inputs.size() != 2) return "other than two operands";
@@ -268,16 +289,7 @@ Declined lower_tile(Lowering& lowering, NodeId id) {
   const ElementFn fn =
       kernels::copy_kernel(static_cast<std::int64_t>(size_of(lowering.dtype(y))), lowering.options().isa);
   if (fn == nullptr) return no_kernel(lowering, y);
-  // Each axis as two loops: the repetition, over which x does not move, and the axis itself.
-  std::vector<ElementLoop> loops(2 * from.size());
-  std::int64_t x_stride = 1, y_stride = 1;
-  for (std::size_t i = from.size(); i-- > 0;) {
-    loops[2 * i + 1] = {from[i], {x_stride, 0, 0, y_stride}};
-    loops[2 * i] = {to[i] / from[i], {0, 0, 0, y_stride * from[i]}};
-    x_stride *= from[i];
-    y_stride *= to[i];
-  }
-  return add_elements(lowering, fn, "elements.copy", std::move(loops), {{x}}, y, id);
+  return add_elements(lowering, fn, "elements.copy", tile_loops(from, to), {{x}}, y, id);
 }
 
 }  // namespace cycloid

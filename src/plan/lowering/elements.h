@@ -10,6 +10,7 @@
 
 #include "kernels/elements/elements.h"
 #include "plan/lowering/lowering.h"
+#include "plan/lowering/move_steps.h"
 
 namespace cycloid {
 
@@ -66,6 +67,12 @@ std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, 
 // reason where there are too many loops; nothing was added then.
 Declined add_elements(Lowering& lowering, kernels::ElementFn fn, std::string_view name, std::vector<ElementLoop> loops,
                       std::span<const ValueId> operands, ValueId y, NodeId node);
+
+// The loops of Tile: of each axis the repetition, over which the operand does not move, and the axis itself.
+std::vector<ElementLoop> tile_loops(const Dims& from, const Dims& to);
+
+// A copy of `from` in these loops, and its units; nothing where there are too many loops or no kernel for the elements.
+std::optional<MadeStep> make_copy(const Place& from, std::vector<ElementLoop> loops, const Place& to, Isa isa);
 
 // --- Lowerings.
 Declined lower_elements(Lowering& lowering, NodeId id);   // of two operands of one type

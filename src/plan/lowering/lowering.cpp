@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "plan/lowering/control.h"
 #include "plan/lowering/late.h"
+#include "plan/lowering/lowerings.h"
 #include "plan/lowering/move_steps.h"
 
 namespace cycloid {
@@ -301,8 +302,10 @@ Status Lowering::lower(NodeId id) {
       return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(input).name));
   }
   for (const ValueId output : node.outputs) {
-    if (output.valid() && dims(output) == nullptr)
-      return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(output).name));
+    if (output.valid() && dims(output) == nullptr) {
+      Declined declined = lower_by_amounts(*this, id);
+      return declined.empty() ? Status() : lower_reference(*this, id, std::move(declined));
+    }
     if (output.valid() && element_count(*dims(output)).value() == 0)
       return lower_reference(*this, id, "the output has no elements");
   }

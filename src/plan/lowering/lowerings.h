@@ -7,6 +7,7 @@ namespace cycloid {
 
 Declined lower_batch_normalization(Lowering& lowering, NodeId id);
 Declined lower_binary(Lowering& lowering, NodeId id);
+Declined lower_by_amounts(Lowering& lowering, NodeId id);  // Pad, Slice, ... by what is computed in the run
 Declined lower_byte_max_pool(Lowering& lowering, NodeId id);
 Declined lower_cast_half(Lowering& lowering, NodeId id);
 Declined lower_concat(Lowering& lowering, NodeId id);

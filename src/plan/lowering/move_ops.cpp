@@ -105,7 +105,7 @@ Declined lower_slice(Lowering& lowering, NodeId id) {
   const ValueId x = node.inputs[0], y = node.outputs[0];
   const Dims from = *lowering.dims(x), to = *lowering.dims(y);
   const auto starts = constant_ints(lowering, node, 1);
-  if (!starts) return "starts that are computed in the run";
+  if (!starts) return lower_by_amounts(lowering, id);
   std::vector<std::int64_t> axes(starts->size()), steps(starts->size(), 1);
   std::iota(axes.begin(), axes.end(), 0);
   const auto optional_ints = [&](std::size_t i, std::vector<std::int64_t>& values) {
@@ -114,7 +114,7 @@ Declined lower_slice(Lowering& lowering, NodeId id) {
     if (given && given->size() == starts->size()) values = *given;
     return given.has_value() && given->size() == starts->size();
   };
-  if (!optional_ints(3, axes) || !optional_ints(4, steps)) return "axes or steps that are computed in the run";
+  if (!optional_ints(3, axes) || !optional_ints(4, steps)) return lower_by_amounts(lowering, id);
   // Of each axis: where it begins, and how far it goes each time.
   std::vector<std::int64_t> begins(from.size(), 0), each(from.size(), 1);
   std::vector<std::size_t> cut;

@@ -65,17 +65,23 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
   lowering.add(std::make_unique<PermuteStep>(plan, from, to), std::move(draft));
 }
 
-void add_strided_move(Lowering& lowering, const Place& from, const std::vector<std::int64_t>& strides, const Place& to,
-                      std::vector<NodeId> nodes) {
+MadeStep make_strided_move(const Place& from, const std::vector<std::int64_t>& strides, const Place& to, Isa isa,
+                           int threads) {
   std::vector<std::int64_t> order(from.dims.size());
   std::iota(order.begin(), order.end(), 0);
-  const auto plan = kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)),
-                                          lowering.options().isa, lowering.threads(), strides);
+  const auto plan =
+      kernels::plan_permute(from.dims, order, static_cast<std::int64_t>(size_of(from.dtype)), isa, threads, strides);
   CYCLOID_CHECK(std::holds_alternative<PermutePlan>(plan));
   const PermutePlan& permute = std::get<PermutePlan>(plan);
+  return {std::make_unique<PermuteStep>(permute, from, to), permute.units};
+}
+
+void add_strided_move(Lowering& lowering, const Place& from, const std::vector<std::int64_t>& strides, const Place& to,
+                      std::vector<NodeId> nodes) {
+  MadeStep made = make_strided_move(from, strides, to, lowering.options().isa, lowering.threads());
   Lowering::Draft draft{
-      .nodes = std::move(nodes), .kernel = "move", .reads = {from}, .writes = {to}, .units = permute.units};
-  lowering.add(std::make_unique<PermuteStep>(permute, from, to), std::move(draft));
+      .nodes = std::move(nodes), .kernel = "move", .reads = {from}, .writes = {to}, .units = made.units};
+  lowering.add(std::move(made.step), std::move(draft));
 }
 
 void move_now(const Place& from, const Place& to, const std::byte* in, std::byte* out, Isa isa) {

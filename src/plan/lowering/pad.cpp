@@ -7,6 +7,7 @@
 
 #include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/move_steps.h"
 
 namespace cycloid {
 namespace {
@@ -191,18 +192,13 @@ std::vector<PadDim> pad_dims(const Place& from, const Place& to, std::vector<std
 }
 
 template <class T>
-void add_pad(Lowering& lowering, const Place& from, const Place& to, std::vector<PadDim> dims, std::int64_t whole,
-             const Tensor* constant, NodeId id) {
+MadeStep make_pad_of(const Place& from, const Place& to, std::vector<PadDim> dims, std::int64_t whole,
+                     std::uint64_t bits) {
   T value = 0;
-  if (constant != nullptr) std::memcpy(&value, constant->bytes(), sizeof(T));
+  std::memcpy(&value, &bits, sizeof(T));
   auto step = std::make_unique<PadStep<T>>(from, to, std::move(dims), whole, value);
-  Lowering::Draft draft;
-  draft.nodes = {id};
-  draft.kernel = "move.pad";
-  draft.reads = {from};
-  draft.writes = {to};
-  draft.units = step->units();
-  lowering.add(std::move(step), std::move(draft));
+  const std::int64_t units = step->units();
+  return {std::move(step), units};
 }
 
 // The pads of every axis, begins and then ends.
@@ -224,6 +220,18 @@ Declined read_pads(const Lowering& lowering, const Node& node, std::size_t rank,
 
 }  // namespace
 
+MadeStep make_pad(const Place& from, const Place& to, std::vector<std::vector<std::int64_t>> sources,
+                  std::uint64_t value) {
+  std::int64_t whole = 1;
+  std::vector<PadDim> dims = pad_dims(from, to, std::move(sources), whole);
+  switch (size_of(from.dtype)) {
+    case 1: return make_pad_of<std::uint8_t>(from, to, std::move(dims), whole, value);
+    case 2: return make_pad_of<std::uint16_t>(from, to, std::move(dims), whole, value);
+    case 4: return make_pad_of<std::uint32_t>(from, to, std::move(dims), whole, value);
+    default: return make_pad_of<std::uint64_t>(from, to, std::move(dims), whole, value);
+  }
+}
+
 Declined lower_pad(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0], y = node.outputs[0];
@@ -234,11 +242,12 @@ Declined lower_pad(Lowering& lowering, NodeId id) {
   const Dims in = *lowering.dims(x), out = *lowering.dims(y);
   if (in.empty() || element_count(in).value() == 0) return "a rank or size that the kernel has not";
   std::vector<std::int64_t> pads;
-  if (Declined reason = read_pads(lowering, node, in.size(), pads); !reason.empty()) return reason;
+  if (Declined reason = read_pads(lowering, node, in.size(), pads); !reason.empty())
+    return lower_by_amounts(lowering, id);
   const bool fills = attributes->mode == PadMode::kConstant && node.inputs.size() > 2 && node.inputs[2].valid();
   const Tensor* constant = fills ? lowering.constant(node.inputs[2]) : nullptr;
   if (fills && (constant == nullptr || constant->dtype() != lowering.dtype(x) || constant->element_count() != 1))
-    return "a value that is computed in the run";
+    return lower_by_amounts(lowering, id);
   std::vector<std::vector<std::int64_t>> sources;
   for (std::size_t i = 0; i < in.size(); ++i) {
     auto list = axis_sources(in[i], pads[i], pads[in.size() + i], attributes->mode);
@@ -258,15 +267,11 @@ Declined lower_pad(Lowering& lowering, NodeId id) {
       return {};
     }
   }
-  std::int64_t whole = 1;
-  std::vector<PadDim> dims = pad_dims(from, to, std::move(sources), whole);
-  const auto add = [&]<class T>(T) { add_pad<T>(lowering, from, to, std::move(dims), whole, constant, id); };
-  switch (bytes) {
-    case 1: add(std::uint8_t{}); break;
-    case 2: add(std::uint16_t{}); break;
-    case 4: add(std::uint32_t{}); break;
-    default: add(std::uint64_t{});
-  }
+  std::uint64_t value = 0;
+  if (constant != nullptr) std::memcpy(&value, constant->bytes(), bytes);
+  MadeStep made = make_pad(from, to, std::move(sources), value);
+  Lowering::Draft draft{.nodes = {id}, .kernel = "move.pad", .reads = {from}, .writes = {to}, .units = made.units};
+  lowering.add(std::move(made.step), std::move(draft));
   return {};
 }
 
