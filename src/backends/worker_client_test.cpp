@@ -13,7 +13,6 @@
 namespace cycloid {
 namespace {
 
-using std::chrono::steady_clock;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;

@@ -83,7 +83,7 @@ WorkerSpec spec(const std::string& name, int threads = 1) {
   return result;
 }
 
-Result<GroupResult> measure(World& world, const std::vector<WorkerSpec>& specs, MeasurePlan plan) {
+Result<GroupResult> measure(World& world, const std::vector<WorkerSpec>& specs, const MeasurePlan& plan) {
   RunnerHooks hooks;
   hooks.start = [&](const WorkerSpec& what) -> Result<std::unique_ptr<Worker>> {
     return std::unique_ptr<Worker>(std::make_unique<FakeWorker>(world, what.backend));

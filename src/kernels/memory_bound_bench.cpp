@@ -13,7 +13,7 @@ namespace cycloid::kernels {
 namespace {
 
 template <class Run>
-void add(const std::string& name, Isa isa, int64_t in_floats, int64_t out_floats, Run run) {
+void add(const std::string& name, Isa isa, int64_t in_floats, int64_t out_floats, const Run& run) {
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
     AlignedBuffer<float> in(static_cast<size_t>(in_floats)), out(static_cast<size_t>(out_floats));
     for (size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(i % 17) * 0.1f - 0.8f;
@@ -95,7 +95,7 @@ void add_permutes() {
 // Of numbers that are nearly all other than 0, as one row and in rows of 128: what is written depends on them.
 void add_picks() {
   constexpr int64_t kCount = 65536;
-  const auto find = [](const char* name, std::vector<int64_t> dims) {
+  const auto find = [](const char* name, const std::vector<int64_t>& dims) {
     add(std::string("pick.non_zero/") + name, cpu_info().best_isa, kCount,
         2 * kCount * static_cast<int64_t>(dims.size()), [dims](const float* in, float* out) {
           const int64_t count = count_non_zeros(ZeroTest::kFloat32, in, kCount);

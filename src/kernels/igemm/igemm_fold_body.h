@@ -38,7 +38,7 @@ CYCLOID_INLINE Vec add_neighbours(Vec a, Vec b) {
   const __m256d sums = _mm256_castps_pd(_mm256_hadd_ps(a.v, b.v));  // a01 a23 b01 b23, a45 a67 b45 b67
   return {_mm256_castpd_ps(_mm256_permute4x64_pd(sums, 0xd8))};
 #else
-  return {__builtin_shuffle(a.v, b.v, Int4{0, 2, 4, 6}) + __builtin_shuffle(a.v, b.v, Int4{1, 3, 5, 7})};
+  return {__builtin_shufflevector(a.v, b.v, 0, 2, 4, 6) + __builtin_shufflevector(a.v, b.v, 1, 3, 5, 7)};
 #endif
 }
 
@@ -52,8 +52,8 @@ CYCLOID_INLINE Vec part_of(Vec x, int part) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   return {_mm256_permutevar8x32_ps(x.v, _mm256_add_epi32(lane, _mm256_set1_epi32(part * kWidth)))};
 #else
-  const Int4 lane = {0, 1, 2, 3};
-  return {__builtin_shuffle(x.v, (lane + part * kWidth) & 3)};
+  const int first = part * kWidth;
+  return {Float4{x.v[first & 3], x.v[(first + 1) & 3], x.v[(first + 2) & 3], x.v[(first + 3) & 3]}};
 #endif
 }
 

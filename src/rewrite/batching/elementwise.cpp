@@ -1,9 +1,10 @@
 // Operators that compute each output element from the elements at the same place of the broadcast inputs.
+#include "rewrite/elementwise.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "rewrite/batching/batcher.h"
-#include "rewrite/elementwise.h"
 #include "rewrite/sizes.h"
 
 namespace cycloid {

@@ -1,8 +1,8 @@
 // f(a), f(b), ... where a, b, ... = split(x)  =>  split(f(x)) for an elementwise f of one input
 #include <algorithm>
 
-#include "rewrite/match.h"
 #include "rewrite/elementwise.h"
+#include "rewrite/match.h"
 #include "rewrite/rules/rules.h"
 
 namespace cycloid {

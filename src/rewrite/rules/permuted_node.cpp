@@ -5,8 +5,8 @@
 #include <numeric>
 #include <string>
 
-#include "rewrite/match.h"
 #include "rewrite/elementwise.h"
+#include "rewrite/match.h"
 
 namespace cycloid {
 namespace {

@@ -4,8 +4,8 @@
 // axes they lack are put in front, which broadcasting would do; scalars and one-element operands stay as they are.
 #include <algorithm>
 
-#include "rewrite/match.h"
 #include "rewrite/elementwise.h"
+#include "rewrite/match.h"
 #include "rewrite/rules/permutation.h"
 #include "rewrite/rules/rules.h"
 
