@@ -12,7 +12,7 @@ if sys.argv[1] == "--version":
     sys.exit(print(pathlib.Path("version").read_text()))
 source = pathlib.Path(sys.argv[-1])
 with open("called", "a") as called:
-    called.write(f"{source} {'--checks=-clang-analyzer-*' in sys.argv}\\n")
+    called.write(f"{source} {any('-clang-analyzer-*' in word for word in sys.argv)}\\n")
 found = "BAD" in source.read_text()
 print(f"{source}: a finding" if found else "", end="")
 sys.exit(found)

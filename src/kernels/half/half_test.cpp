@@ -52,8 +52,12 @@ TEST_P(HalfKernels, WidenEveryPattern) {
   kernels.widen_bfloat16(x.data(), brain.data(), static_cast<std::int64_t>(x.size()));
   for (std::size_t i = 0; i < x.size(); ++i) {
     const float a = to_float(Float16{x[i]}), b = to_float(BFloat16{x[i]});
-    ASSERT_TRUE(std::isnan(a) ? std::isnan(half[i]) : std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(half[i])) << i;
-    ASSERT_TRUE(std::isnan(b) ? std::isnan(brain[i]) : std::bit_cast<std::uint32_t>(b) == std::bit_cast<std::uint32_t>(brain[i])) << i;
+    ASSERT_TRUE(std::isnan(a) ? std::isnan(half[i])
+                              : std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(half[i]))
+        << i;
+    ASSERT_TRUE(std::isnan(b) ? std::isnan(brain[i])
+                              : std::bit_cast<std::uint32_t>(b) == std::bit_cast<std::uint32_t>(brain[i]))
+        << i;
   }
 }
 
