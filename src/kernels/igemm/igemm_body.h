@@ -25,8 +25,8 @@ CYCLOID_INLINE void igemm_start(const IgemmTile& t, Mask last, Vec (&acc)[kRows]
   Vec bias[kVectors];
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
-    const float* p = t.bias + v * kLanes;
-    bias[v] = t.bias == nullptr ? zero() : v + 1 < kVectors ? load(p) : load(p, last);
+    const int64_t at = v * kLanes;
+    bias[v] = t.bias == nullptr ? zero() : v + 1 < kVectors ? load(t.bias + at) : load(t.bias + at, last);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -70,8 +70,10 @@ template <int kRows, int kVectors>
 CYCLOID_INLINE void igemm_leak(const IgemmTile& t, Mask last, Vec (&acc)[kRows][kVectors]) {
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
-    const float* p = t.slope + v * kLanes;
-    const Vec slope = t.slope == nullptr ? set1(t.activation->alpha) : v + 1 < kVectors ? load(p) : load(p, last);
+    const int64_t at = v * kLanes;
+    const Vec slope = t.slope == nullptr ? set1(t.activation->alpha)
+                      : v + 1 < kVectors ? load(t.slope + at)
+                                         : load(t.slope + at, last);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) acc[r][v] = leak(acc[r][v], slope);
   }

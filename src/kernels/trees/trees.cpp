@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
+#include <span>
 
 namespace cycloid::kernels {
 namespace {
@@ -57,8 +57,8 @@ class Builder {
       plan_.values.clear();
       plan_.weights.assign(params_.weights.begin(), params_.weights.end());
     }
-    plan_.nodes.resize(nodes_.size() * sizeof(TreeNode<T>));
-    std::memcpy(plan_.nodes.data(), nodes_.data(), plan_.nodes.size());
+    const std::span<const std::byte> bytes = std::as_bytes(std::span(nodes_));
+    plan_.nodes.assign(bytes.begin(), bytes.end());
     return {};
   }
 
@@ -258,7 +258,7 @@ class Runner {
 
 }  // namespace
 
-void TreesPlan::pack(void* packed) const { std::memcpy(packed, nodes.data(), nodes.size()); }
+void TreesPlan::pack(void* packed) const { std::ranges::copy(nodes, static_cast<std::byte*>(packed)); }
 
 void TreesPlan::run(const TreesArgs& args) const {
   if (doubles) return nans ? Runner<double, true>(*this, args).run() : Runner<double, false>(*this, args).run();

@@ -127,6 +127,13 @@ TEST(Trees, GiveTheSumsOfAPlainWalk) {
   }
 }
 
+TEST(Trees, WithoutNodesGiveZeros) {
+  std::mt19937 random(5);
+  const Forest forest{.targets = 2};
+  check<float>(forest, TreeAggregate::kSum, random);
+  check<double>(forest, TreeAggregate::kMax, random);
+}
+
 TEST(Trees, DeclineEqualityAndExplosions) {
   Forest forest;
   forest.nodes.resize(3);
