@@ -9,8 +9,15 @@
 #include "graph/text.h"
 #include "ops/op.h"
 
-// Every allocation of the process is counted while `counting`. Sanitizers bring their own malloc.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// Every allocation of the process is counted while `counting`. Sanitizers bring their own malloc: GCC says by macros that
+// they are in, Clang by features.
+#if defined(__has_feature)
+#define CYCLOID_HAS_FEATURE(x) __has_feature(x)
+#else
+#define CYCLOID_HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || CYCLOID_HAS_FEATURE(address_sanitizer) || \
+    CYCLOID_HAS_FEATURE(thread_sanitizer)
 #define CYCLOID_COUNTS_ALLOCATIONS 0
 #else
 #define CYCLOID_COUNTS_ALLOCATIONS 1
