@@ -238,6 +238,25 @@ TEST_P(Bounds, CountEachRunForItself) {
   }
 }
 
+// 2^62 + 2 floats are 8 bytes modulo 2^64.
+TEST_P(Bounds, RefuseSizesWhoseBytesOverflow) {
+  const Model model =
+      model_of(R"(g (float[4] x, int64 n) => (float[?] y) <int64[1] k = {4611686018427387906}, int64[1] one = {1}> {
+    s = ReduceSum(x) e = Expand(s, k) c = Concat<axis = 0>(e, e) r = Relu(e) t = Slice(r, one, k) y = ReduceSum<keepdims = 0>(t) })");
+  EXPECT_THAT(error_of(model, {.threads = options().threads, .reference = options().reference}).message(),
+              HasSubstr("[4611686018427387906]"));
+}
+
+// No elements are no bytes, but the products of the other sizes overflow.
+TEST_P(Bounds, RefuseEmptyValuesOfHugeSizes) {
+  const Model model = model_of(R"(g (float[4] x, int64 n) => (float[?,?,?,?] y, float[?,?,?,?] z)
+    <int64[4] k = {0, 1099511627776, 1099511627776, 3}, int64[3] all = {1, 2, 0}> {
+    s = ReduceSum(x) e = Expand(s, k) c = Concat<axis = 1>(e, e) t = Transpose<perm = [2, 1, 0, 3]>(c) u = Relu(t)
+    y = ReduceSum(u, all) a, b = Split<axis = 3, num_outputs = 2>(e) z = Neg(b) })");
+  EXPECT_THAT(error_of(model, {.threads = options().threads, .reference = options().reference}).message(),
+              HasSubstr("no elements, but too many rows"));
+}
+
 TEST(Session, RefusesATimeoutThatIsNone) {
   EXPECT_EQ(Session::create(model_of(kEndlessLoop), {.timeout_ms = -1}).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(Session::create(model_of(kEndlessLoop), {.timeout_ms = NAN}).error().code(), ErrorCode::kInvalidArgument);

@@ -17,6 +17,19 @@ constexpr double kPeakFlopsPerNs = 100;
 constexpr double kBytesPerNs = 20;
 constexpr double kStepOverheadNs = 100;
 
+// More bytes than any address space has; what kernels add to a size below it (padding, panels) does not overflow.
+constexpr std::int64_t kMostBytes = std::int64_t{1} << 56;
+
+// Whether kernels can count with every product of these dims. A 0 among them says nothing of the products of the others.
+bool are_countable(const Dims& dims, std::size_t element_bytes) {
+  std::int64_t most = kMostBytes / static_cast<std::int64_t>(element_bytes);
+  for (const std::int64_t dim : dims) {
+    if (dim > most) return false;
+    if (dim > 0) most /= dim;
+  }
+  return true;
+}
+
 std::int64_t spatial(const Dims& dims) {
   std::int64_t count = 1;
   for (std::size_t i = 2; i < dims.size(); ++i) count *= dims[i];
@@ -74,7 +87,7 @@ const Dims* Lowering::dims(ValueId id) const {
   if (!type.is_tensor() || !type.shape || size_of(type.dtype) == 0) return nullptr;
   if (const auto found = dims_.find(id); found != dims_.end()) return found->second ? &*found->second : nullptr;
   std::optional<Dims> known = known_dims(*type.shape);
-  if (known && !element_count(*known)) known.reset();
+  if (known && !are_countable(*known, size_of(type.dtype)) && element_count(*known) != 0) known.reset();
   const auto& kept = dims_[id] = std::move(known);
   return kept ? &*kept : nullptr;
 }
@@ -300,6 +313,9 @@ Status Lowering::lower(NodeId id) {
   for (const ValueId input : node.inputs) {
     if (input.valid() && dims(input) == nullptr)
       return lower_reference(*this, id, fmt::format("the shape of '{}' depends on data", graph_.value(input).name));
+    if (input.valid() && !are_countable(*dims(input), size_of(dtype(input))))
+      return lower_reference(*this, id,
+                             fmt::format("'{}' has no elements, but too many rows", graph_.value(input).name));
   }
   for (const ValueId output : node.outputs) {
     if (output.valid() && dims(output) == nullptr) {

@@ -28,7 +28,8 @@ class Lowering {
   const ModelIr& model() const { return model_; }
   const PlanOptions& options() const { return options_; }
   int threads() const { return plan_.threads; }
-  // The dims of a plain tensor (not of strings) whose shape is known, or nullptr. Absent values have none.
+  // The dims of a plain tensor (not of strings) whose shape is known, or nullptr. Absent values have none, nor has what is
+  // too large for any memory.
   const Dims* dims(ValueId id) const;
   bool has_elements(ValueId id) const;  // dims that are known, and none of them 0
   DType dtype(ValueId id) const;
