@@ -9,7 +9,7 @@ if(CYCLOID_FUZZ AND NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 if(CYCLOID_SANITIZE)
-  add_compile_options(-fsanitize=${CYCLOID_SANITIZE} -fno-omit-frame-pointer -g)
+  add_compile_options(-fsanitize=${CYCLOID_SANITIZE} -fno-omit-frame-pointer -g1)  # lines in stack traces
   add_link_options(-fsanitize=${CYCLOID_SANITIZE})
   if(CYCLOID_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
