@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace cycloid {
 namespace {
 
-constexpr double kLayerHeight = 54;
 constexpr double kGap = 18;  // between boxes of a layer
 constexpr double kMargin = 24;
 constexpr double kCharacter = 7.4;     // of the font that draws labels
 constexpr std::size_t kMaxLabel = 26;  // characters
 constexpr int kSweeps = 8;
+constexpr double kBendWidth = 4;
+// Of all lines together; a graph that needs more is one for an overview, and its longest lines are drawn straight.
+constexpr std::size_t kMaxBends = 30000;
 
 std::string shortened(const std::string& text) {
   return text.size() <= kMaxLabel ? text : text.substr(0, kMaxLabel - 2) + "..";
@@ -32,6 +35,7 @@ class Drawer {
       connect(id, box);
     }
     assign_layers();
+    bend_lines();
     order_layers();
     place();
     return std::move(drawn_);
@@ -54,7 +58,7 @@ class Drawer {
     if (std::ranges::find(above_[to], found->second) != above_[to].end()) return;
     above_[to].push_back(found->second);
     below_[found->second].push_back(to);
-    drawn_.lines.emplace_back(found->second, to);
+    drawn_.lines.push_back({found->second, to, {}});
   }
 
   void add_node(NodeId id) {
@@ -80,14 +84,18 @@ class Drawer {
     });
   }
 
-  // Boxes are in topological order. What nothing is above goes right above what it is needed for.
+  // Boxes are in topological order. Inputs, and what depends on constants alone, go right above what they are needed for.
   void assign_layers() {
     auto& boxes = drawn_.boxes;
+    std::vector<bool> floats(boxes.size(), true);
     for (std::size_t i = 0; i < boxes.size(); ++i) {
-      for (const std::size_t above : above_[i]) boxes[i].layer = std::max(boxes[i].layer, boxes[above].layer + 1);
+      for (const std::size_t above : above_[i]) {
+        boxes[i].layer = std::max(boxes[i].layer, boxes[above].layer + 1);
+        if (!floats[above] || boxes[above].kind == DrawnBox::Kind::kInput) floats[i] = false;
+      }
     }
     for (std::size_t i = boxes.size(); i-- > 0;) {
-      if (!above_[i].empty() || below_[i].empty()) continue;
+      if (!floats[i] || below_[i].empty()) continue;
       std::size_t first = SIZE_MAX;
       for (const std::size_t below : below_[i]) first = std::min(first, boxes[below].layer);
       boxes[i].layer = first == 0 ? 0 : first - 1;
@@ -95,6 +103,41 @@ class Drawer {
     for (std::size_t i = 0; i < boxes.size(); ++i) {
       if (layers_.size() <= boxes[i].layer) layers_.resize(boxes[i].layer + 1);
       layers_[boxes[i].layer].push_back(i);
+    }
+  }
+
+  // A line over several layers gets a bend in each, which takes a place there like a box; place() takes them out again.
+  void bend_lines() {
+    real_ = drawn_.boxes.size();
+    std::vector<std::size_t> by_length(drawn_.lines.size());
+    std::iota(by_length.begin(), by_length.end(), std::size_t{0});
+    const auto span = [&](std::size_t i) {
+      return drawn_.boxes[drawn_.lines[i].to].layer - drawn_.boxes[drawn_.lines[i].from].layer;
+    };
+    std::ranges::stable_sort(by_length, {}, span);
+    bends_.resize(drawn_.lines.size());
+    for (const std::size_t i : by_length) {
+      if (drawn_.boxes.size() - real_ + span(i) > kMaxBends) break;
+      bend(i);
+    }
+  }
+
+  void bend(std::size_t line) {
+    const std::size_t to = drawn_.lines[line].to;
+    std::size_t from = drawn_.lines[line].from;
+    for (std::size_t layer = drawn_.boxes[from].layer + 1; layer < drawn_.boxes[to].layer; ++layer) {
+      const std::size_t bend = drawn_.boxes.size();
+      DrawnBox box;
+      box.layer = layer;
+      box.width = kBendWidth;
+      drawn_.boxes.push_back(std::move(box));
+      above_.push_back({from});
+      below_.push_back({to});
+      std::ranges::replace(below_[from], to, bend);
+      std::ranges::replace(above_[to], from, bend);
+      layers_[layer].push_back(bend);
+      bends_[line].push_back(bend);
+      from = bend;
     }
   }
 
@@ -153,11 +196,15 @@ class Drawer {
     }
     for (DrawnBox& box : drawn_.boxes) {
       box.x += kMargin - left;
-      box.y = kMargin + DrawnGraph::kBoxHeight / 2 + kLayerHeight * static_cast<double>(box.layer);
+      box.y = kMargin + DrawnGraph::kBoxHeight / 2 + DrawnGraph::kLayerHeight * static_cast<double>(box.layer);
     }
+    for (std::size_t i = 0; i < drawn_.lines.size(); ++i) {
+      for (const std::size_t bend : bends_[i]) drawn_.lines[i].bends.push_back(drawn_.boxes[bend].x);
+    }
+    drawn_.boxes.resize(real_);
     drawn_.width = right - left + 2 * kMargin;
     drawn_.height = 2 * kMargin + DrawnGraph::kBoxHeight +
-                    kLayerHeight * static_cast<double>(layers_.empty() ? 0 : layers_.size() - 1);
+                    DrawnGraph::kLayerHeight * static_cast<double>(layers_.empty() ? 0 : layers_.size() - 1);
   }
 
   const Graph& graph_;
@@ -165,6 +212,8 @@ class Drawer {
   std::map<ValueId, std::size_t> box_of_value_;
   std::vector<std::vector<std::size_t>> above_, below_;  // by box
   std::vector<std::vector<std::size_t>> layers_;
+  std::size_t real_ = 0;                         // boxes; those after them are bends
+  std::vector<std::vector<std::size_t>> bends_;  // by line
 };
 
 }  // namespace

@@ -20,18 +20,25 @@ struct DrawnBox {
   double width = 0;
 };
 
+struct DrawnLine {
+  std::size_t from = 0;       // boxes
+  std::size_t to = 0;         // below `from`
+  std::vector<double> bends;  // where it passes each layer between, so as to cross no box
+};
+
 struct DrawnGraph {
   static constexpr double kBoxHeight = 28;
+  static constexpr double kLayerHeight = 54;
 
   std::vector<DrawnBox> boxes;
-  std::vector<std::pair<std::size_t, std::size_t>> lines;  // from box to box, downwards
+  std::vector<DrawnLine> lines;
   double width = 0;
   double height = 0;
 };
 
 // The main graph in layers: each box below all that it needs (longest path), in each layer in an order with few
 // crossings (barycenter heuristic of Sugiyama, Tagawa and Toda, 1981), drawn near what it is connected with. Constants
-// are left out. Takes time linear in the graph's size.
+// are left out; nodes that only depend on constants are right above what needs them. Takes time linear in the graph's size.
 DrawnGraph draw(const Graph& graph);
 
 }  // namespace cycloid

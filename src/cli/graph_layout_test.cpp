@@ -20,7 +20,7 @@ TEST(GraphLayout, EveryLineGoesDown) {
     z = Add(y, a)
   })");
   EXPECT_EQ(graph.boxes.size(), 2U + 5U + 2U);
-  for (const auto& [from, to] : graph.lines) EXPECT_LT(graph.boxes[from].y, graph.boxes[to].y);
+  for (const DrawnLine& line : graph.lines) EXPECT_LT(graph.boxes[line.from].y, graph.boxes[line.to].y);
   EXPECT_TRUE(std::ranges::none_of(graph.boxes, [](const DrawnBox& box) { return box.label == "k"; }));
 }
 
@@ -52,7 +52,45 @@ TEST(GraphLayout, CapturesAreDrawnAndBodiesCounted) {
         graph.boxes.begin());
   };
   ASSERT_LT(at("If (2 inside)"), graph.boxes.size());
-  EXPECT_NE(std::ranges::find(graph.lines, std::pair(at("Relu"), at("If (2 inside)"))), graph.lines.end());
+  EXPECT_TRUE(std::ranges::any_of(
+      graph.lines, [&](const DrawnLine& line) { return line.from == at("Relu") && line.to == at("If (2 inside)"); }));
+}
+
+TEST(GraphLayout, ALongLinePassesBesideTheBoxesBetween) {
+  const DrawnGraph graph = drawn(R"(g (float[2] x) => (float[2] y) {
+    a = Relu(x)
+    b = Neg(a)
+    c = Abs(b)
+    d = Tanh(c)
+    y = Add(d, a)
+  })");
+  std::size_t bends = 0;
+  for (const DrawnLine& line : graph.lines) {
+    EXPECT_EQ(line.bends.size(), graph.boxes[line.to].layer - graph.boxes[line.from].layer - 1);
+    for (std::size_t i = 0; i < line.bends.size(); ++i, ++bends) {
+      for (const DrawnBox& box : graph.boxes) {
+        if (box.layer != graph.boxes[line.from].layer + 1 + i) continue;
+        EXPECT_GT(std::abs(box.x - line.bends[i]), box.width / 2);
+      }
+    }
+  }
+  EXPECT_EQ(bends, 3U);
+}
+
+TEST(GraphLayout, WhatConstantsMakeIsAboveWhatNeedsIt) {
+  const DrawnGraph graph = drawn(R"(g (float[2] x) => (float[2] y) <int64[1] s = {2}> {
+    k = ConstantOfShape(s)
+    m = Neg(k)
+    a = Relu(x)
+    b = Abs(a)
+    c = Exp(b)
+    y = Add(c, m)
+  })");
+  const auto layer = [&](std::string_view label) {
+    return std::ranges::find(graph.boxes, label, &DrawnBox::label)->layer;
+  };
+  EXPECT_EQ(layer("Neg") + 1, layer("Add"));
+  EXPECT_EQ(layer("ConstantOfShape") + 2, layer("Add"));
 }
 
 TEST(GraphLayout, AnEmptyGraphIsEmpty) {

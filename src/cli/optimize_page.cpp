@@ -100,7 +100,12 @@ Json to_json(const DrawnGraph& drawn, const GraphTotals& totals) {
                              {"w", rounded(box.width)},
                              {"k", static_cast<int>(box.kind)}});
   }
-  json["lines"] = drawn.lines;
+  json["layer"] = DrawnGraph::kLayerHeight;
+  json["lines"] = Json::array();
+  for (const DrawnLine& line : drawn.lines) {
+    Json& one = json["lines"].emplace_back(Json{line.from, line.to});
+    for (const double bend : line.bends) one.push_back(std::round(bend));
+  }
   return json;
 }
 
@@ -156,19 +161,31 @@ std::string escaped(std::string_view text) {
 }
 
 // Colours that can be read on white and on black pages: the picture brings its own paper.
+// From box to box in curves, straight down where it passes a layer.
+std::string svg_of(const DrawnGraph& drawn, const DrawnLine& line) {
+  constexpr double kHalf = DrawnGraph::kBoxHeight / 2;
+  double x = drawn.boxes[line.from].x;
+  double y = drawn.boxes[line.from].y;
+  std::string path = fmt::format("M{:.0f} {:.0f}", x, y + kHalf);
+  const auto curve = [&](double to_x, double to_y) {
+    const double bend = std::min(34.0, (to_y - y) / 2 - kHalf);
+    path += fmt::format("C{:.0f} {:.0f} {:.0f} {:.0f} {:.0f} {:.0f}", x, y + kHalf + bend, to_x, to_y - kHalf - bend,
+                        to_x, to_y - kHalf);
+    x = to_x;
+    y = to_y;
+  };
+  for (const double bend : line.bends) {
+    curve(bend, y + DrawnGraph::kLayerHeight);
+    path += fmt::format("V{:.0f}", y + kHalf);
+  }
+  curve(drawn.boxes[line.to].x, drawn.boxes[line.to].y);
+  return fmt::format(R"(<path d="{}" fill="none" stroke="#98a2b0"/>)", path);
+}
+
 std::string svg_of(const DrawnGraph& drawn, const std::set<std::size_t>& lit, std::string_view fill,
                    std::string_view stroke) {
   std::string svg;
-  for (const auto& [from, to] : drawn.lines) {
-    const DrawnBox& a = drawn.boxes[from];
-    const DrawnBox& b = drawn.boxes[to];
-    const double y0 = a.y + DrawnGraph::kBoxHeight / 2;
-    const double y1 = b.y - DrawnGraph::kBoxHeight / 2;
-    const double bend = std::min(34.0, (y1 - y0) / 2);
-    svg += fmt::format(
-        R"(<path d="M{:.0f} {:.0f}C{:.0f} {:.0f} {:.0f} {:.0f} {:.0f} {:.0f}" fill="none" stroke="#98a2b0"/>)", a.x, y0,
-        a.x, y0 + bend, b.x, y1 - bend, b.x, y1);
-  }
+  for (const DrawnLine& line : drawn.lines) svg += svg_of(drawn, line);
   for (std::size_t i = 0; i < drawn.boxes.size(); ++i) {
     const DrawnBox& box = drawn.boxes[i];
     const bool node = box.kind == DrawnBox::Kind::kNode;

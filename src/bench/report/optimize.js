@@ -18,6 +18,7 @@
     }
     return sign + size.toPrecision(3) + " E";
   };
+  const withUnit = (value, unit) => si(value) + (/ .$/.test(si(value)) ? "" : " ") + unit;
   const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
   // --- The facts above the graphs.
@@ -25,12 +26,12 @@
   const tile = (label, before, after, unit) => {
     if (before === null || after === null) return;
     const element = make("div", "tile");
-    element.append(make("div", "label", label), make("div", "value", `${si(before)} \u2192 ${si(after)}${unit}`));
+    element.append(make("div", "label", label), make("div", "value", `${unit === null ? before : si(before)} \u2192 ${unit === null ? after : unit ? withUnit(after, unit) : si(after)}`));
     const share = before > 0 ? (100 * (before - after)) / before : 0;
     element.append(make("div", "detail", share > 0 ? `${share.toFixed(share < 10 ? 1 : 0)} % less` : share < 0 ? `${(-share).toFixed(1)} % more` : "the same"));
     byId("tiles").append(element);
   };
-  tile("Nodes", data.before.totals.nodes, data.after.totals.nodes, "");
+  tile("Nodes", data.before.totals.nodes, data.after.totals.nodes, null);
   tile("FLOPs of a run", data.before.totals.flops, data.after.totals.flops, "");
   tile("Bytes moved by a run", data.before.totals.bytes, data.after.totals.bytes, "B");
   for (const measured of data.measured) {
@@ -58,7 +59,7 @@
       element.querySelector(".count").textContent = `${plural(graph.totals.nodes, "node")}`;
       element.querySelectorAll("button").forEach((button) => button.addEventListener("click", () => this.command(button.dataset.do)));
       this.listen();
-      this.lines = graph.lines.map(([from, to]) => [graph.boxes[from], graph.boxes[to]]);
+      this.lines = graph.lines.map(([from, to, ...bends]) => [graph.boxes[from], graph.boxes[to], bends]);
       this.fitted = false;
     }
 
@@ -76,17 +77,19 @@
       this.draw();
     }
 
-    // All of it where that can be read, else its top at a size that can.
+    // All of it where that can be read, else where its first change is, at a size that can.
     fit() {
       const [width, height] = this.size();
       if (!width) return;
       this.fitted = true;
       const whole = Math.min(width / this.graph.width, height / this.graph.height, 1.25);
-      this.scale = Math.max(whole, Math.min(width / this.graph.width, 0.75), 0.25);
+      this.scale = Math.max(whole, Math.min(width / this.graph.width, 0.75), 0.5);
       // A graph that leans to a side begins elsewhere than in the middle.
       const fits = this.graph.width * this.scale <= width;
-      this.x = width / 2 - (fits ? this.graph.width / 2 : this.graph.boxes[0].x) * this.scale;
-      this.y = whole >= this.scale ? (height - this.graph.height * this.scale) / 2 : 0;
+      const first = this.graph.lit.map((i) => this.graph.boxes[i]).sort((a, b) => a.y - b.y)[0] || this.graph.boxes[0];
+      this.x = width / 2 - (fits || !first ? this.graph.width / 2 : first.x) * this.scale;
+      if (whole >= this.scale) this.y = (height - this.graph.height * this.scale) / 2;
+      else this.y = first ? Math.min(0, Math.max(height / 3 - first.y * this.scale, height - this.graph.height * this.scale)) : 0;
     }
 
     overview() {
@@ -134,13 +137,25 @@
       context.strokeStyle = colour("wire");
       context.lineWidth = Math.max(1, 0.7 / this.scale);
       context.beginPath();
-      for (const [from, to] of this.lines) {
+      for (const [from, to, bends] of this.lines) {
         if (to.y < top || from.y > bottom) continue;
-        const y0 = from.y + boxHeight / 2;
-        const y1 = to.y - boxHeight / 2;
-        context.moveTo(from.x, y0);
-        if (this.scale < 0.15) context.lineTo(to.x, y1);
-        else context.bezierCurveTo(from.x, y0 + Math.min(34, (y1 - y0) / 2), to.x, y1 - Math.min(34, (y1 - y0) / 2), to.x, y1);
+        let [x, y] = [from.x, from.y];
+        context.moveTo(x, y + boxHeight / 2);
+        const curve = (toX, toY) => {
+          const y0 = y + boxHeight / 2;
+          const y1 = toY - boxHeight / 2;
+          const bend = Math.min(34, (y1 - y0) / 2);
+          // Of a long line only the part that is seen.
+          if (y1 < top || y0 > bottom) context.moveTo(toX, y1);
+          else if (this.scale < 0.15 || x === toX) context.lineTo(toX, y1);
+          else context.bezierCurveTo(x, y0 + bend, toX, y1 - bend, toX, y1);
+          [x, y] = [toX, toY];
+        };
+        for (const bend of bends) {
+          curve(bend, y + this.graph.layer);
+          context.lineTo(x, y + boxHeight / 2);
+        }
+        curve(to.x, to.y);
       }
       context.stroke();
       context.textAlign = "center";
@@ -268,7 +283,10 @@
   }
 
   let pressed = null;
+  let chosen = -1;
   function choose(which, scroll) {
+    chosen = which;
+    byId("which").textContent = `Change ${which + 1} of ${data.applications.length}`;
     const application = data.applications[which];
     before.show(application.before);
     after.show(application.after);
@@ -280,8 +298,17 @@
     if (scroll) document.querySelector(".panes").scrollIntoView({ block: "nearest" });
   }
 
+  const step = (by) => {
+    if (!data.applications.length) return;
+    const count = data.applications.length;
+    choose(chosen < 0 ? (by > 0 ? 0 : count - 1) : (chosen + by + count) % count, false);
+  };
+  byId("earlier").addEventListener("click", () => step(-1));
+  byId("later").addEventListener("click", () => step(1));
+  byId("steps").hidden = !data.applications.length;
+
   // --- The list of changes, by rule; long lists grow when asked.
-  const step = 30;
+  const batch = 30;
   function item(which) {
     const application = data.applications[which];
     const button = make("button", "item");
@@ -292,8 +319,8 @@
     line.append(make("del", "", application.removed.slice(0, 6).join(", ") || "nothing"), " \u2192 ", make("ins", "", application.added.slice(0, 6).join(", ") || "nothing"));
     const facts = [];
     if (application.where) facts.push("in " + application.where);
-    if (application.flops) facts.push(`saves ${si(application.flops)} FLOP`);
-    if (application.bytes) facts.push(`saves ${si(application.bytes)}B`);
+    if (application.flops) facts.push(`saves ${withUnit(application.flops, "FLOP")}`);
+    if (application.bytes) facts.push(`saves ${withUnit(application.bytes, "B")}`);
     facts.push(application.error === null ? (application.verified ? "checked with the whole model" : "not verified") : application.error === 0 ? "the same bits" : `differs by ${application.error.toPrecision(2)} of the largest value`);
     button.append(line, make("div", "facts", facts.join(" \u00b7 ")));
     button.addEventListener("click", () => choose(which, true));
@@ -305,16 +332,16 @@
     const summary = make("summary");
     const saves = [];
     if (rule.nodes) saves.push(`${rule.nodes < 0 ? "adds" : "saves"} ${plural(Math.abs(rule.nodes), "node")}`);
-    if (rule.flops) saves.push(`${si(rule.flops)} FLOP`);
-    if (rule.bytes) saves.push(`${si(rule.bytes)}B`);
+    if (rule.flops) saves.push(withUnit(rule.flops, "FLOP"));
+    if (rule.bytes) saves.push(withUnit(rule.bytes, "B"));
     summary.append(make("span", "", `${rule.name} \u00d7 ${whiches.length}`), make("span", "kind", rule.kind), make("span", "saves", saves.join(", ")));
     details.append(summary, make("p", "law", rule.law), make("p", "why", rule.why));
     const items = make("div", "items");
     const more = make("button", "more");
     let shown = 0;
     const grow = () => {
-      for (const which of whiches.slice(shown, shown + step)) items.append(item(which));
-      shown += step;
+      for (const which of whiches.slice(shown, shown + batch)) items.append(item(which));
+      shown += batch;
       more.textContent = `${Math.max(0, whiches.length - shown)} more`;
       more.hidden = shown >= whiches.length;
     };
