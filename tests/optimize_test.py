@@ -554,9 +554,12 @@ def test_a_model_over_2_gb_has_its_data_beside_it(cycloid, tmp_path):
 
 
 def test_measuring_says_the_gain(cycloid, transposed, tmp_path):
-    stdout = optimize(
-        cycloid, transposed, tmp_path / "out.onnx", "--measure", "onnxruntime,cycloid", "--measure-seconds", "0.05"
-    )
+    ledger = tmp_path / "ledger.json"
+    args = ["--measure", "onnxruntime,cycloid", "--measure-seconds", "0.05", "--ledger", ledger]
+    stdout = optimize(cycloid, transposed, tmp_path / "out.onnx", *args)
+    measured = json.loads(ledger.read_text())["measured"]
+    assert [one["backend"] for one in measured] == ["onnxruntime", "cycloid"]
+    assert all(0 < one["low"] <= one["speedup"] <= one["high"] for one in measured)
     assert re.search(r"^onnxruntime: .*1 thread, a=1x64", stdout, re.M)
     assert re.search(r"^cycloid: ", stdout, re.M)
 
@@ -665,7 +668,13 @@ def wrong_options(folder, model):
     yield ["-o", folder / "folder"], ["folder"]
     yield ["-o", out, "--ledger", folder / "nowhere" / "l.json"], ["--ledger", "does not exist"]
     yield ["-o", out, "--html", folder / "nowhere" / "p.html"], ["--html", "does not exist"]
+    yield ["-o", out, "--html", out], ["--html", "same file as -o"]
+    yield ["-o", out, "--html", folder / "p", "--ledger", folder / "folder" / ".." / "p"], ["same file"]
+    yield ["-o", out, "--ledger", model], ["--ledger", "the model to read"]
+    yield ["-o", folder / "other.npz", "--samples", folder / "other.npz"], ["one of --samples"]
+    yield ["-o"], ["--output takes a value"]
     yield ["-o", out, "--disable", "compose-transpose"], ["compose-transposes"]
+    yield ["-o", out, "--disable", "fold-constants,compose-transpose"], ["'compose-transpose'", "compose-transposes"]
     yield ["-o", out, "--only", "nonsense"], ["nonsense", "cycloid rules"]
     yield ["-o", out, "--shape", "a"], ["--shape"]
     yield ["-o", out, "--shape", "a=3xx"], ["--shape"]
@@ -680,7 +689,7 @@ def wrong_options(folder, model):
     yield ["-o", out, "--samples", folder / "ints.npz"], ["int64"]
     yield ["-o", out, "--opset", "6"], ["--opset", "7"]
     yield ["-o", out, "--opset", "99"], ["--opset", "28"]
-    yield ["-o", out, "--opset", "new"], ["opset"]
+    yield ["-o", out, "--opset", "new"], ["--opset: 'new' is no number"]
     yield ["-o", out, "--measure", "tensorflow"], ["tensorflow"]
     yield ["-o", out, "--measure", "eager"], ["eager"]
     yield ["-o", out, "--explian"], ["--explain"]

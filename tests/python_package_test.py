@@ -493,6 +493,17 @@ def test_inspect_and_bench_by_function(mlp, monkeypatch):
         cycloid.inspect("/no-such-file.onnx")
 
 
+def test_optimize_by_function(mlp, monkeypatch, tmp_path):
+    monkeypatch.setenv("CYCLOID_CLI", os.environ.get("CYCLOID_CLI", str(BUILT.parent / "cycloid")))
+    out = tmp_path / "out.onnx"
+    used = {one["rule"] for one in cycloid.optimize(mlp[0], out, shape={"x": (2, 8)})["applications"]}
+    assert [dim.dim_value for dim in onnx.load(out).graph.input[0].type.tensor_type.shape.dim] == [2, 8]
+    left_out = cycloid.optimize(mlp[0], out, disable=[*used, "compose-slices"])["applications"]
+    assert used and not used & {one["rule"] for one in left_out}
+    with pytest.raises(cycloid.CycloidError, match="no rule 'nonsense'"):
+        cycloid.optimize(mlp[0], out, only=["compose-slices", "nonsense"])
+
+
 def test_type_checkers_see_every_name():
     stub = ast.parse((BUILT / "cycloid" / "__init__.pyi").read_text())
     named = {

@@ -92,13 +92,20 @@ struct GraphTotals {
   std::optional<std::int64_t> bytes;  // read and written by nodes
 };
 
+// In how many inputs the result agreed with the original, within the tolerance, and by which evaluation.
+struct ComparedIn {
+  std::string name;  // "the reference evaluation", OptimizationOptions::other_runtime_name
+  std::size_t inputs = 0;
+};
+
 struct Optimization {
   Model model;
   GraphTotals before;
   GraphTotals after;
   std::vector<RuleUse> applications;
   std::vector<RuleRejection> rejections;
-  std::vector<std::string> notes;  // for people: what was not verified, and why
+  std::vector<ComparedIn> compared;  // empty where nothing was changed or nothing could be compared
+  std::vector<std::string> notes;    // for people: what was not verified, and why
 
   // The ledger: {"schema": "cycloid.ledger/1", "before": ..., "after": ..., "applications": [...], ...}.
   std::string to_json() const;

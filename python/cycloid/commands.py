@@ -48,12 +48,25 @@ def inspect(model: Any, *arguments: str, **options: Any) -> dict:
 
 
 def optimize(model: Any, output: "str | os.PathLike", *arguments: str, **options: Any) -> dict:
-    """Writes the optimised model to `output` and returns the ledger: what `cycloid optimize --ledger` writes."""
+    """Writes the optimised model to `output` and returns the ledger: what `cycloid optimize --ledger` writes.
+
+    cycloid.optimize("m.onnx", "faster.onnx", shape={"x": (1, 3, 224, 224)}, disable=["batch-loop"], measure="cycloid")
+    Keywords are the command's options with _ for -; of a list each is given, a dict gives NAME=VALUE.
+    """
+    options = {name: _each(value) for name, value in options.items()}
     with tempfile.TemporaryDirectory(prefix="cycloid-") as folder:
         ledger = os.path.join(folder, "ledger.json")
         words = [*arguments, *_words(options), "-o", os.fspath(output), "--ledger", ledger]
         _run("optimize", _path_of(model, folder), words)
         return _read(ledger)
+
+
+class _Each(tuple):
+    """Values of an option that is repeated, as some may hold a comma."""
+
+
+def _each(value):
+    return _Each(value) if isinstance(value, (list, tuple)) else value
 
 
 def _read(path):
@@ -81,7 +94,11 @@ def _words(options):
             words.append(option)
         elif isinstance(value, dict):
             for key, item in value.items():
-                words += [option, f"{key}={item}"]
+                text = "x".join(map(str, item)) or "scalar" if isinstance(item, (list, tuple)) else item
+                words += [option, f"{key}={text}"]
+        elif isinstance(value, _Each):
+            for item in value:
+                words += [option, str(item)]
         elif isinstance(value, (list, tuple)):
             words += [option, ",".join(str(item) for item in value)]
         elif value is not False and value is not None:

@@ -33,6 +33,13 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
       best_distance = distance;
     }
   }
+  // A part of a name, such as "transpose".
+  constexpr std::size_t kLeastPart = 4;
+  if (best.empty() && word.size() >= kLeastPart) {
+    const auto found = std::ranges::find_if(
+        candidates, [&](const std::string& candidate) { return candidate.find(word) != std::string::npos; });
+    if (found != candidates.end()) best = *found;
+  }
   return best;
 }
 

@@ -12,7 +12,8 @@ namespace cycloid {
 int edit_distance(std::string_view a, std::string_view b);
 
 // The candidate nearest to `word`, or "" when none is near enough to be a likely slip: more than a third of the
-// longer word, and at least one change, would differ. Of equally near ones the first.
+// longer word, and at least one change, would differ. Of equally near ones the first; where there
+// is none, the first that has `word`, of four letters or more, as a part.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 // " (did you mean 'x'?)" of the nearest, for the end of a message; "" where there is none.

@@ -21,6 +21,8 @@ TEST(Nearest, FindsTheSlipAndLeavesTheUnrelated) {
   EXPECT_EQ(nearest("backend", commands), "backends");
   EXPECT_EQ(nearest("rnu", commands), "run");
   EXPECT_EQ(nearest("frobnicate", commands), "");
+  EXPECT_EQ(nearest("fold", {"drop-cast", "fold-constants", "fold-scale-into-weights"}), "fold-constants");
+  EXPECT_EQ(nearest("old", {"fold-constants"}), "");
   EXPECT_EQ(nearest("", commands), "");
   EXPECT_EQ(nearest("x", {}), "");
 }

@@ -50,6 +50,20 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return suggestion.empty() ? "" : fmt::format(": did you mean '{}'?", suggestion);
 }
 
+// CLI11's words for an option without its value, or with one that is no number.
+std::string plain(std::string text) {
+  constexpr std::string_view kMissing = ": 1 required ";
+  constexpr std::string_view kNoNumber = "Could not convert: ";
+  if (const std::size_t at = text.find(kMissing); at != std::string::npos && text.ends_with(" missing")) {
+    return text.substr(0, at) + " takes a value";
+  }
+  if (const std::size_t equals = text.find(" = "); text.starts_with(kNoNumber) && equals != std::string::npos) {
+    return fmt::format("{}: '{}' is no number", text.substr(kNoNumber.size(), equals - kNoNumber.size()),
+                       text.substr(equals + 3));
+  }
+  return text;
+}
+
 // What a person should read for a command line that does not parse.
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& command = *active(&app);
@@ -66,7 +80,7 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
     }
     return fmt::format("{}unexpected argument '{}'{}", where, extra.front(), help);
   }
-  return fmt::format("{}{}{}", where, error.what(), help);
+  return fmt::format("{}{}{}", where, plain(error.what()), help);
 }
 
 }  // namespace

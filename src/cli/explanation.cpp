@@ -15,8 +15,8 @@ constexpr std::size_t kPlaces = 3;        // shown of each rule
 constexpr std::size_t kNamesOfPlace = 4;  // nodes shown of each place
 
 // Names come from the file: as one line, without what would steer a terminal.
-std::string printable(std::string_view text) {
-  std::string line(text.substr(0, 60));
+std::string printable(std::string_view text, std::size_t limit = 60) {
+  std::string line(text.substr(0, limit));
   for (char& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
@@ -101,7 +101,9 @@ std::string section(const OfRule& rule) {
     text += fmt::format("  where    {}{} -> {}\n", use.where.empty() ? "" : "in " + printable(use.where) + ": ",
                         names(use.removed), names(use.added));
   }
-  if (rule.uses.size() > kPlaces) text += fmt::format("           and {} more places\n", rule.uses.size() - kPlaces);
+  if (const std::size_t more = rule.uses.size() - std::min(rule.uses.size(), kPlaces); more != 0) {
+    text += fmt::format("           and {} more place{}\n", more, more == 1 ? "" : "s");
+  }
   return text;
 }
 
@@ -110,9 +112,16 @@ std::string section(const OfRule& rule) {
 std::string optimization_summary(const Optimization& optimization) {
   const GraphTotals& before = optimization.before;
   const GraphTotals& after = optimization.after;
-  return fmt::format("{} change{}: nodes {} -> {}{}{}\n", optimization.applications.size(),
-                     optimization.applications.size() == 1 ? "" : "s", before.nodes, after.nodes,
-                     change("FLOP", before.flops, after.flops, ""), change("bytes", before.bytes, after.bytes, ""));
+  std::string text =
+      fmt::format("{} change{}: nodes {} -> {}{}{}\n", optimization.applications.size(),
+                  optimization.applications.size() == 1 ? "" : "s", before.nodes, after.nodes,
+                  change("FLOP", before.flops, after.flops, ""), change("bytes", before.bytes, after.bytes, ""));
+  if (optimization.compared.empty()) return text;
+  std::vector<std::string> where;
+  for (const ComparedIn& compared : optimization.compared) {
+    where.push_back(fmt::format("{} ({} input{})", compared.name, compared.inputs, compared.inputs == 1 ? "" : "s"));
+  }
+  return text + fmt::format("agrees with the original in {}\n", fmt::join(where, ", in "));
 }
 
 std::string explanation(const Optimization& optimization) {
@@ -123,16 +132,17 @@ std::string explanation(const Optimization& optimization) {
     text += "\ntaken back\n";
     for (const RuleRejection& rejection : optimization.rejections) {
       if (rejection.reverted) {
-        text += fmt::format("  {} at {}: {}\n", rejection.rule, printable(rejection.node), rejection.reason);
+        text += fmt::format("  {} at {}: {}\n", rejection.rule, printable(rejection.node),
+                            printable(rejection.reason, 300));
       }
     }
   }
-  const std::size_t declined = optimization.rejections.size() - static_cast<std::size_t>(reverted);
-  if (declined != 0)
-    text += fmt::format("\ndeclined by the checks: {} (first: {} at {}: {})\n", declined,
-                        std::ranges::find(optimization.rejections, false, &RuleRejection::reverted)->rule,
-                        printable(std::ranges::find(optimization.rejections, false, &RuleRejection::reverted)->node),
-                        printable(std::ranges::find(optimization.rejections, false, &RuleRejection::reverted)->reason));
+  const auto declined = std::ranges::find(optimization.rejections, false, &RuleRejection::reverted);
+  if (declined != optimization.rejections.end()) {
+    text += fmt::format("\ndeclined by the checks: {} (first: {} at {}: {})\n",
+                        optimization.rejections.size() - static_cast<std::size_t>(reverted), declined->rule,
+                        printable(declined->node), printable(declined->reason, 300));
+  }
   return text;
 }
 

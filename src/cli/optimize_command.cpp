@@ -1,10 +1,15 @@
 // `cycloid optimize`: writes a model that computes the same with less work, and says what was changed.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -105,7 +110,25 @@ Status check_writable(const std::string& path, std::string_view option) {
     return invalid_argument("{} {}: the folder {} does not exist", option, path, folder.string());
   }
   if (std::filesystem::is_directory(path, ignored)) return invalid_argument("{} {}: it is a folder", option, path);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    return make_error(ErrorCode::kFailed, "{} {}: the folder {} cannot be written to ({})", option, path,
+                      folder.string(), std::strerror(errno));
+  }
   return {};
+}
+
+struct NamedPath {
+  std::string_view option;
+  std::string path;
+};
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code ignored;
+  if (std::filesystem::equivalent(a, b, ignored)) return true;
+  const auto whole = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  return whole(a) == whole(b);
 }
 
 // The file as it is, whole or not at all.
@@ -128,12 +151,27 @@ Status check_backends(const std::vector<std::string>& names) {
   return {};
 }
 
+// Only the model may be written over, and only by its successor.
 Status check_paths(const OptimizeArguments& arguments) {
-  CYCLOID_TRY(check_writable(arguments.output, "-o"));
-  if (!arguments.ledger.empty()) CYCLOID_TRY(check_writable(arguments.ledger, "--ledger"));
-  if (!arguments.html.empty()) CYCLOID_TRY(check_writable(arguments.html, "--html"));
-  if (!arguments.picture.empty()) CYCLOID_TRY(check_writable(arguments.picture, "--picture"));
-  if (!arguments.ort_partition.empty()) CYCLOID_TRY(check_writable(arguments.ort_partition, "--ort-partition"));
+  std::vector<NamedPath> written;
+  for (const NamedPath& one :
+       {NamedPath{"-o", arguments.output}, NamedPath{"--ledger", arguments.ledger}, NamedPath{"--html", arguments.html},
+        NamedPath{"--picture", arguments.picture}, NamedPath{"--ort-partition", arguments.ort_partition}}) {
+    if (one.path.empty()) continue;
+    CYCLOID_TRY(check_writable(one.path, one.option));
+    if (one.option != "-o" && same_file(one.path, arguments.model)) {
+      return invalid_argument("{} {}: that is the model to read", one.option, one.path);
+    }
+    for (const NamedPath& other : written) {
+      if (same_file(one.path, other.path)) {
+        return invalid_argument("{} {}: the same file as {}", one.option, one.path, other.option);
+      }
+    }
+    for (const std::string& sample : arguments.samples) {
+      if (same_file(one.path, sample)) return invalid_argument("{} {}: it is one of --samples", one.option, one.path);
+    }
+    written.push_back(one);
+  }
   if (arguments.opset != 0 && (arguments.opset < 7 || arguments.opset > 28)) {
     return invalid_argument("--opset {}: it can be 7 to 28", arguments.opset);
   }
@@ -158,6 +196,23 @@ void compare_in_onnxruntime(const Model& model, OptimizationOptions& options) {
   options.other_runtime = [backend = *backend](const Model& candidate) { return load_in_backend(*backend, candidate); };
 }
 
+// With what was measured, which the library does not do.
+std::string ledger(const ShippedOptimization& shipped) {
+  std::string text = shipped.optimization.to_json();
+  if (shipped.measured.empty()) return text;
+  auto json = nlohmann::ordered_json::parse(text);
+  for (const MeasuredText& one : shipped.measured) {
+    const auto number = [&](std::optional<double> value) { return value ? nlohmann::ordered_json(*value) : nullptr; };
+    const std::optional<Ratio>& speedup = one.speedup;
+    json["measured"].push_back({{"backend", one.backend},
+                                {"speedup", number(speedup ? std::optional(speedup->ratio) : std::nullopt)},
+                                {"low", number(speedup ? speedup->low : std::nullopt)},
+                                {"high", number(speedup ? speedup->high : std::nullopt)},
+                                {"detail", one.detail}});
+  }
+  return json.dump(2) + "\n";
+}
+
 Status write_all(const OptimizeArguments& arguments, const Model& model, const ShippedOptimization& shipped) {
   const Optimization& optimization = shipped.optimization;
   if (shipped.original) {
@@ -167,7 +222,7 @@ Status write_all(const OptimizeArguments& arguments, const Model& model, const S
   } else {
     CYCLOID_TRY(save_model(optimization.model, arguments.output, {.opset = arguments.opset}));
   }
-  if (!arguments.ledger.empty()) CYCLOID_TRY(write_file_atomically(arguments.ledger, optimization.to_json()));
+  if (!arguments.ledger.empty()) CYCLOID_TRY(write_file_atomically(arguments.ledger, ledger(shipped)));
   if (!arguments.html.empty()) {
     const std::string name = std::filesystem::path(arguments.model).filename().string();
     CYCLOID_TRY(write_file_atomically(arguments.html, optimize_page(name, model, optimization, shipped.measured)));
@@ -207,7 +262,7 @@ Status run(const OptimizeArguments& arguments) {
     CYCLOID_ASSIGN(shipped, ship_no_slower(model, options, std::move(shipped.optimization), ship));
   }
   CYCLOID_TRY(write_all(arguments, model, shipped));
-  std::fputs(optimization_summary(shipped.optimization).c_str(), stdout);
+  fmt::print("{}: {}", arguments.output, optimization_summary(shipped.optimization));
   for (const MeasuredText& one : shipped.measured) {
     fmt::print("{}: {} ({})\n", one.backend, one.text, one.detail);
   }
@@ -222,25 +277,40 @@ Status run(const OptimizeArguments& arguments) {
 void add_optimize_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("optimize", "Writes an .onnx file that computes the same with less work");
   auto arguments = std::make_shared<OptimizeArguments>();
-  command->add_option("MODEL", arguments->model, "An .onnx file")->required();
-  command->add_option("-o,--output", arguments->output, "The file to write")->required();
+  command->add_option("MODEL", arguments->model, "An .onnx file")->required()->type_name("");
+  command->add_option("-o,--output", arguments->output, "The .onnx file to write; it may be MODEL itself")
+      ->required()
+      ->type_name("FILE");
   command->add_flag("--explain", arguments->explain, "Say what was changed, where, why it is right, what it saves");
-  command->add_option("--ledger", arguments->ledger, "Write every change into this file, as JSON");
-  command->add_option("--html", arguments->html,
-                      "Write a page that shows the graph before and after, and every change");
-  command->add_option("--picture", arguments->picture, "Write both graphs as an SVG picture: for small models");
-  command->add_option("--samples", arguments->samples,
-                      "An .npz file with an array for each input, to compare on; may be repeated");
-  command->add_option("--shape", arguments->shapes,
-                      "NAME=1x3x224x224: fix an input's shape; sizes stay open otherwise");
-  command->add_option("--disable", arguments->disable, "Leave a rule out (`cycloid rules` lists them)");
-  command->add_option("--only", arguments->only, "Apply this rule alone; may be repeated");
-  command->add_option("--opset", arguments->opset,
-                      "The operator set to write, 7 to 28; else the model's own where possible");
+  command->add_option("--ledger", arguments->ledger, "Write every change into this file, as JSON")->type_name("FILE");
+  command->add_option("--html", arguments->html, "Write a page that shows the graph before and after, and every change")
+      ->type_name("FILE");
+  command->add_option("--picture", arguments->picture, "Write both graphs as an SVG picture: for small models")
+      ->type_name("FILE");
+  command
+      ->add_option("--samples", arguments->samples,
+                   "An .npz file with an array for each input, to compare on; may be repeated")
+      ->type_name("FILE");
+  command
+      ->add_option("--shape", arguments->shapes,
+                   "Fix an input's shape, as in x=1x3x224x224; may be repeated. Sizes stay open otherwise")
+      ->type_name("NAME=SHAPE");
+  command
+      ->add_option("--disable", arguments->disable, "Leave these rules out (a,b; may be repeated; see `cycloid rules`)")
+      ->delimiter(',')
+      ->type_name("RULE");
+  command->add_option("--only", arguments->only, "Apply these rules alone (a,b; may be repeated)")
+      ->delimiter(',')
+      ->type_name("RULE");
+  command
+      ->add_option("--opset", arguments->opset,
+                   "The operator set to write, 7 to 28; else the model's own where possible")
+      ->type_name("N");
   command
       ->add_option("--measure", arguments->measure,
-                   "Time before and after in these backends (a,b), and write nothing slower")
-      ->delimiter(',');
+                   "Time before and after in these backends (onnxruntime, openvino, cycloid), and write nothing slower")
+      ->delimiter(',')
+      ->type_name("BACKEND");
   command->add_option("--threads", arguments->threads, "Threads to measure with")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -254,10 +324,11 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
                    "MiB by which folding one node may make the file larger; runs compute it otherwise")
       ->check(CLI::Range(0, 2048))
       ->capture_default_str();
-  command->add_option(
-      "--ort-partition", arguments->ort_partition,
-      "Write ONNX Runtime's node partition file for the result: independent branches in streams of their "
-      "own (session.node_partition_config_file, with parallel execution)");
+  command
+      ->add_option("--ort-partition", arguments->ort_partition,
+                   "Write ONNX Runtime's node partition file for the result: independent branches in streams of their "
+                   "own (session.node_partition_config_file, with parallel execution)")
+      ->type_name("FILE");
   command->add_option("--ort-streams", arguments->ort_streams, "Streams of that file, at most")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -268,7 +339,11 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   // One value each time, so that MODEL may also come last.
   for (CLI::Option* option : command->get_options()) option->allow_extra_args(false);
-  command->footer("\nExample:\n  cycloid optimize model.onnx -o faster.onnx --explain --ledger changes.json");
+  command->footer(
+      "\nExamples:\n  cycloid optimize model.onnx -o faster.onnx --explain\n"
+      "  cycloid optimize model.onnx -o faster.onnx --ledger changes.json --html changes.html\n"
+      "  cycloid optimize model.onnx -o faster.onnx --measure onnxruntime,cycloid\n"
+      "  cycloid optimize model.onnx -o faster.onnx --shape x=1x3x224x224 --samples inputs.npz");
   command->callback([arguments, &exit_code] {
     const Status status = run(*arguments);
     if (!status) exit_code = report_error(status.error());

@@ -2,9 +2,11 @@
 // nothing else.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/statistics.h"
 #include "cycloid/optimize.h"
 
 namespace cycloid {
@@ -13,7 +15,8 @@ namespace cycloid {
 struct MeasuredText {
   std::string backend;
   std::string text;    // "1.69x (1.60-1.75)"
-  std::string detail;  // "1 thread, 32 rounds"
+  std::string detail;  // "1 thread, x=1x64"
+  std::optional<Ratio> speedup;
 };
 
 std::string optimize_page(const std::string& name, const Model& before, const Optimization& optimization,

@@ -96,7 +96,7 @@ class Shipper {
       const Gain& gain = gains->front();
       const std::string detail =
           fmt::format("{} thread{}, {}", ship_.gains.threads, ship_.gains.threads == 1 ? "" : "s", sizes_);
-      measured_.push_back({backend, gain.speedup ? format_speedup(*gain.speedup) : gain.problem, detail});
+      measured_.push_back({backend, gain.speedup ? format_speedup(*gain.speedup) : gain.problem, detail, gain.speedup});
       if (gain.slower()) return backend;
     }
     return std::string();

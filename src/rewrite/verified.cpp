@@ -24,6 +24,8 @@ constexpr std::size_t kRevertsOfRule = 6;
 // networks times sqrt(26) layers is 350; three standard deviations are 2^10.
 constexpr double kWholeModelUnits = 1024;
 constexpr double kUnitsOfOne = 8;  // of runtimes that are not exact
+constexpr fmt::format_string<const std::string&, const double&> kStandIn(
+    "the reference evaluation would take longer than {1} s (--verify-seconds): {0} was compared in its place");
 
 struct Sample {
   std::vector<Datum> inputs;
@@ -78,6 +80,7 @@ class VerifiedOptimizer {
     result_.model = std::move(optimized.model);
     result_.ledger = std::move(optimized.ledger);
     mark_verified();
+    if (!failure && !result_.ledger.applications.empty()) note_agreements();
     return std::move(result_);
   }
 
@@ -97,7 +100,7 @@ class VerifiedOptimizer {
     const bool slow = work_of(model_.graph) / kReferencePerSecond > options_.seconds * kSlowShare;
     if (slow && options_.stand_in.load) {
       evaluators_.push_back(options_.stand_in);
-      note("the reference evaluation would take too long: compared in {}", options_.stand_in.name);
+      note(kStandIn, options_.stand_in.name, options_.seconds);
     } else {
       const auto reference = [](const ModelIr& model) -> Result<Evaluator::Run> {
         return Evaluator::Run([&model](std::span<const Datum> inputs) {
@@ -158,7 +161,7 @@ class VerifiedOptimizer {
     auto loaded = options_.stand_in.load(model_);
     if (!loaded) return false;
     each_value_ = false;
-    note("the reference evaluation would take too long: compared in {}", options_.stand_in.name);
+    note(kStandIn, options_.stand_in.name, options_.seconds);
     evaluators_.front() = options_.stand_in;
     originals_.front() = *std::move(loaded);
     samples_.clear();
@@ -357,6 +360,14 @@ class VerifiedOptimizer {
   void mark_verified() {
     if (samples_.empty()) return;
     for (RuleApplication& application : result_.ledger.applications) application.unverified.clear();
+  }
+
+  void note_agreements() {
+    for (std::size_t e = 0; e < evaluators_.size(); ++e) {
+      const auto compared = std::ranges::count_if(
+          samples_, [&](const Sample& sample) { return originals_[e] && sample.expected[e].has_value(); });
+      if (compared != 0) result_.agreements.push_back({evaluators_[e].name, static_cast<std::size_t>(compared)});
+    }
   }
 
   const ModelIr& model_;

@@ -37,12 +37,19 @@ struct VerifyOptions {
   std::function<double()> now;  // seconds, steady; empty: the steady clock
 };
 
+// The whole model agreed with the original on so many inputs.
+struct Agreement {
+  std::string evaluator;
+  std::size_t samples = 0;
+};
+
 struct VerifiedOptimization {
   ModelIr model;
   Ledger ledger;
   std::vector<RuleRefusal> reverted;  // applied, and taken back
   std::vector<std::string> notes;     // for people: what could not be verified, and why
   std::size_t samples = 0;            // on which the whole model was compared
+  std::vector<Agreement> agreements;  // by evaluator in which it was compared; none where nothing was changed
 };
 
 // As optimize(); errors are those of the options and of the model alone. A rule that fails or spoils the result is left out.

@@ -142,7 +142,11 @@ Result<Optimization> optimize(const Model& model, const OptimizationOptions& opt
                       .after = to_public(done.ledger.after),
                       .applications = {},
                       .rejections = {},
+                      .compared = {},
                       .notes = std::move(done.notes)};
+  for (Agreement& agreement : done.agreements) {
+    result.compared.push_back({std::move(agreement.evaluator), agreement.samples});
+  }
   for (const RuleApplication& application : done.ledger.applications) {
     result.applications.push_back(to_public(application));
   }
