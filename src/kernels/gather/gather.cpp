@@ -98,6 +98,40 @@ std::optional<int64_t> visit_tuples(const TupleIndex& at, Indices indices, int64
   return {};
 }
 
+// Where in y the element of a plane is that `index` counts.
+inline int64_t place_in_plane(const Unpooling& at, int64_t index) {
+  if (!at.padded) return index;
+  int64_t place = 0;
+  for (int d = at.rank - 1; d >= 0; --d) {
+    place += index % at.size[d] * at.stride[d];
+    index /= at.size[d];
+  }
+  return place;
+}
+
+// kBytes: of a run where that is known; 0 otherwise.
+template <size_t kBytes>
+std::optional<int64_t> reverse_sized(const Reversal& t, const std::byte* x, const int64_t* lengths, std::byte* y,
+                                     int64_t begin, int64_t end) {
+  const size_t bytes = kBytes != 0 ? kBytes : static_cast<size_t>(t.run_bytes);
+  const auto run = static_cast<int64_t>(bytes);
+  const int64_t inner = t.time_first ? t.batch : t.time;
+  int64_t outer = begin / inner, i = begin % inner;
+  std::byte* to = y + begin * run;
+  for (int64_t row = begin; row < end; ++row, to += run) {
+    const int64_t time = t.time_first ? outer : i, b = t.time_first ? i : outer, length = lengths[b];
+    if (static_cast<uint64_t>(length) > static_cast<uint64_t>(t.time)) return length;
+    const int64_t moved = time < length ? length - 1 - time : time;
+    const int64_t from = t.time_first ? moved * t.batch + b : b * t.time + moved;
+    std::memcpy(to, x + from * run, bytes);
+    if (++i == inner) {
+      i = 0;
+      ++outer;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<int64_t> gather(const GatherArgs& args, int64_t begin, int64_t end) {
@@ -138,6 +172,50 @@ std::optional<int64_t> scatter_tuples(const TupleIndex& at, std::byte* data, Ind
   return visit_tuples(at, indices, 0, count, [&](int64_t t, int64_t offset) {
     std::memcpy(data + offset, updates + t * at.run_bytes, static_cast<size_t>(at.run_bytes));
   });
+}
+
+bool unpool(const Unpooling& at, const void* x, const int64_t* indices, void* y, int64_t begin, int64_t end) {
+  const std::optional<int64_t> outside = by_size(at.element_bytes, [&]<class T>(T) -> std::optional<int64_t> {
+    for (int64_t p = begin; p < end; ++p) {
+      T* to = static_cast<T*>(y) + p * at.y_plane;
+      std::memset(to, 0, static_cast<size_t>(at.y_plane) * sizeof(T));
+      const T* from = static_cast<const T*>(x) + p * at.per_plane;
+      const int64_t* list = indices + p * at.per_plane;
+      for (int64_t i = 0; i < at.per_plane; ++i) {
+        const int64_t index = list[i] - p * at.plane;
+        if (static_cast<uint64_t>(index) >= static_cast<uint64_t>(at.plane)) return list[i];
+        to[place_in_plane(at, index)] = from[i];
+      }
+    }
+    return {};
+  });
+  return !outside;
+}
+
+std::optional<int64_t> unpool_all(const Unpooling& at, const void* x, const int64_t* indices, void* y) {
+  return by_size(at.element_bytes, [&]<class T>(T) -> std::optional<int64_t> {
+    T* to = static_cast<T*>(y);
+    std::memset(to, 0, static_cast<size_t>(at.planes * at.y_plane) * sizeof(T));
+    for (int64_t i = 0; i < at.planes * at.per_plane; ++i) {
+      const int64_t index = indices[i];
+      if (static_cast<uint64_t>(index) >= static_cast<uint64_t>(at.planes * at.plane)) return index;
+      to[index / at.plane * at.y_plane + place_in_plane(at, index % at.plane)] = static_cast<const T*>(x)[i];
+    }
+    return {};
+  });
+}
+
+std::optional<int64_t> reverse_runs(const Reversal& at, const std::byte* x, const int64_t* lengths, std::byte* y,
+                                    int64_t begin, int64_t end) {
+  switch (at.run_bytes) {
+    case 1: return reverse_sized<1>(at, x, lengths, y, begin, end);
+    case 2: return reverse_sized<2>(at, x, lengths, y, begin, end);
+    case 4: return reverse_sized<4>(at, x, lengths, y, begin, end);
+    case 8: return reverse_sized<8>(at, x, lengths, y, begin, end);
+    case 64: return reverse_sized<64>(at, x, lengths, y, begin, end);
+    case 128: return reverse_sized<128>(at, x, lengths, y, begin, end);
+    default: return reverse_sized<0>(at, x, lengths, y, begin, end);
+  }
 }
 
 }  // namespace cycloid::kernels

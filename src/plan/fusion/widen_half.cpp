@@ -27,6 +27,7 @@ constexpr std::string_view kComputing[] = {
     "ConvTranspose",
     "Cos",
     "Cosh",
+    "DeformConv",
     "Div",
     "Elu",
     "Erf",

@@ -13,6 +13,7 @@
 #include "plan/lowering/recurrent.h"
 #include "plan/lowering/rotary.h"
 #include "plan/lowering/trees.h"
+#include "plan/lowering/vision.h"
 
 namespace cycloid {
 namespace {
@@ -47,6 +48,7 @@ constexpr Line kLines[] = {
     {"CastLike", lower_cast},
     {"Ceil", lower_unary},
     {"Clip", lower_unary},
+    {"Col2Im", lower_col2im},
     {"Compress", lower_compress},
     {"Concat", lower_concat},
     {"Conv", lower_conv},
@@ -55,6 +57,7 @@ constexpr Line kLines[] = {
     {"Cos", lower_unary},
     {"Cosh", lower_unary},
     {"CumSum", lower_cumulative_sum},
+    {"DeformConv", lower_deform_conv},
     {"DepthToSpace", lower_depth_to_space},
     {"DequantizeLinear", lower_dequantize},
     {"Div", lower_binary},
@@ -96,6 +99,7 @@ constexpr Line kLines[] = {
     {"MatMulInteger", lower_matmul_integer},
     {"Max", lower_binary},
     {"MaxPool", lower_pool},
+    {"MaxUnpool", lower_max_unpool},
     {"Min", lower_binary},
     {"Mish", lower_unary},
     {"Mod", lower_elements},
@@ -126,6 +130,7 @@ constexpr Line kLines[] = {
     {"Relu", lower_unary},
     {"Reshape", lower_view},
     {"Resize", lower_resize},
+    {"ReverseSequence", lower_reverse_sequence},
     {"RoiAlign", lower_roi_align},
     {"RotaryEmbedding", lower_rotary_embedding},
     {"Round", lower_unary},
