@@ -92,15 +92,6 @@ bool all_zero(const RuleContext& context, ValueId id) {
   return zero;
 }
 
-std::string_view reduce_name(Kind kind) {
-  switch (kind) {
-    case Kind::kProduct: return "ReduceProd";
-    case Kind::kMax: return "ReduceMax";
-    case Kind::kMin: return "ReduceMin";
-    default: return "ReduceSum";
-  }
-}
-
 // The largest or smallest along the first axis, NaN where there is one. Max and Min hand NaN on everywhere; ReduceMax and
 // ReduceMin do not in every runtime, so floats are looked through for it.
 std::optional<Patch::Ref> extremum_of(Batcher& b, const Patch::Ref& all, Kind kind, DType dtype) {

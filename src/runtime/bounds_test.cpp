@@ -257,6 +257,26 @@ TEST_P(Bounds, RefuseEmptyValuesOfHugeSizes) {
               HasSubstr("no elements, but too many rows"));
 }
 
+// Amounts that only the run tells, and of which no memory has so many elements.
+TEST_P(Bounds, RefuseAmountsOfTheRunThatAreTooLarge) {
+  const std::pair<const char*, bool> nodes[] = {
+      {"p = Concat<axis = 0>(zero, k) y = Pad(x, p)", true},
+      {"s = ReduceSum<keepdims = 1>(x) y = Expand(s, k)", true},
+      {"y = Tile(x, k)", true},
+      {"s = ReduceSum<keepdims = 1>(x) p = Concat<axis = 0>(k, k, k) y = Expand(s, p)", false},
+  };
+  for (const auto& [node, vector] : nodes) {
+    const Model model = model_of(fmt::format(
+        "g (float[4] x, int64 n) => ({} y) <int64[1] one = {{1}}, int64[1] zero = {{0}}> {{ k = Reshape(n, one) {} }}",
+        vector ? "float[?]" : "float[?,?,?]", node));
+    for (const std::int64_t n :
+         {std::int64_t{1} << 45, (std::int64_t{1} << 60) + 1, (std::int64_t{1} << 62) + 2, INT64_MAX}) {
+      const Error error = error_of(model, {.threads = options().threads, .reference = options().reference}, n);
+      EXPECT_NE(error.code(), ErrorCode::kUnavailable) << node << " of " << n;
+    }
+  }
+}
+
 TEST(Session, RefusesATimeoutThatIsNone) {
   EXPECT_EQ(Session::create(model_of(kEndlessLoop), {.timeout_ms = -1}).error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(Session::create(model_of(kEndlessLoop), {.timeout_ms = NAN}).error().code(), ErrorCode::kInvalidArgument);

@@ -5,12 +5,15 @@
 #include <array>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "base/helpers.h"
+#include "base/work_bounds.h"
 #include "kernels/move/move.h"
 #include "ops/op.h"
 #include "ops/tensor/expand.h"
@@ -52,6 +55,20 @@ Place result_of(const Place& from, const Dims& dims) { return {.buffer = kTo, .d
 
 bool is_empty(const Dims& dims) { return std::ranges::find(dims, 0) != dims.end(); }
 
+// An error where no tensor of these dims can be had. Asked before the step is made, which counts with its bytes and keeps a
+// number for each row of what it pads.
+Status check_room(DType dtype, const Dims& dims) {
+  // More than any address space has.
+  constexpr std::size_t kMostBytes = std::size_t{1} << 56;
+  const WorkBounds* bounds = work_bounds();
+  const std::size_t left = bounds != nullptr && bounds->memory != nullptr ? bounds->memory->left() : kMostBytes;
+  const auto count = element_count(dims);
+  if (count && static_cast<std::size_t>(*count) <= std::min(left, kMostBytes) / size_of(dtype)) return {};
+  return make_error(ErrorCode::kResourceExhausted,
+                    "no memory for a {} tensor of shape {}, or none left of the limit (max_memory)", to_string(dtype),
+                    to_string(dims));
+}
+
 Result<Move> make_slice(const Node&, const Place& from, const Amounts& amounts, Isa isa, int threads) {
   const std::optional<Ints> axes = amounts.ints(3), steps = amounts.ints(4);
   CYCLOID_ASSIGN(SliceView view, slice_view(from.dims, *amounts.ints(1), *amounts.ints(2), axes ? &*axes : nullptr,
@@ -70,6 +87,7 @@ Result<Move> make_padded(const Node& node, const Place& from, const Amounts& amo
   const std::size_t rank = from.dims.size();
   CYCLOID_ASSIGN(const Dims pads, pads_of_all_axes(*amounts.ints(1), axes ? &*axes : nullptr, rank));
   CYCLOID_ASSIGN(Dims dims, padded_dims(from.dims, pads));
+  CYCLOID_TRY(check_room(from.dtype, dims));
   std::vector<Ints> sources;
   for (std::size_t i = 0; i < rank; ++i) {
     CYCLOID_ASSIGN(Ints list, axis_sources(from.dims[i], pads[i], pads[rank + i], attributes.mode));
@@ -92,6 +110,7 @@ Move copy_in_loops(const Place& from, Dims dims, std::vector<ElementLoop> loops,
 
 Result<Move> make_expanded(const Node&, const Place& from, const Amounts& amounts, Isa isa, int) {
   CYCLOID_ASSIGN(Dims dims, expanded_dims(from.dims, *amounts.ints(1)));
+  CYCLOID_TRY(check_room(from.dtype, dims));
   if (is_empty(dims)) return Move{.dims = std::move(dims), .made = {}};
   const Dims* const operands[] = {&from.dims};
   std::vector<ElementLoop> loops = broadcast_loops(operands, dims);
@@ -100,6 +119,7 @@ Result<Move> make_expanded(const Node&, const Place& from, const Amounts& amount
 
 Result<Move> make_tiled(const Node&, const Place& from, const Amounts& amounts, Isa isa, int) {
   CYCLOID_ASSIGN(Dims dims, tiled_dims(from.dims, *amounts.ints(1)));
+  CYCLOID_TRY(check_room(from.dtype, dims));
   if (is_empty(dims)) return Move{.dims = std::move(dims), .made = {}};
   std::vector<ElementLoop> loops = tile_loops(from.dims, dims);
   return copy_in_loops(from, std::move(dims), std::move(loops), isa);
@@ -163,7 +183,13 @@ class AmountsStep final : public Step {
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
     const BoundsScope scope(context.run->bounds);
-    if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
+    try {
+      if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
+    } catch (const std::bad_alloc&) {
+      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
+    } catch (const std::length_error&) {
+      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
+    }
   }
 
   Place from;
