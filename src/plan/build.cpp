@@ -54,7 +54,7 @@ std::atomic<std::uint64_t> built{0};
 
 std::uint64_t plans_built() { return built.load(std::memory_order_relaxed); }
 
-Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model,
+Result<std::shared_ptr<const Plan>> build_plan(const std::shared_ptr<const ModelIr>& model,
                                                const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options) {
   built.fetch_add(1, std::memory_order_relaxed);

@@ -178,7 +178,7 @@ struct PlanOptions {
 // Plans `model` (in normal form, types inferred) for inputs of these dims, in the order of the graph's inputs; nullopt
 // for inputs that are no tensors. Errors: shapes the model does not allow, an operator that cannot be run, memory beyond
 // the bound, a stop signal that is in force (base/work_bounds.h).
-Result<std::shared_ptr<const Plan>> build_plan(std::shared_ptr<const ModelIr> model,
+Result<std::shared_ptr<const Plan>> build_plan(const std::shared_ptr<const ModelIr>& model,
                                                const std::vector<std::optional<Dims>>& input_dims,
                                                const PlanOptions& options);
 

@@ -13,7 +13,7 @@ struct NoStep final : Step {
 };
 
 // A step with this name that reads and writes these buffers.
-PlannedStep step(std::string name, std::vector<std::uint32_t> reads, std::vector<std::uint32_t> writes,
+PlannedStep step(std::string name, const std::vector<std::uint32_t>& reads, const std::vector<std::uint32_t>& writes,
                  double cost = 1000, std::int64_t units = 8) {
   PlannedStep planned;
   planned.step = std::make_unique<NoStep>();
@@ -29,7 +29,7 @@ PlannedStep step(std::string name, std::vector<std::uint32_t> reads, std::vector
 Plan branches(int count, int length, int threads, double cost) {
   Plan plan;
   plan.threads = threads;
-  plan.buffers.resize(static_cast<std::size_t>(1 + count * length));
+  plan.buffers.resize(1 + static_cast<std::size_t>(count) * static_cast<std::size_t>(length));
   for (int b = 0; b < count; ++b) {
     for (int i = 0; i < length; ++i) {
       const auto at = static_cast<std::uint32_t>(1 + b * length + i);

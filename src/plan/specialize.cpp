@@ -95,8 +95,7 @@ bool inline_branch(Graph& graph, NodeId id) {
   if (condition == nullptr || condition->dtype() != DType::kBool || condition->element_count() != 1) return false;
   const auto branch = get_graph(node, condition->data<bool>()[0] ? "then_branch" : "else_branch");
   if (!branch || (*branch)->outputs().size() < node.outputs.size()) return false;
-  const GraphPtr body = *branch;
-  const auto results = splice(graph, *body, {}, id);
+  const auto results = splice(graph, **branch, {}, id);
   if (!results) return false;
   const std::vector<ValueId> outputs = graph.node(id).outputs;
   for (std::size_t i = 0; i < outputs.size(); ++i) {

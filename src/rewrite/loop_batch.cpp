@@ -114,9 +114,10 @@ class LoopBatching {
     const ValueId out = without_identities(body_, carried.out);
     if (out == carried.in) {  // never changes
       auto lane = batcher_.uniform(carried.first);
-      if (lane) batcher_.set(carried.in, *std::move(lane));
+      const bool known = lane.has_value();
+      if (known) batcher_.set(carried.in, *std::move(lane));
       if (carried.last.valid()) patch_.replace(carried.last, carried.first);
-      return lane.has_value() || !is_used(carried.in);
+      return known || !is_used(carried.in);
     }
     if (set_counter(carried, out)) return true;
     if (!carried.last.valid()) return true;  // needed, if at all, by another iteration: then batching fails

@@ -84,7 +84,7 @@ inline std::string canonical(const ModelIr& model) {
   };
   for (const ValueId id : graph.inputs()) graph.set_type(id, {});
   for (const NodeId id : std::vector<NodeId>(graph.nodes().begin(), graph.nodes().end())) {
-    const Node node = graph.node(id);
+    const Node& node = graph.node(id);
     for (const ValueId input : node.inputs) {
       if (graph.constant(input) != nullptr && graph.value(input).name[0] != '%') rename(input);
     }

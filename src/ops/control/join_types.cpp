@@ -18,10 +18,10 @@ Result<ValueType> TypeJoin::join(const ValueType& a, const ValueType& b) {
   const bool b_optional = b.kind == ValueType::Kind::kOptional;
   if (a_optional != b_optional) {  // a value is an optional that holds it
     const ValueType unknown;
-    const auto inner = [&](const ValueType& type, bool optional) -> const ValueType& {
-      return !optional ? type : type.element ? *type.element : unknown;
+    const auto inner = [&](const ValueType* type, bool optional) {
+      return !optional ? type : type->element ? type->element.get() : &unknown;
     };
-    CYCLOID_ASSIGN(ValueType element, join(inner(a, a_optional), inner(b, b_optional)));
+    CYCLOID_ASSIGN(ValueType element, join(*inner(&a, a_optional), *inner(&b, b_optional)));
     return ValueType::optional(std::move(element));
   }
   const bool dtypes_differ = a.dtype != DType::kUndefined && b.dtype != DType::kUndefined && a.dtype != b.dtype;

@@ -135,7 +135,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
       return invalid_argument("constant_value must be one element, but is {}", to_string(value->dims()));
     CYCLOID_ASSIGN(y, broadcast_to(value->reshaped({}), dims));
   }
-  if (y.element_count() == 0 || rank == 0) return outputs(rank == 0 ? *x : std::move(y));
+  if (rank == 0) return outputs(*x);
+  if (y.element_count() == 0) return outputs(std::move(y));
   std::vector<std::vector<std::int64_t>> sources;
   for (std::size_t i = 0; i < rank; ++i) {
     CYCLOID_ASSIGN(auto list, axis_sources(x->dim(i), pads[i], pads[rank + i], attributes.mode));

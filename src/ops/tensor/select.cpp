@@ -20,8 +20,8 @@ Status infer_non_zero(InferContext& context) {
 // Whether each element is not 0 (not empty, for strings). -0 is 0.
 std::vector<bool> non_zeros(const Tensor& x) {
   std::vector<bool> hits(static_cast<std::size_t>(x.element_count()));
-  const bool done =
-      dispatch<float, double, std::complex<float>, std::complex<double>, std::string>(x.dtype(), [&]<class T>(T) {
+  const bool done = dispatch<float, double, std::complex<float>, std::complex<double>, std::string>(
+      x.dtype(), [&]<class T>(const T&) {
         const auto data = x.data<T>();
         for (std::size_t i = 0; i < hits.size(); ++i) hits[i] = data[i] != T();
       });

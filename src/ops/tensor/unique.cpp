@@ -127,7 +127,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   Groups groups;
   const bool done = dispatch<float, double, Float16, BFloat16, std::int8_t, std::int16_t, std::int32_t, std::int64_t,
                              std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t, bool, std::string,
-                             std::complex<float>, std::complex<double>>(rows.dtype(), [&]<class T>(T) {
+                             std::complex<float>, std::complex<double>>(rows.dtype(), [&]<class T>(const T&) {
     groups = group(rows.data<T>().data(), rows.dim(0), rows.dim(1), options.sorted);
   });
   if (!done) return unsupported("Unique of {} elements", to_string(x->dtype()));

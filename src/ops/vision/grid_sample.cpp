@@ -114,7 +114,7 @@ class Axis {
     const auto first = static_cast<std::int64_t>(floor);
     const double t = x - floor;
     switch (a_.mode) {
-      case Mode::kNearest: add(taps, static_cast<std::int64_t>(x), 1); break;
+      case Mode::kNearest: add(taps, first, 1); break;  // x is whole
       case Mode::kLinear:
         add(taps, first, 1 - t);
         add(taps, first + 1, t);

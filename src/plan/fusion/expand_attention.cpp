@@ -203,7 +203,7 @@ void expand_projected(Expanding& e, const AttendOptions& options, ValueId projec
 std::optional<Dims> widths_of(const Node& node, std::int64_t columns, std::int64_t heads, bool one_size) {
   const Result<std::vector<std::int64_t>> given = get_ints(node, "qkv_hidden_sizes");
   if (!given || (!given->empty() && given->size() != 3)) return {};
-  const Dims widths = given->empty() ? Dims{columns / 3, columns / 3, columns / 3} : *given;
+  Dims widths = given->empty() ? Dims{columns / 3, columns / 3, columns / 3} : *given;
   for (const std::int64_t width : widths) {
     if (width < 1 || width > columns || width % heads != 0) return {};
   }

@@ -27,6 +27,12 @@ std::optional<ValueId> activated(Expanding& e, ValueId x, const std::string& nam
   return e.add(name, {x, low, high}, shape);
 }
 
+void finish(Expanding& e, std::optional<ValueId> result) {
+  if (!result) return;
+  e.give(0, *result);
+  e.done();
+}
+
 bool knows(const std::string& name) {
   for (const char* known : {"", "Relu", "Tanh", "Sigmoid", "LeakyRelu", "Clip", "HardSigmoid"}) {
     if (name == known) return true;
@@ -85,8 +91,7 @@ void expand_fused_conv(Expanding& e) {
   std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.begin() + (e.input(2).valid() ? 3 : 2));
   ValueId y = e.add("Conv", std::move(inputs), *shape, without(node.attributes, {"activation", "activation_params"}));
   if (e.input(3).valid()) y = e.add("Add", {y, e.input(3)}, *shape);
-  e.give(0, *activated(e, y, *name, *parameters));
-  e.done();
+  finish(e, activated(e, y, *name, *parameters));
 }
 
 void expand_fused_gemm(Expanding& e) {
@@ -106,8 +111,7 @@ void expand_fused_gemm(Expanding& e) {
   const ValueId y =
       e.add("Gemm", node.inputs, *shape,
             without(node.attributes, {"activation", "activation_alpha", "activation_beta", "activation_gamma"}));
-  e.give(0, *activated(e, y, *name, parameters));
-  e.done();
+  finish(e, activated(e, y, *name, parameters));
 }
 
 }  // namespace cycloid

@@ -1,6 +1,7 @@
 #include "plan/lowering/body.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <span>
 
@@ -9,6 +10,23 @@
 #include "base/helpers.h"
 
 namespace cycloid {
+namespace {
+
+Status check_fits(DType dtype, const Dims& dims, const Place& place) {
+  if (dtype == place.dtype && dims == place.dims) return {};
+  return invalid_model("an output is {} {}, but {} {} was inferred", to_string(dtype), to_string(dims),
+                       to_string(place.dtype), to_string(place.dims));
+}
+
+Status copy_to(const StepContext& context, const Datum& datum, const Place& place) {
+  const Tensor* tensor = datum.tensor();
+  if (tensor == nullptr) return invalid_model("an output is no tensor");
+  CYCLOID_TRY(check_fits(tensor->dtype(), tensor->dims(), place));
+  if (tensor->byte_count() > 0) std::memcpy(context.at<std::byte>(place), tensor->bytes(), tensor->byte_count());
+  return {};
+}
+
+}  // namespace
 
 Operand read_operand(Lowering& lowering, ValueId id, Lowering::Draft& draft) {
   Operand operand;
@@ -50,7 +68,7 @@ Result<Body> plan_body(Lowering& lowering, const Graph& graph, std::vector<std::
   Body body;
   const std::vector<ValueId> captures(graph.captures().begin(), graph.captures().end());
   for (const ValueId capture : captures) {
-    const Value value = graph.value(capture);
+    const Value& value = graph.value(capture);
     ValueId stands_for;
     if (const Tensor* constant = lowering.constant(value.outer)) {
       stands_for = ir.graph.add_constant(value.name, *constant);
@@ -134,6 +152,31 @@ Status BodyRun::run() {
         plan_.steps[s].step->run(context(state, 0), 0, plan_.steps[s].units);
     }
     if (state.failed.load(std::memory_order_acquire)) return *state.error;
+  }
+  return {};
+}
+
+Status BodyRun::run_into(const StepContext& outer, std::span<const Operand> outputs) {
+  std::vector<Tensor> made;  // empty where none is needed: a branch whose shapes are known allocates nothing
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const PlanOutput& output = plan_.outputs[i];
+    if (output.slot) continue;
+    if (outputs[i].kind == Operand::Kind::kPlace) {
+      CYCLOID_TRY(check_fits(output.dtype, output.dims, outputs[i].place));
+      set_output(i, outer.at<std::byte>(outputs[i].place));
+      continue;
+    }
+    made.resize(outputs.size());
+    CYCLOID_ASSIGN(made[i], Tensor::empty(output.dtype, output.dims));
+    set_output(i, made[i].mutable_bytes());
+  }
+  CYCLOID_TRY(run());
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Operand& to = outputs[i];
+    const bool in_slot = plan_.outputs[i].slot;
+    if (to.kind == Operand::Kind::kSlot && in_slot) outer.run->slots[to.slot] = slot_output(i);
+    if (to.kind == Operand::Kind::kSlot && !in_slot) outer.run->slots[to.slot] = Datum(std::move(made[i]));
+    if (to.kind == Operand::Kind::kPlace && in_slot) CYCLOID_TRY(copy_to(outer, slot_output(i), to.place));
   }
   return {};
 }

@@ -57,6 +57,10 @@ class BodyRun {
   // run that have nothing else to do.
   Status run();
 
+  // Runs, and gives each output to the operand at its index: written in place where both shapes are known, else as a new
+  // tensor, or copied. An error where an operand's place has another shape or type than the output.
+  Status run_into(const StepContext& outer, std::span<const Operand> outputs);
+
  private:
   void share(std::size_t stage, RunState& state) const;
   StepContext context(RunState& state, int thread) const;

@@ -2,7 +2,6 @@
 #include "plan/lowering/control.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <tuple>
 
@@ -28,7 +27,8 @@ class IfStep final : public Step {
     const std::size_t k = *context.at<const bool>(condition) ? 0 : 1;
     if (broken[k]) return context.run->fail(*broken[k]);
     const BoundsScope scope(context.run->bounds);
-    if (Status status = take(context, branches[k]); !status) context.run->fail(status.error().in(where));
+    BodyRun branch(branches[k], context, context.scratch);
+    if (Status status = branch.run_into(context, outputs); !status) context.run->fail(status.error().in(where));
   }
 
   std::string where;  // the node, in words
@@ -36,41 +36,6 @@ class IfStep final : public Step {
   Body branches[2];
   std::optional<Error> broken[2];  // why the branch cannot run with these shapes
   std::vector<Operand> outputs;
-
- private:
-  // The branch writes an output in place where its shape is known, else as a new tensor.
-  Status take(const StepContext& context, const Body& body) const {
-    BodyRun run(body, context, context.scratch);
-    std::vector<Tensor> made;
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const PlanOutput& output = body.plan->outputs[i];
-      if (output.slot) continue;
-      if (outputs[i].kind == Operand::Kind::kPlace) {
-        run.set_output(i, context.at<std::byte>(outputs[i].place));
-        continue;
-      }
-      made.resize(outputs.size());
-      CYCLOID_ASSIGN(made[i], Tensor::empty(output.dtype, output.dims));
-      run.set_output(i, made[i].mutable_bytes());
-    }
-    CYCLOID_TRY(run.run());
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const bool in_slot = body.plan->outputs[i].slot;
-      if (outputs[i].kind == Operand::Kind::kSlot)
-        context.run->slots[outputs[i].slot] = in_slot ? run.slot_output(i) : Datum(std::move(made[i]));
-      else if (in_slot)
-        CYCLOID_TRY(put(context, run.slot_output(i), outputs[i].place));
-    }
-    return {};
-  }
-
-  static Status put(const StepContext& context, const Datum& datum, const Place& place) {
-    const Tensor* tensor = datum.tensor();
-    if (tensor == nullptr || tensor->dtype() != place.dtype || tensor->dims() != place.dims)
-      return invalid_model("a branch gave another shape than {}", to_string(place.dims));
-    if (tensor->byte_count() > 0) std::memcpy(context.at<std::byte>(place), tensor->bytes(), tensor->byte_count());
-    return {};
-  }
 };
 
 // Carried values that no iteration changes are what they were before: the body captures them instead. Gives the body

@@ -156,7 +156,7 @@ std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, 
   return loops;
 }
 
-Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, std::vector<ElementLoop> loops,
+Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, const std::vector<ElementLoop>& loops,
                       std::span<const ValueId> operands, ValueId y, NodeId node) {
   std::vector<ElementLoop> joined = join_loops(loops);
   if (joined.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";

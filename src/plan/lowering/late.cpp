@@ -1,7 +1,6 @@
 #include "plan/lowering/late.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 #include <set>
 #include <stdexcept>
@@ -71,41 +70,7 @@ class LateStep final : public Step {
       else
         run.set_input(i, context.run->slots[inputs[i].slot].tensor()->bytes());
     }
-    std::vector<Tensor> made(outputs.size());
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const PlanOutput& output = plan.outputs[i];
-      if (output.slot) continue;
-      if (outputs[i].kind == Operand::Kind::kPlace) {
-        CYCLOID_TRY(check(output.dtype, output.dims, outputs[i].place));
-        run.set_output(i, context.at<std::byte>(outputs[i].place));
-        continue;
-      }
-      CYCLOID_ASSIGN(made[i], Tensor::empty(output.dtype, output.dims));
-      run.set_output(i, made[i].mutable_bytes());
-    }
-    CYCLOID_TRY(run.run());
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      const bool in_slot = plan.outputs[i].slot;
-      if (outputs[i].kind == Operand::Kind::kSlot)
-        context.run->slots[outputs[i].slot] = in_slot ? run.slot_output(i) : Datum(std::move(made[i]));
-      else if (in_slot)
-        CYCLOID_TRY(put(context, run.slot_output(i), outputs[i].place));
-    }
-    return {};
-  }
-
-  static Status check(DType dtype, const Dims& dims, const Place& place) {
-    if (dtype == place.dtype && dims == place.dims) return {};
-    return invalid_model("an output is {} {}, but {} {} was inferred", to_string(dtype), to_string(dims),
-                         to_string(place.dtype), to_string(place.dims));
-  }
-
-  static Status put(const StepContext& context, const Datum& datum, const Place& place) {
-    const Tensor* tensor = datum.tensor();
-    if (tensor == nullptr) return invalid_model("an output is no tensor");
-    CYCLOID_TRY(check(tensor->dtype(), tensor->dims(), place));
-    if (tensor->byte_count() > 0) std::memcpy(context.at<std::byte>(place), tensor->bytes(), tensor->byte_count());
-    return {};
+    return run.run_into(context, outputs);
   }
 
   const Body open_;  // for all shapes, by reference evaluation

@@ -189,7 +189,7 @@ Place Lowering::define(ValueId id, Layout layout) {
   return place;
 }
 
-void Lowering::alias(ValueId id, Place place) {
+void Lowering::alias(ValueId id, const Place& place) {
   Places& places = places_[id];
   (place.layout == Layout::kRowMajor ? places.row_major : places.channels_last) = place;
 }

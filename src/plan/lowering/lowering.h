@@ -55,7 +55,7 @@ class Lowering {
   // The place of a value to be written: in a concatenation or the caller's memory where that is possible. Once a value.
   Place define(ValueId id, Layout layout);
   // The value lies where `place` says (a view of another one).
-  void alias(ValueId id, Place place);
+  void alias(ValueId id, const Place& place);
   // Memory of the step's own.
   Place temporary(DType dtype, Dims dims);
   // Constant memory for packed weights, zeroed; filled before the plan is used.

@@ -75,8 +75,11 @@ constexpr std::string_view kNoInputs = "an input that is empty, or whose shape d
 
 // Gives a result its place: a tensor of what was found, or the memory that a known shape has.
 Status give(const StepContext& context, const Operand& operand, Tensor result) {
-  if (operand.kind == Operand::Kind::kSlot) context.run->slots[operand.slot] = Datum(std::move(result));
-  if (operand.kind != Operand::Kind::kPlace) return {};
+  if (operand.kind == Operand::Kind::kAbsent) return {};
+  if (operand.kind == Operand::Kind::kSlot) {
+    context.run->slots[operand.slot] = Datum(std::move(result));
+    return {};
+  }
   if (result.dims() != operand.place.dims || result.dtype() != operand.place.dtype)
     return invalid_model("an output of shape {} where {} was inferred", to_string(result.dims()),
                          to_string(operand.place.dims));

@@ -9,7 +9,6 @@
 namespace cycloid {
 namespace {
 
-using kernels::ReduceArgs;
 using kernels::ReduceFn;
 using kernels::ReduceKind;
 

@@ -172,7 +172,7 @@ Declined lower_scatter_elements(Lowering& lowering, NodeId id) {
   const SegmentFn fn =
       kernels::segment_kernel(*kind, index.dtype == DType::kInt32, args.segments, lowering.options().isa);
   Lowering::Draft draft;
-  draft.nodes = nodes;
+  draft.nodes = std::move(nodes);
   draft.kernel = args.segments <= kernels::kFewSegments ? "segment.few" : "segment.table";
   draft.reads = {x, index};
   draft.writes = {parts};

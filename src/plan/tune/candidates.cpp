@@ -15,7 +15,6 @@ namespace cycloid {
 namespace {
 
 using kernels::Activation;
-using kernels::ActivationKind;
 using kernels::ConvParams;
 using kernels::ConvPlan;
 using kernels::GemmParams;

@@ -36,11 +36,11 @@ Patch::Ref Batcher::ints(std::span<const std::int64_t> values) {
   return at != ints_.end() ? at->second : ints_.emplace(key, patch_.constant("ints", int64s(key))).first->second;
 }
 
-Patch::Ref Batcher::unsqueeze(const Patch::Ref& x, std::vector<std::int64_t> axes) {
+Patch::Ref Batcher::unsqueeze(const Patch::Ref& x, const std::vector<std::int64_t>& axes) {
   return axes.empty() ? x : op("Unsqueeze", {x, ints(axes)});
 }
 
-Patch::Ref Batcher::squeeze(const Patch::Ref& x, std::vector<std::int64_t> axes) {
+Patch::Ref Batcher::squeeze(const Patch::Ref& x, const std::vector<std::int64_t>& axes) {
   return axes.empty() ? x : op("Squeeze", {x, ints(axes)});
 }
 

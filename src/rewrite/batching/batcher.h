@@ -59,8 +59,8 @@ class Batcher {
   Patch::Ref ints(std::span<const std::int64_t> values);
   Patch::Ref ints(std::initializer_list<std::int64_t> values) { return ints(std::vector<std::int64_t>(values)); }
   Patch::Ref ints(const std::vector<std::int64_t>& values) { return ints(std::span<const std::int64_t>(values)); }
-  Patch::Ref unsqueeze(const Patch::Ref& x, std::vector<std::int64_t> axes);
-  Patch::Ref squeeze(const Patch::Ref& x, std::vector<std::int64_t> axes);
+  Patch::Ref unsqueeze(const Patch::Ref& x, const std::vector<std::int64_t>& axes);
+  Patch::Ref squeeze(const Patch::Ref& x, const std::vector<std::int64_t>& axes);
   Patch::Ref transpose(const Patch::Ref& x, std::vector<std::int64_t> permutation);
   // Moves the axis of a tensor of this rank to the front.
   Patch::Ref to_front(const Patch::Ref& x, std::size_t axis, std::size_t rank);

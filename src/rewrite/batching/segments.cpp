@@ -63,8 +63,9 @@ std::optional<Patch::Ref> filled(Batcher& b, const SegmentScatter& scatter, cons
 }
 
 // ids brought to [-1, T]. Also where T is max(ids) + 1, which is no bound where it overflows.
-Patch::Ref clipped_ids(Batcher& b, const SegmentScatter& scatter) {
+std::optional<Patch::Ref> clipped_ids(Batcher& b, const SegmentScatter& scatter) {
   const auto low = scalar_of(scatter.ids_dtype, -1);
+  if (!low) return std::nullopt;
   const Dim& trips = b.trips().count;
   Patch::Ref high = b.trips().scalar;
   if (trips.is_known()) {
@@ -119,7 +120,9 @@ std::optional<Patch::Ref> scatter_segments(Batcher& b, const SegmentScatter& sca
   const bool known_dtype = scatter.dtype == DType::kFloat32 || scatter.dtype == DType::kFloat64 ||
                            scatter.dtype == DType::kInt32 || scatter.dtype == DType::kInt64;
   if (!known_dtype || scatter.shape.empty()) return std::nullopt;
-  const auto ids = clipped_ids(b, scatter);
+  const auto clipped = clipped_ids(b, scatter);
+  if (!clipped) return std::nullopt;
+  const Patch::Ref& ids = *clipped;
   const auto sums = scattered(b, scatter, ids);
   if (!sums || scatter.reduction != SegmentReduction::kMean) return sums;
   if (!is_floating_point(scatter.dtype)) return std::nullopt;

@@ -73,8 +73,9 @@ class Branches {
 
   bool set_uniform(ValueId id) {
     auto lane = batcher_.uniform(id);
-    if (lane) batcher_.set(id, *std::move(lane));
-    return lane.has_value();
+    if (!lane) return false;
+    batcher_.set(id, *std::move(lane));
+    return true;
   }
 
   bool match_nodes(const std::vector<ValueId>& values) {

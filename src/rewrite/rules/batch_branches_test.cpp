@@ -5,7 +5,7 @@ namespace cycloid::testing {
 namespace {
 
 // Four branches; "#" is the branch's number.
-std::string branches(const std::string& inputs, const std::string& constants, std::string body, int count = 4,
+std::string branches(const std::string& inputs, const std::string& constants, const std::string& body, int count = 4,
                      int axis = 0) {
   std::string nodes;
   std::string results;

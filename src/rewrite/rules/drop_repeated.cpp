@@ -26,7 +26,7 @@ std::optional<Bounds> bounds_of(const RuleContext& context, const Node& node) {
     const Tensor* tensor = context.constant(node.inputs[i]);
     const auto number = tensor != nullptr ? one_number(*tensor) : std::nullopt;
     if (!number || std::isnan(*number)) return std::nullopt;
-    (i == 1 ? bounds.low : bounds.high) = *number;
+    (i == 1 ? bounds.low : bounds.high) = number;
   }
   return bounds;
 }
