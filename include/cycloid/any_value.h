@@ -29,7 +29,7 @@ class AnyValue {
   static Result<AnyValue> copy_of(const TensorView& tensor);
   // A tensor that shares the elements (not for strings, which are copied); `owner` keeps them alive. Errors as above.
   static Result<AnyValue> borrow(const TensorView& tensor, std::shared_ptr<const void> owner);
-  static AnyValue sequence(std::vector<AnyValue> items);
+  static AnyValue sequence(const std::vector<AnyValue>& items);
   // Keys: an int64 or string tensor of rank 1; values: a tensor of rank 1 with as many elements.
   static Result<AnyValue> map(const AnyValue& keys, const AnyValue& values);
 

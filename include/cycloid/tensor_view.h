@@ -60,6 +60,14 @@ struct TensorView {
     requires(element_dtype<T>() != DType::kUndefined)
   TensorView(std::span<T> elements, std::span<const std::int64_t> dims)
       : dtype(element_dtype<T>()), shape(dims), data(elements.data()), bytes(elements.size_bytes()) {}
+
+  // All elements at `data`; none where T is not the type of `dtype`.
+  template <class T>
+    requires(element_dtype<T>() != DType::kUndefined)
+  std::span<const T> elements() const {
+    return dtype == element_dtype<T>() ? std::span(static_cast<const T*>(data), bytes / sizeof(T))
+                                       : std::span<const T>();
+  }
 };
 
 // Memory to write a tensor to. `bytes` is its size: at least the elements.

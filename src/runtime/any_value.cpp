@@ -29,7 +29,7 @@ AnyValue::AnyValue() : datum_(std::make_shared<const Datum>()) {}
 AnyValue::AnyValue(Datum datum) : datum_(std::make_shared<const Datum>(std::move(datum))) {}
 AnyValue::~AnyValue() = default;
 AnyValue::AnyValue(const AnyValue&) = default;
-AnyValue::AnyValue(AnyValue&& other) noexcept : datum_(other.datum_) {}  // the source stays usable
+AnyValue::AnyValue(AnyValue&& other) noexcept : AnyValue(other) {}  // the source stays usable
 AnyValue& AnyValue::operator=(const AnyValue&) = default;
 AnyValue& AnyValue::operator=(AnyValue&& other) noexcept {
   datum_ = other.datum_;
@@ -55,7 +55,7 @@ Result<AnyValue> AnyValue::borrow(const TensorView& view, std::shared_ptr<const 
       Datum(Tensor::borrow(view.dtype, Dims(view.shape.begin(), view.shape.end()), view.data, std::move(owner))));
 }
 
-AnyValue AnyValue::sequence(std::vector<AnyValue> items) {
+AnyValue AnyValue::sequence(const std::vector<AnyValue>& items) {
   Sequence sequence;
   for (const AnyValue& item : items) sequence.items.push_back(*item.datum_);
   return AnyValue(Datum(std::move(sequence)));

@@ -61,8 +61,8 @@ inline Outputs run(const Session& session, const std::vector<Tensor>& inputs) {
   if (!values) return outputs;
   for (const AnyValue& value : *values) {
     const TensorView view = value.tensor();
-    const auto* data = static_cast<const float*>(view.data);
-    outputs.emplace_back(data, data + view.bytes / sizeof(float));
+    const std::span<const float> data = view.elements<float>();
+    outputs.emplace_back(data.begin(), data.end());
   }
   return outputs;
 }

@@ -107,8 +107,8 @@ std::vector<float> run(const Model& model, std::vector<std::vector<float>> input
     return {};
   }
   const TensorView y = (*values)[0].tensor();
-  const auto* data = static_cast<const float*>(y.data);
-  return {data, data + y.bytes / sizeof(float)};
+  const std::span<const float> data = y.elements<float>();
+  return {data.begin(), data.end()};
 }
 
 TEST(Overridden, InitializersAreConstantsUnlessTheyAreNamed) {

@@ -60,7 +60,7 @@ TEST(Session, GivesOwnedValuesAndShapes) {
   ASSERT_TRUE(values.ok());
   const TensorView y = (*values)[0].tensor();
   EXPECT_THAT(std::vector<std::int64_t>(y.shape.begin(), y.shape.end()), ElementsAre(2, 3));
-  EXPECT_FLOAT_EQ(static_cast<const float*>(y.data)[4], 5.5f);
+  EXPECT_FLOAT_EQ(y.elements<float>()[4], 5.5f);
 
   const std::int64_t x_dims[] = {7, 3}, b_dims[] = {3};
   const Session::ShapeView shapes[] = {x_dims, b_dims};
@@ -156,7 +156,7 @@ TEST(Session, OutputsMayBeInputsConstantsOrTheSameValueTwice) {
   const TensorView in[] = {{std::span(x), dims}};
   const auto values = session.run(in);
   ASSERT_TRUE(values.ok()) << values.error().message();
-  const auto at = [&](std::size_t i) { return static_cast<const float*>((*values)[i].tensor().data)[1]; };
+  const auto at = [&](std::size_t i) { return (*values)[i].tensor().elements<float>()[1]; };
   EXPECT_EQ(at(0), 2);
   EXPECT_EQ(at(1), 8);
   EXPECT_EQ(at(2), 10);
@@ -197,11 +197,12 @@ TEST(RunContext, BindsOnceAndRunsOften) {
   ASSERT_TRUE(context.prepare().ok());
   EXPECT_THAT(*context.output_shape(0), ElementsAre(2, 3));
   ASSERT_TRUE(context.run().ok());
-  EXPECT_FLOAT_EQ(static_cast<const float*>(context.output(0)->tensor().data)[0], 1.5f);
+  EXPECT_FLOAT_EQ(context.output(0)->tensor().elements<float>()[0], 1.5f);
+  EXPECT_TRUE(context.output(0)->tensor().elements<double>().empty());
   io.x[0] = 9;
   context.set_profiling(true);
   ASSERT_TRUE(context.run().ok());
-  EXPECT_FLOAT_EQ(static_cast<const float*>(context.output(0)->tensor().data)[0], 9.5f);
+  EXPECT_FLOAT_EQ(context.output(0)->tensor().elements<float>()[0], 9.5f);
   EXPECT_EQ(context.profile().size(), context.plan()->steps.size());
   EXPECT_EQ(context.profile()[0].runs, 1);
   const std::vector<StepSpan> spans = context.spans();

@@ -79,7 +79,7 @@ TEST(TunedSession, RunsWithACacheThatIsDamagedOrCannotBeWritten) {
   const Model model = make_model();
   const TemporaryFolder folder = TemporaryFolder::create().value();
   const std::string damaged = folder.path() + "/tune.tsv";
-  ASSERT_TRUE(write_file_atomically(damaged, std::string("\0\xff\n\t\t\t\n", 8)).ok());
+  ASSERT_TRUE(write_file_atomically(damaged, std::string("\0\xff\n\t\t\t\n", 7)).ok());
   const Session session = Session::create(model, {.threads = 1, .tune = true, .tune_cache = damaged}).value();
   EXPECT_THAT(session.plan()->tuning, AllOf(HasSubstr(" 2 measured"), testing::Not(HasSubstr("not written"))));
   const Session unwritable =

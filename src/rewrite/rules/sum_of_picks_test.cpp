@@ -8,7 +8,6 @@ namespace {
 std::string unrolled(int n, const std::string& type, const std::string& op = "Add") {
   std::string constants;
   std::string nodes;
-  std::string sum;
   for (int i = 0; i < n; ++i) {
     const std::string k = std::to_string(i);
     constants += (i == 0 ? "int64 k" : ", int64 k") + k + " = {" + k + "}";
