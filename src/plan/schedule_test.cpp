@@ -163,7 +163,9 @@ TEST(Schedule, StepsThatConflictKeepTheirOrder) {
       for (std::size_t a = 0; a < b; ++a) {
         for (const BufferUse& x : uses[a]) {
           for (const BufferUse& y : uses[b]) {
-            if (conflicts(x, y)) ASSERT_LT(stage[a], stage[b]) << a << " and " << b;
+            if (conflicts(x, y)) {
+              ASSERT_LT(stage[a], stage[b]) << a << " and " << b;
+            }
           }
         }
       }
