@@ -144,7 +144,7 @@ AnyValue Inputs::to_value(const std::string& name, nb::handle value) {
   if (nb::isinstance<nb::list>(value)) {
     std::vector<AnyValue> items;
     for (const nb::handle item : value) items.push_back(to_value(name, item));
-    return AnyValue::sequence(std::move(items));
+    return AnyValue::sequence(items);
   }
   if (nb::isinstance<nb::tuple>(value) && nb::len(value) == 3) {  // ("string", shape, list)
     std::vector<std::int64_t> shape;

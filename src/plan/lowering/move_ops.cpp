@@ -25,7 +25,7 @@ void add_part(Lowering& lowering, NodeId id, ValueId x, ValueId y, std::size_t a
     Place part = lowering.read(x, Layout::kChannelsLast);
     part.offset += static_cast<std::size_t>(begin * size);
     part.dims = to_dims;
-    lowering.alias(y, std::move(part));
+    lowering.alias(y, part);
     return;
   }
   const Place from = lowering.read(x, Layout::kRowMajor);
@@ -34,7 +34,7 @@ void add_part(Lowering& lowering, NodeId id, ValueId x, ValueId y, std::size_t a
     Place part = from;
     part.offset += static_cast<std::size_t>(begin * inner);
     part.dims = to_dims;
-    lowering.alias(y, std::move(part));
+    lowering.alias(y, part);
     return;
   }
   const Place to = lowering.define(y, Layout::kRowMajor);
@@ -79,7 +79,7 @@ Declined lower_transpose(Lowering& lowering, NodeId id) {
       place.layout = Layout::kRowMajor;
       place.pixel_stride = 0;
       place.dims = to_dims;
-      lowering.alias(y, std::move(place));
+      lowering.alias(y, place);
       return {};
     }
   }
@@ -88,7 +88,7 @@ Declined lower_transpose(Lowering& lowering, NodeId id) {
     place.layout = Layout::kChannelsLast;
     place.pixel_stride = to_dims[1];
     place.dims = to_dims;
-    lowering.alias(y, std::move(place));
+    lowering.alias(y, place);
     return {};
   }
   const Place from = lowering.read(x, Layout::kRowMajor);

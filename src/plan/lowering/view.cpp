@@ -16,7 +16,7 @@ Declined lower_view(Lowering& lowering, NodeId id) {
   const Layout layout = pixels ? lowering.layout_of(x) : Layout::kRowMajor;
   Place place = lowering.read(x, layout);
   place.dims = to;
-  lowering.alias(y, std::move(place));
+  lowering.alias(y, place);
   return {};
 }
 

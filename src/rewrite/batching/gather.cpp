@@ -18,7 +18,7 @@ Patch::Ref index_vector(Batcher& b, const Lane& index) {
   if (index.index) return b.affine(*index.index, index.dtype);
   std::vector<std::int64_t> axes;
   for (std::size_t i = 0; i < index.shape.size(); ++i) axes.push_back(static_cast<std::int64_t>(i) + 1);
-  return b.squeeze(index.ref, std::move(axes));
+  return b.squeeze(index.ref, axes);
 }
 
 bool index_in_range(const Batcher& b, const Lane& index, const Dim& size) {
@@ -29,7 +29,7 @@ bool index_in_range(const Batcher& b, const Lane& index, const Dim& size) {
 Patch::Ref with_index_axes(Batcher& b, const Patch::Ref& rows, std::size_t axis, std::size_t index_rank) {
   std::vector<std::int64_t> axes;
   for (std::size_t i = 0; i < index_rank; ++i) axes.push_back(static_cast<std::int64_t>(axis + i) + 1);
-  return b.unsqueeze(rows, std::move(axes));
+  return b.unsqueeze(rows, axes);
 }
 
 // Of a tensor that is the same in every iteration.

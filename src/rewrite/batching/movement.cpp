@@ -102,7 +102,7 @@ bool squeeze(BatchNode& node) {
       if (node.in(0).shape[i].is(1)) axes.push_back(static_cast<std::int64_t>(i) + 1);
     }
   }
-  node.outputs[0].ref = node.batcher.squeeze(node.in(0).ref, std::move(axes));
+  node.outputs[0].ref = node.batcher.squeeze(node.in(0).ref, axes);
   keep_notes(node);
   return true;
 }

@@ -31,7 +31,7 @@ void to_rank(Batcher& b, Operand& x, std::size_t rank) {
   if (!x.batched || x.rank >= rank) return;
   Ints axes;
   for (std::size_t i = 0; i < rank - x.rank; ++i) axes.push_back(static_cast<std::int64_t>(i) + 1);
-  x.ref = b.unsqueeze(x.ref, std::move(axes));
+  x.ref = b.unsqueeze(x.ref, axes);
 }
 
 Patch::Ref product(Batcher& b, Operand x, Operand y) {
