@@ -85,6 +85,14 @@ def functions(case, rng):
     lengths = rng.integers(1, 65, 32)
     yield case("ReverseSequence, 64 x 32 x 128", "ReverseSequence", [floats(64, 32, 128), lengths])
     yield case(
+        "ReverseSequence, batch first, 32 x 512, int64",
+        "ReverseSequence",
+        [rng.integers(0, 30000, (32, 512)), rng.integers(1, 513, 32)],
+        batch_axis=0,
+        time_axis=1,
+    )
+    yield case("Hardmax, axis 1, 8 x 21 x 4096", "Hardmax", [floats(8, 21, 4096)], axis=1)
+    yield case(
         "CumSum, reverse, first axis, 64 x 512", "CumSum", [floats(64, 512), np.array(0)], constant=(1,), reverse=1
     )
     yield case("Det, 64 of 8 x 8", "Det", [floats(64, 8, 8)])
@@ -146,6 +154,27 @@ def vision(case, rng):
         constant=(1,),
         pads=[1, 1, 1, 1],
         opset=22,
+    )
+    yield case(
+        "DeformConv, mask, 128 to 128, 32 x 32",
+        "DeformConv",
+        [
+            floats(1, 128, 32, 32),
+            floats(128, 128, 3, 3),
+            floats(1, 18, 32, 32),
+            floats(128),
+            rng.random((1, 9, 32, 32)).astype(np.float32),
+        ],
+        constant=(1, 3),
+        pads=[1, 1, 1, 1],
+        opset=22,
+    )
+    yield case(
+        "Col2Im, patches of 8 x 8, 3 x 224 x 224",
+        "Col2Im",
+        [floats(1, 3 * 64, 28 * 28), np.array([224, 224]), np.array([8, 8])],
+        constant=(1, 2),
+        strides=[8, 8],
     )
     signal = floats(1, 16000, 1)
     window = np.hanning(400).astype(np.float32)
@@ -211,6 +240,16 @@ def tables(case, rng):
         values_floats=[float(i) for i in range(100, 200)],
         default_float=-1.0,
     )
+    spread = np.unique(rng.integers(0, 1 << 40, 5000))
+    yield case(
+        "LabelEncoder, int64, 4096 of 5000 far apart",
+        "LabelEncoder",
+        [rng.choice(spread, 4096)],
+        **ml,
+        keys_int64s=spread.tolist(),
+        values_int64s=list(range(spread.size)),
+        default_int64=-1,
+    )
     vectors = floats(200, 30)
     support = {
         "coefficients": floats(200).tolist(),
@@ -253,5 +292,8 @@ def tables(case, rng):
         mode="TF",
         ngram_counts=[0, 50],
         ngram_indexes=list(range(100)),
-        pool_int64s=[*range(50), *rng.integers(0, 50, 100).tolist()],
+        pool_int64s=[
+            *range(50),
+            *(word for k in rng.choice(2500, 50, replace=False) for word in (int(k) // 50, int(k) % 50)),
+        ],
     )

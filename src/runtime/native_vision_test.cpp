@@ -41,6 +41,31 @@ constexpr Case kCases[] = {
      R"(g (float[1,40,23,31] x, float[1,18,23,31] o) => (float[?,?,?,?] y) <float f = {7}> {
         w = Mul (o, f) d = DeformConv <pads=[1,1,1,1]> (x, W[33,40,3,3], w, B[33]) y = Relu (d) })",
      8, 1024 * kUlp},
+    {"affine_grids",
+     R"(g (float[3,2,3] x, float[2,3,4] z) => (float[?,?,?,?] y, float[?,?,?,?] t, float[?,?,?,?,?] u, float[?,?,?,?,?] v) <int64[4] n = {3, 2, 9, 37}, int64[4] one = {3, 1, 1, 5}, int64[5] m = {2, 1, 3, 5, 18}> {
+        y = AffineGrid (x, n) t = AffineGrid <align_corners=1> (x, one) u = AffineGrid (z, m) v = AffineGrid <align_corners=1> (z, m) })",
+     8, 8 * kUlp},
+    {"lp_pools",
+     R"(g (float[2,5,9,12] x, float[1,3,20] z) => (float[?,?,?,?] y, float[?,?,?,?] t, float[?,?,?] u) {
+        y = LpPool <kernel_shape=[3,2], strides=[2,2], pads=[1,0,0,1]> (x) t = LpPool <kernel_shape=[2,3], p=1, dilations=[2,1]> (x) u = LpPool <kernel_shape=[4], strides=[3]> (z) })",
+     8, 64 * kUlp},
+    {"cropped_and_padded",
+     R"(g (float[2,9,12] x, uint8[5,6,3] u, int64[4,4] i) => (float[?,?,?] y, uint8[?,?,?] z, int64[?,?] t, float[?,?,?] v) <int64[3] n = {2, 6, 15}, int64[2] m = {9, 4}, int64[2] same = {4, 4}, int64[3] odd = {5, 4, 7}> {
+        y = CenterCropPad (x, n) z = CenterCropPad <axes=[0,1]> (u, m) t = CenterCropPad (i, same) v = CenterCropPad (x, odd) })",
+     200},
+    {"hard_maxima",
+     R"(g (float[7,100] x, double[3,40] d, float[4,9,70] w, int64[5,66] i) => (float[?,?] y, double[?,?] z, float[?,?,?] t, float[?,?] v) {
+        y = Hardmax (x) z = Hardmax (d) t = Hardmax <axis=1> (w) f = Cast <to=1> (i) v = Hardmax (f) })",
+     5},
+    {"labels",
+     R"(g (int64[5000] i, float[33] f, int32[7,3] s) => (float[?] y, int64[?] z, int64[?,?] t, double[?,?] u) {
+        y = ai.onnx.ml.LabelEncoder <keys_int64s=[3,1,4,15,9,2,6,5], values_floats=[0.5,1.5,2.5,3.5,4.5,5.5,6.5,7.5], default_float=-2.5> (i)
+        c = Cast <to=7> (f) g = Cast <to=1> (c) z = ai.onnx.ml.LabelEncoder <keys_floats=[0.0,1.0,-1.0], values_int64s=[7,8,9]> (g)
+        t = ai.onnx.ml.LabelEncoder <keys_tensor=int32[2] {0, 700000}, values_int64s=[1,2]> (s) u = ai.onnx.ml.LabelEncoder <keys_tensor=int32[2] {0, 1}, values_tensor=double[2] {0.25, 0.75}, default_tensor=double[1] {9.0}> (s) })",
+     12},
+    {"top_of_a_number_of_the_run",
+     R"(g (float[5,300] x, int64[1] n, double[4,9,3] d) => (float[?,?] a, int64[?,?] b, double[?,?,?] c, int64[?,?,?] e) { a, b = TopK <largest=0> (x, n) c, e = TopK <axis=1> (d, n) })",
+     10},
     {"reversed_sequences",
      R"(g (float[9,4,5] x, int64[4] n, uint8[4,9] u, float16[9,4,2,3] h, double[4,9,3] d, int32[9,4,16] w) => (float[?,?,?] y, uint8[?,?] z, float16[?,?,?,?] t, double[?,?,?] v, int32[?,?,?] s) {
         y = ReverseSequence (x, n) z = ReverseSequence <batch_axis=0, time_axis=1> (u, n) t = ReverseSequence (h, n) v = ReverseSequence <batch_axis=0, time_axis=1> (d, n) s = ReverseSequence (w, n) })",
@@ -81,6 +106,12 @@ TEST(NativeVisionErrors, UnpoolsOnlyIntoTheResult) {
                "strides=[2,2]> (x, i) }"};
   expect_error(c, {0, 3, 8, 16}, "index 16");
   expect_error(c, {0, 3, -1, 9}, "index -1");
+}
+
+TEST(NativeVisionErrors, FindsNoMoreThanThereAre) {
+  const Case c{"top", "g (float[3,7] x, int64[1] i) => (float[?,?] a, int64[?,?] b) { a, b = TopK (x, i) }"};
+  expect_error(c, {8}, "8 elements");
+  expect_error(c, {-1}, "-1 elements");
 }
 
 TEST(NativeVisionErrors, ReversesNoMoreThanThereIs) {

@@ -65,23 +65,78 @@ void arg(const Lanes& l, const T* x, int64_t* y, int64_t begin, int64_t end) {
   }
 }
 
+// The first greatest of n elements side by side, where a NaN after the first is never greater. Several candidates at once, as
+// many as the compiler likes to take in vectors; then the place of the best of them.
+template <class T>
+int64_t first_greatest(const T* x, int64_t n) {
+  constexpr int64_t kSide = 32;
+  if (x[0] != x[0]) return 0;
+  T best[kSide];
+  std::fill_n(best, kSide, x[0]);
+  int64_t i = 0;
+  for (; i + kSide <= n; i += kSide) {
+    for (int64_t j = 0; j < kSide; ++j) best[j] = best[j] < x[i + j] ? x[i + j] : best[j];
+  }
+  for (; i < n; ++i) best[0] = best[0] < x[i] ? x[i] : best[0];
+  T greatest = best[0];
+  for (const T candidate : best) greatest = greatest < candidate ? candidate : greatest;
+  for (i = 0; i + kSide <= n; i += kSide) {
+    int found = 0;
+    for (int64_t j = 0; j < kSide; ++j) found |= x[i + j] == greatest;
+    if (found != 0) break;
+  }
+  while (x[i] != greatest) ++i;
+  return i;
+}
+
+template <class T>
+void hardmax(const Lanes& l, const T* x, T* y, int64_t begin, int64_t end) {
+  std::fill(y + begin * l.n * l.inner, y + end * l.n * l.inner, T(0));
+  for (int64_t outer = begin; outer < end; ++outer) {
+    const T* from = x + outer * l.n * l.inner;
+    T* to = y + outer * l.n * l.inner;
+    if (l.inner == 1) {
+      to[first_greatest(from, l.n)] = 1;
+      continue;
+    }
+    constexpr int64_t kBlock = 64;  // lanes side by side
+    for (int64_t j0 = 0; j0 < l.inner; j0 += kBlock) {
+      const int64_t count = std::min(kBlock, l.inner - j0);
+      T best[kBlock];
+      int64_t at[kBlock] = {};
+      std::copy_n(from + j0, count, best);
+      for (int64_t k = 1; k < l.n; ++k) {
+        for (int64_t j = 0; j < count; ++j) {
+          const T value = from[k * l.inner + j0 + j];
+          const bool greater = best[j] < value;
+          best[j] = greater ? value : best[j];
+          at[j] = greater ? k : at[j];
+        }
+      }
+      for (int64_t j = 0; j < count; ++j) to[at[j] * l.inner + j0 + j] = 1;
+    }
+  }
+}
+
 // What T is summed in: integers wrap as unsigned ones.
 template <class T>
 using SumOf = std::conditional_t<std::is_floating_point_v<T>, double,
                                  std::make_unsigned_t<std::conditional_t<std::is_floating_point_v<T>, int, T>>>;
 
-template <class T>
+template <class T, bool kProduct>
 void sum_along(const SumParams& p, const T* x, T* y, int64_t begin, int64_t end) {
   constexpr int64_t kBlock = 64;  // lanes side by side
   const int64_t n = p.lanes.n, inner = p.lanes.inner;
   for (int64_t outer = begin; outer < end; ++outer) {
     for (int64_t j0 = 0; j0 < inner; j0 += kBlock) {
-      SumOf<T> sums[kBlock] = {};
+      SumOf<T> sums[kBlock];
+      std::fill_n(sums, kBlock, SumOf<T>(kProduct ? 1 : 0));
       const int64_t count = std::min(kBlock, inner - j0);
       for (int64_t i = 0; i < n; ++i) {
         const int64_t at = (outer * n + (p.reverse ? n - 1 - i : i)) * inner + j0;
         for (int64_t j = 0; j < count; ++j) {
-          const SumOf<T> next = sums[j] + static_cast<SumOf<T>>(x[at + j]);
+          const auto value = static_cast<SumOf<T>>(x[at + j]);
+          const SumOf<T> next = kProduct ? sums[j] * value : sums[j] + value;
           y[at + j] = static_cast<T>(p.exclusive ? sums[j] : next);
           sums[j] = next;
         }
@@ -242,8 +297,10 @@ void arg_lanes(const ArgParams& p, const void* x, int64_t* y, int64_t begin, int
 }
 
 void cumulative_sum(const SumParams& params, const void* x, void* y, int64_t begin, int64_t end) {
-  with_type(params.lanes.type,
-            [&]<class T>(T) { sum_along<T>(params, static_cast<const T*>(x), static_cast<T*>(y), begin, end); });
+  with_type(params.lanes.type, [&]<class T>(T) {
+    const auto run = params.product ? sum_along<T, true> : sum_along<T, false>;
+    run(params, static_cast<const T*>(x), static_cast<T*>(y), begin, end);
+  });
 }
 
 void top_lanes(const TopParams& params, const void* x, void* values, int64_t* indices, void* scratch, int64_t begin,
@@ -253,6 +310,13 @@ void top_lanes(const TopParams& params, const void* x, void* values, int64_t* in
     run(params, static_cast<const T*>(x), static_cast<T*>(values), indices, static_cast<Entry<T>*>(scratch), begin,
         end);
   });
+}
+
+void hardmax_lanes(const Lanes& lanes, const void* x, void* y, int64_t begin, int64_t end) {
+  if (lanes.type == LaneType::kFloat32)
+    hardmax(lanes, static_cast<const float*>(x), static_cast<float*>(y), begin, end);
+  else
+    hardmax(lanes, static_cast<const double*>(x), static_cast<double*>(y), begin, end);
 }
 
 void reduce_lanes(const Lanes& lanes, LaneReduction reduction, const void* x, void* y, int64_t begin, int64_t end) {

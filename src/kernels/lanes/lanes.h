@@ -1,4 +1,4 @@
-// Functions of lanes, the elements along one axis: which is the greatest, running sums, the k greatest, sums of integers.
+// Functions of lanes, the elements along one axis: which is the greatest, running sums and products, the k greatest, sums of integers.
 //
 // A tensor is [outer][n][inner]; a unit of work is an outer position. One body for all instruction sets: each element
 // depends on the one before it, or the work is a search.
@@ -24,10 +24,11 @@ struct ArgParams {
 };
 void arg_lanes(const ArgParams& params, const void* x, int64_t* y, int64_t begin, int64_t end);
 
-// Running sums; float32 is summed in double. Exclusive: without the element itself. Integers wrap.
+// Running sums, or products; those of float32 are taken in double. Exclusive: without the element itself. Integers wrap.
 struct SumParams {
   Lanes lanes;
   bool exclusive = false, reverse = false;
+  bool product = false;
 };
 void cumulative_sum(const SumParams& params, const void* x, void* y, int64_t begin, int64_t end);
 
@@ -40,6 +41,10 @@ struct TopParams {
 };
 void top_lanes(const TopParams& params, const void* x, void* values, int64_t* indices, void* scratch, int64_t begin,
                int64_t end);
+
+// y: 1 where the first greatest element of the lane is, else 0. Of float32 and float64. A NaN is greatest where it is the first
+// element, and nowhere else: as a search that keeps an element until a greater one comes.
+void hardmax_lanes(const Lanes& lanes, const void* x, void* y, int64_t begin, int64_t end);
 
 enum class LaneReduction { kSum, kProd, kMax, kMin };
 // y[outer][inner] of float64, int32 or int64, which wrap. NaN wins over numbers.

@@ -97,6 +97,52 @@ TYPED_TEST(LanesTest, RunningSums) {
   }
 }
 
+TYPED_TEST(LanesTest, RunningProducts) {
+  for (int round = 0; round < 40; ++round) {
+    this->size(round);
+    const bool exclusive = round & 2, reverse = round & 4;
+    const bool few = !std::is_floating_point_v<TypeParam>;  // powers of two below 2^30
+    for (TypeParam& v : this->x) v = static_cast<TypeParam>(few ? (v < 3 ? 1 : 2) : (v == v && v < 0 ? -0.5 : 2.0));
+    std::vector<TypeParam> y(this->x.size());
+    cumulative_sum({{this->type(), this->n, this->inner}, exclusive, reverse, true}, this->x.data(), y.data(), 0,
+                   this->outer);
+    for (int64_t o = 0; o < this->outer; ++o) {
+      for (int64_t j = 0; j < this->inner; ++j) {
+        for (int64_t k = 0; k < this->n; ++k) {
+          double product = 1;  // of powers of two: exact
+          for (int64_t i = 0; i < this->n; ++i) {
+            const bool before = reverse ? i > k : i < k;
+            if (before || (i == k && !exclusive)) product *= static_cast<double>(this->at(o, i, j));
+          }
+          ASSERT_EQ(static_cast<double>(y[static_cast<size_t>((o * this->n + k) * this->inner + j)]), product);
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(LanesTest, Hardmax) {
+  if constexpr (std::is_floating_point_v<TypeParam>) {
+    for (int round = 0; round < 200; ++round) {
+      this->size(round);
+      if (round % 3 == 0) this->n = pick(this->random, 1, 150);
+      this->x = draw<TypeParam>(this->random, this->outer * this->n * this->inner);
+      std::vector<TypeParam> y(this->x.size(), 7);
+      hardmax_lanes({this->type(), this->n, this->inner}, this->x.data(), y.data(), 0, this->outer);
+      for (int64_t o = 0; o < this->outer; ++o) {
+        for (int64_t j = 0; j < this->inner; ++j) {
+          int64_t best = 0;
+          for (int64_t k = 1; k < this->n; ++k) {
+            if (this->at(o, best, j) < this->at(o, k, j)) best = k;
+          }
+          for (int64_t k = 0; k < this->n; ++k)
+            ASSERT_EQ(y[static_cast<size_t>((o * this->n + k) * this->inner + j)], k == best ? 1 : 0);
+        }
+      }
+    }
+  }
+}
+
 TYPED_TEST(LanesTest, TopOfEachLane) {
   for (int round = 0; round < 40; ++round) {
     this->size(round);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "ops/linalg/product.h"
+#include "ops/ml/label_map.h"
 #include "ops/ml/list.h"
 #include "ops/ml/rows.h"
 #include "ops/tensor/arguments.h"
@@ -96,40 +97,38 @@ Result<std::optional<Tensor>> label_list(const Node& node, const std::string& wh
   return std::optional<Tensor>();
 }
 
-struct LabelMap {
-  Tensor keys;
-  Tensor values;
-  Tensor fallback;  // one element of the values' type
+}  // namespace
 
-  static Result<LabelMap> parse(const Node& node) {
-    CYCLOID_ASSIGN(auto keys, label_list(node, "keys"));
-    CYCLOID_ASSIGN(auto values, label_list(node, "values"));
-    if (!keys || !values) return invalid_model("LabelEncoder needs keys and values");
-    if (keys->element_count() != values->element_count()) {
-      return invalid_model("LabelEncoder has {} keys, but {} values", keys->element_count(), values->element_count());
-    }
-    LabelMap map{*std::move(keys), *std::move(values), {}};
-    CYCLOID_ASSIGN(const Tensor* fallback, get_tensor(node, "default_tensor"));
-    const DType dtype = map.values.dtype();
-    if (fallback != nullptr) {
-      if (fallback->dtype() != dtype || fallback->element_count() != 1)
-        return invalid_model("default_tensor must be one {}", to_string(dtype));
-      map.fallback = fallback->reshaped({1});
-    } else if (dtype == DType::kString) {
-      CYCLOID_ASSIGN(std::string text, get_string(node, "default_string", "_Unused"));
-      map.fallback = Tensor::of<std::string>({1}, {std::move(text)});
-    } else if (dtype == DType::kInt64) {
-      CYCLOID_ASSIGN(const std::int64_t number, get_int(node, "default_int64", -1));
-      map.fallback = Tensor::of<std::int64_t>({1}, {number});
-    } else if (dtype == DType::kFloat32) {
-      CYCLOID_ASSIGN(const float number, get_float(node, "default_float", -0.0F));
-      map.fallback = Tensor::of<float>({1}, {number});
-    } else {
-      CYCLOID_ASSIGN(map.fallback, Tensor::zeros(dtype, {1}));
-    }
-    return map;
+Result<LabelMap> LabelMap::parse(const Node& node) {
+  CYCLOID_ASSIGN(auto keys, label_list(node, "keys"));
+  CYCLOID_ASSIGN(auto values, label_list(node, "values"));
+  if (!keys || !values) return invalid_model("LabelEncoder needs keys and values");
+  if (keys->element_count() != values->element_count()) {
+    return invalid_model("LabelEncoder has {} keys, but {} values", keys->element_count(), values->element_count());
   }
-};
+  LabelMap map{*std::move(keys), *std::move(values), {}};
+  CYCLOID_ASSIGN(const Tensor* fallback, get_tensor(node, "default_tensor"));
+  const DType dtype = map.values.dtype();
+  if (fallback != nullptr) {
+    if (fallback->dtype() != dtype || fallback->element_count() != 1)
+      return invalid_model("default_tensor must be one {}", to_string(dtype));
+    map.fallback = fallback->reshaped({1});
+  } else if (dtype == DType::kString) {
+    CYCLOID_ASSIGN(std::string text, get_string(node, "default_string", "_Unused"));
+    map.fallback = Tensor::of<std::string>({1}, {std::move(text)});
+  } else if (dtype == DType::kInt64) {
+    CYCLOID_ASSIGN(const std::int64_t number, get_int(node, "default_int64", -1));
+    map.fallback = Tensor::of<std::int64_t>({1}, {number});
+  } else if (dtype == DType::kFloat32) {
+    CYCLOID_ASSIGN(const float number, get_float(node, "default_float", -0.0F));
+    map.fallback = Tensor::of<float>({1}, {number});
+  } else {
+    CYCLOID_ASSIGN(map.fallback, Tensor::zeros(dtype, {1}));
+  }
+  return map;
+}
+
+namespace {
 
 Status infer_label_encoder(InferContext& context) {
   CYCLOID_ASSIGN(const LabelMap map, LabelMap::parse(context.node()));

@@ -87,15 +87,16 @@ struct Line {
 constexpr std::string_view kMicrosoft = "com.microsoft";
 constexpr std::string_view kMl = "ai.onnx.ml";
 constexpr Line kLines[] = {
-    {"", "AffineGrid", expand_affine_grid},
     {"", "Attention", expand_attention_scores},
     {"", "Celu", expand_celu},
+    {"", "CenterCropPad", expand_center_crop_pad},
     {"", "DFT", expand_dft},
     {"", "Einsum", expand_einsum},
     {"", "EyeLike", expand_eye_like},
     {"", "GlobalLpPool", expand_global_lp_pool},
     {"", "IsInf", expand_is_inf},
     {"", "LpNormalization", expand_lp_normalization},
+    {"", "LpPool", expand_lp_pool},
     {"", "Mean", expand_mean},
     {"", "MeanVarianceNormalization", expand_mean_variance},
     {"", "ReduceLogSum", expand_reduce_log_sum},

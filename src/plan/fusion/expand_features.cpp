@@ -6,7 +6,8 @@
 // Imputer                                 =>  Where(x is the replaced value, imputed, x)
 // OneHotEncoder                           =>  Cast(x == categories), where unknown ones are zeros
 // EyeLike                                 =>  a constant
-// AffineGrid                              =>  MatMul of the positions, which are a constant, and the maps
+// CenterCropPad                           =>  Slice of the middle, and Pad around it
+// LpPool                                  =>  AveragePool of |x| or x^2, times the taps of a window; and its square root
 // GlobalLpPool                            =>  ReduceL1 or ReduceL2
 // Shrink                                  =>  Where(x < -lambd, x + bias, Where(x > lambd, x - bias, 0))
 #include <algorithm>
@@ -125,30 +126,49 @@ void expand_eye_like(Expanding& e) {
   e.done();
 }
 
-void expand_affine_grid(Expanding& e) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 22;  // positions
-  const Node& node = e.node();
-  const auto theta = e.dims(node.inputs[0]), grid = e.dims(node.outputs[0]);
-  const Result<std::int64_t> align = get_int(node, "align_corners", 0);
-  if (!theta || !grid || !align || theta->size() != 3 || grid->size() != 4 || (*theta)[1] != 2 || (*theta)[2] != 3 ||
-      has_no_elements(*grid) || e.dtype(node.inputs[0]) != DType::kFloat32)
-    return;
-  const std::int64_t batch = (*grid)[0], height = (*grid)[1], width = (*grid)[2];
-  if (height > kMost / width || (*theta)[0] != batch) return;
-  const auto position = [&](std::int64_t i, std::int64_t size) {
-    const auto n = static_cast<double>(size), at = static_cast<double>(i);
-    if (*align == 0) return static_cast<float>((2 * at + 1) / n - 1);
-    return size > 1 ? static_cast<float>(2 * at / (n - 1) - 1) : 0.0F;
-  };
-  std::vector<float> positions;
-  positions.reserve(static_cast<std::size_t>(height * width * 3));
-  for (std::int64_t row = 0; row < height; ++row) {
-    for (std::int64_t column = 0; column < width; ++column)
-      positions.insert(positions.end(), {position(column, width), position(row, height), 1.0F});
+// Outputs smaller by an odd number lose one more element at the end, larger ones gain it there.
+void expand_center_crop_pad(Expanding& e) {
+  const ValueId x = e.node().inputs[0];
+  const auto from = e.dims(x), to = e.dims(e.node().outputs[0]);
+  if (!from || !to || has_no_elements(*from) || has_no_elements(*to) || from->size() != to->size()) return;
+  Dims starts, ends, axes, pads(2 * from->size(), 0), cut = *from;
+  for (std::size_t i = 0; i < from->size(); ++i) {
+    const std::int64_t less = (*from)[i] - (*to)[i];
+    if (less > 0) {
+      axes.push_back(static_cast<std::int64_t>(i));
+      starts.push_back(less / 2);
+      ends.push_back(less / 2 + (*to)[i]);
+      cut[i] = (*to)[i];
+    }
+    pads[i] = std::max<std::int64_t>(-less, 0) / 2;
+    pads[from->size() + i] = std::max<std::int64_t>(-less, 0) - pads[i];
   }
-  const ValueId base = constant_floats(e, "positions", {height * width, 3}, positions);
-  const ValueId mapped = e.add("MatMul", {base, e.transposed(node.inputs[0])}, {batch, height * width, 2});
-  e.give(0, e.reshaped(mapped, *grid));
+  const ValueId middle = axes.empty() ? x : e.add("Slice", {x, e.sizes(starts), e.sizes(ends), e.sizes(axes)}, cut);
+  const ValueId padded = cut == *to ? middle : e.add("Pad", {middle, e.sizes(pads)}, *to);
+  e.give(0, padded == x ? e.add("Reshape", {x, e.sizes(*to)}, *to) : padded);
+  e.done();
+}
+
+// Windows that reach beyond the padding, as those of ceil_mode may, are averaged over fewer taps: they stay.
+void expand_lp_pool(Expanding& e) {
+  const Node& node = e.node();
+  const Result<std::int64_t> p = get_int(node, "p", 2), ceil = get_int(node, "ceil_mode", 0);
+  const Result<std::string> automatic = get_string(node, "auto_pad", "NOTSET");
+  const Result<std::vector<std::int64_t>> kernel = get_ints(node, "kernel_shape");
+  const auto from = e.dims(node.inputs[0]), to = e.dims(node.outputs[0]);
+  if (!p || (*p != 1 && *p != 2) || !ceil || *ceil != 0 || !automatic || *automatic != "NOTSET" || !kernel ||
+      kernel->empty() || !from || !to || has_no_elements(*from) || has_no_elements(*to) || !e.usable(node.inputs[0]))
+    return;
+  double taps = 1;
+  for (const std::int64_t size : *kernel) taps *= static_cast<double>(size);
+  Attributes attributes = node.attributes;
+  attributes.erase("p");
+  attributes["count_include_pad"] = std::int64_t{1};
+  const ValueId x = node.inputs[0];
+  const ValueId terms = *p == 1 ? e.add("Abs", {x}, *from) : e.add("Mul", {x, x}, *from);
+  const ValueId mean = e.add("AveragePool", {terms}, *to, std::move(attributes));
+  const ValueId sum = e.add("Mul", {mean, e.number(taps, e.dtype(x))}, *to);
+  e.give(0, *p == 1 ? sum : e.add("Sqrt", {sum}, *to));
   e.done();
 }
 

@@ -61,12 +61,12 @@ class Expanding {
 };
 
 // Each changes nothing where the node is of a form that it does not take.
-void expand_affine_grid(Expanding& e);
 void expand_array_feature_extractor(Expanding& e);
 void expand_attention(Expanding& e);  // com.microsoft's
 void expand_attention_scores(Expanding& e);
 void expand_binarizer(Expanding& e);
 void expand_celu(Expanding& e);
+void expand_center_crop_pad(Expanding& e);
 void expand_dft(Expanding& e);
 void expand_einsum(Expanding& e);
 void expand_embed_layer_normalization(Expanding& e);
@@ -79,6 +79,7 @@ void expand_global_lp_pool(Expanding& e);
 void expand_imputer(Expanding& e);
 void expand_is_inf(Expanding& e);
 void expand_lp_normalization(Expanding& e);
+void expand_lp_pool(Expanding& e);
 void expand_matmul_nbits(Expanding& e);
 void expand_mean(Expanding& e);
 void expand_mean_variance(Expanding& e);

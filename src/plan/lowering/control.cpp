@@ -240,7 +240,8 @@ bool one_element(const Lowering& lowering, ValueId id, DType dtype) {
 
 bool takes_any_shape(Lower lower) {
   static constexpr Lower kAny[] = {lower_if,       lower_loop,     lower_scan,   lower_one_hot,
-                                   lower_non_zero, lower_compress, lower_unique, lower_non_max_suppression};
+                                   lower_non_zero, lower_compress, lower_unique, lower_non_max_suppression,
+                                   lower_top_k};
   return std::ranges::find(kAny, lower) != std::end(kAny);
 }
 

@@ -79,6 +79,7 @@ Declined lower_elements(Lowering& lowering, NodeId id);   // of two operands of 
 Declined lower_elements1(Lowering& lowering, NodeId id);  // of one
 Declined lower_pow(Lowering& lowering, NodeId id);
 Declined lower_cast(Lowering& lowering, NodeId id);
+Declined lower_bit_cast(Lowering& lowering, NodeId id);
 Declined lower_where(Lowering& lowering, NodeId id);
 Declined lower_expand(Lowering& lowering, NodeId id);
 Declined lower_tile(Lowering& lowering, NodeId id);

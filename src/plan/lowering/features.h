@@ -5,6 +5,7 @@
 
 namespace cycloid {
 
+Declined lower_label_encoder(Lowering& lowering, NodeId id);
 Declined lower_linear(Lowering& lowering, NodeId id);  // LinearClassifier, LinearRegressor
 Declined lower_scaler(Lowering& lowering, NodeId id);
 Declined lower_normalizer(Lowering& lowering, NodeId id);

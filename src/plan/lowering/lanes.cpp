@@ -90,25 +90,117 @@ Declined lower_cumulative_sum(Lowering& lowering, NodeId id) {
   if (!axis) return "an axis beyond the rank";
   const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
               y = lowering.define(node.outputs[0], Layout::kRowMajor);
-  const kernels::SumParams params{{*type, axis->n, axis->inner}, *exclusive != 0, *reverse != 0};
-  add_lanes(lowering, id, "lanes.cumulative_sum", {.reads = {x}, .writes = {y}}, axis->outer, 1,
+  const kernels::SumParams params{
+      {*type, axis->n, axis->inner}, *exclusive != 0, *reverse != 0, node.op_type == "CumProd"};
+  add_lanes(lowering, id, node.op_type == "CumProd" ? "lanes.cumulative_product" : "lanes.cumulative_sum",
+            {.reads = {x}, .writes = {y}}, axis->outer, 1,
             [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
               kernels::cumulative_sum(params, context.at<const void>(x), context.at<void>(y), begin, end);
             });
   return {};
 }
 
+Declined lower_hardmax(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const auto type = lane_type(lowering.dtype(node.inputs[0]));
+  const Result<std::int64_t> at = get_int(node, "axis", -1);
+  if (!at || (type != LaneType::kFloat32 && type != LaneType::kFloat64)) return "no kernel for this type";
+  const auto axis = axis_of(*lowering.dims(node.inputs[0]), *at);
+  if (!axis) return "no axis";
+  const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
+              y = lowering.define(node.outputs[0], Layout::kRowMajor);
+  const Lanes lanes{*type, axis->n, axis->inner};
+  add_lanes(lowering, id, "lanes.hardmax", {.reads = {x}, .writes = {y}}, axis->outer, 0.4,
+            [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
+              kernels::hardmax_lanes(lanes, context.at<const void>(x), context.at<void>(y), begin, end);
+            });
+  return {};
+}
+
+namespace {
+
+// With a k that the run brings: the outputs go into slots.
+class TopOfAnyStep final : public Step {
+ public:
+  TopOfAnyStep(kernels::TopParams params, Axis axis, std::size_t at, Place x, Place k, std::uint32_t values,
+               std::uint32_t indices, std::string where)
+      : params_(params),
+        axis_(axis),
+        at_(at),
+        x_(std::move(x)),
+        k_(std::move(k)),
+        values_(values),
+        indices_(indices),
+        where_(std::move(where)) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
+    const BoundsScope scope(context.run->bounds);
+    if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
+  }
+
+ private:
+  Status compute(const StepContext& context) const {
+    kernels::TopParams params = params_;
+    params.k = *context.at<const std::int64_t>(k_);
+    if (params.k < 0 || params.k > axis_.n) return invalid_argument("{} elements of an axis of {}", params.k, axis_.n);
+    Dims dims = x_.dims;
+    dims[at_] = params.k;
+    CYCLOID_ASSIGN(Tensor values, Tensor::empty(x_.dtype, dims));
+    CYCLOID_ASSIGN(Tensor indices, Tensor::empty(DType::kInt64, dims));
+    if (values.element_count() > 0) {
+      CYCLOID_ASSIGN(Tensor scratch, Tensor::empty(DType::kUInt8, {static_cast<std::int64_t>(params.scratch_bytes())}));
+      kernels::top_lanes(params, context.at<const void>(x_), values.mutable_bytes(),
+                         indices.mutable_data<std::int64_t>().data(), scratch.mutable_bytes(), 0, axis_.outer);
+    }
+    context.run->slots[values_] = Datum(std::move(values));
+    context.run->slots[indices_] = Datum(std::move(indices));
+    return {};
+  }
+
+  kernels::TopParams params_;
+  Axis axis_;
+  std::size_t at_;
+  Place x_, k_;
+  std::uint32_t values_, indices_;
+  std::string where_;
+};
+
+Declined lower_top_of_any(Lowering& lowering, NodeId id, kernels::TopParams params, Axis axis, std::size_t at) {
+  const Node& node = lowering.graph().node(id);
+  const Dims* k = lowering.dims(node.inputs[1]);
+  if (k == nullptr || element_count(*k) != 1 || lowering.dtype(node.inputs[1]) != DType::kInt64)
+    return "a number of elements that is no number";
+  Lowering::Draft draft{.nodes = {id}, .kernel = "lanes.top"};
+  for (const ValueId input : node.inputs) draft.reads.push_back(lowering.read(input, Layout::kRowMajor));
+  const std::uint32_t values = lowering.slot(node.outputs[0]), indices = lowering.slot(node.outputs[1]);
+  for (const std::uint32_t slot : {values, indices})
+    draft.uses.push_back({.buffer = lowering.slot_buffer(slot), .write = true});
+  draft.cost_ns = static_cast<double>(draft.reads[0].count());
+  auto step = std::make_unique<TopOfAnyStep>(params, axis, at, draft.reads[0], draft.reads[1], values, indices,
+                                             describe(lowering.graph(), node));
+  lowering.add(std::move(step), std::move(draft));
+  return {};
+}
+
+}  // namespace
+
 Declined lower_top_k(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const auto type = lane_type(lowering.dtype(node.inputs[0]));
   const Result<std::int64_t> at = get_int(node, "axis", -1), largest = get_int(node, "largest", 1);
   if (!type || !at || !largest) return "no kernel for this type";
-  if (lowering.constant(node.inputs[1]) == nullptr) return "a number of elements that is computed in the run";
   if (!node.outputs[0].valid() || !node.outputs[1].valid()) return "an output that is not wanted";
-  const Dims dims = *lowering.dims(node.inputs[0]), out = *lowering.dims(node.outputs[0]);
+  if (!lowering.has_elements(node.inputs[0])) return "an input that is empty, or whose shape depends on data";
+  const Dims dims = *lowering.dims(node.inputs[0]);
   const auto axis = axis_of(dims, *at);
   if (!axis) return "no elements to choose from";
   const auto place = static_cast<std::size_t>(*at < 0 ? *at + static_cast<std::int64_t>(dims.size()) : *at);
+  if (lowering.dims(node.outputs[0]) == nullptr || lowering.dims(node.outputs[1]) == nullptr)
+    return lower_top_of_any(lowering, id, {{*type, axis->n, axis->inner}, 0, *largest != 0}, *axis, place);
+  if (lowering.constant(node.inputs[1]) == nullptr) return "a number of elements that is computed in the run";
+  if (!lowering.has_elements(node.outputs[0])) return "the output has no elements";
+  const Dims out = *lowering.dims(node.outputs[0]);
   const kernels::TopParams params{{*type, axis->n, axis->inner}, out[place], *largest != 0};
   const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
               values = lowering.define(node.outputs[0], Layout::kRowMajor),

@@ -5,8 +5,9 @@
 
 namespace cycloid {
 
-Declined lower_arg(Lowering& lowering, NodeId id);  // ArgMax, ArgMin
-Declined lower_cumulative_sum(Lowering& lowering, NodeId id);
+Declined lower_arg(Lowering& lowering, NodeId id);             // ArgMax, ArgMin
+Declined lower_cumulative_sum(Lowering& lowering, NodeId id);  // CumSum, CumProd
+Declined lower_hardmax(Lowering& lowering, NodeId id);
 Declined lower_top_k(Lowering& lowering, NodeId id);
 Declined lower_one_hot(Lowering& lowering, NodeId id);
 // ReduceSum, ReduceProd, ReduceMax and ReduceMin of other types than float32, of neighbouring axes: [outer][n][inner].

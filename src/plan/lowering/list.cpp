@@ -29,6 +29,7 @@ constexpr Line kLines[] = {
     {"Acos", lower_unary},
     {"Acosh", lower_unary},
     {"Add", lower_binary},
+    {"AffineGrid", lower_affine_grid},
     {"And", lower_elements},
     {"ArgMax", lower_arg},
     {"ArgMin", lower_arg},
@@ -39,6 +40,7 @@ constexpr Line kLines[] = {
     {"Attention", lower_attention},
     {"AveragePool", lower_pool},
     {"BatchNormalization", lower_batch_normalization},
+    {"BitCast", lower_bit_cast},
     {"BitShift", lower_elements},
     {"BitwiseAnd", lower_elements},
     {"BitwiseNot", lower_elements1},
@@ -56,6 +58,7 @@ constexpr Line kLines[] = {
     {"ConvTranspose", lower_conv_transpose},
     {"Cos", lower_unary},
     {"Cosh", lower_unary},
+    {"CumProd", lower_cumulative_sum},
     {"CumSum", lower_cumulative_sum},
     {"DeformConv", lower_deform_conv},
     {"DepthToSpace", lower_depth_to_space},
@@ -83,6 +86,7 @@ constexpr Line kLines[] = {
     {"GroupNormalization", lower_group_normalization},
     {"HardSigmoid", lower_unary},
     {"HardSwish", lower_unary},
+    {"Hardmax", lower_hardmax},
     {"If", lower_if},
     {"InstanceNormalization", lower_group_normalization},
     {"IsNaN", lower_elements1},
@@ -165,9 +169,13 @@ constexpr Line kLines[] = {
 
 // Of ai.onnx.ml, sorted by name.
 constexpr Line kMlLines[] = {
-    {"LinearClassifier", lower_linear},     {"LinearRegressor", lower_linear},
-    {"Normalizer", lower_normalizer},       {"Scaler", lower_scaler},
-    {"TreeEnsemble", lower_trees},          {"TreeEnsembleClassifier", lower_trees},
+    {"LabelEncoder", lower_label_encoder},
+    {"LinearClassifier", lower_linear},
+    {"LinearRegressor", lower_linear},
+    {"Normalizer", lower_normalizer},
+    {"Scaler", lower_scaler},
+    {"TreeEnsemble", lower_trees},
+    {"TreeEnsembleClassifier", lower_trees},
     {"TreeEnsembleRegressor", lower_trees},
 };
 

@@ -1,6 +1,7 @@
-// Reshape, Flatten, Squeeze, Unsqueeze: the same elements under other dims.
+// Reshape, Flatten, Squeeze, Unsqueeze: the same elements under other dims. BitCast: the same bits as another type.
 #include <algorithm>
 
+#include "plan/lowering/elements.h"
 #include "plan/lowering/lowerings.h"
 
 namespace cycloid {
@@ -17,6 +18,18 @@ Declined lower_view(Lowering& lowering, NodeId id) {
   Place place = lowering.read(x, layout);
   place.dims = to;
   lowering.alias(y, place);
+  return {};
+}
+
+Declined lower_bit_cast(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0], y = node.outputs[0];
+  // Layouts are converted by the bytes of an element, which stay.
+  Place place = lowering.read(x, Layout::kRowMajor);
+  place.dtype = lowering.dtype(y);
+  if (*lowering.dims(x) != *lowering.dims(y) || size_of(place.dtype) != size_of(lowering.dtype(x)))
+    return "elements of another size";
+  lowering.alias(y, std::move(place));
   return {};
 }
 
