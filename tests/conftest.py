@@ -1,14 +1,10 @@
 """What the Python tests share: where the build is, the command line under test, and the shared models."""
 
-import os
-import pathlib
 import subprocess
 
 import pytest
+from built_package import BINARY_DIR, CLI, SOURCE_DIR, use_built_package
 
-SOURCE_DIR = pathlib.Path(os.environ.get("CYCLOID_SOURCE_DIR", pathlib.Path(__file__).resolve().parent.parent))
-BINARY_DIR = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", SOURCE_DIR / "build"))
-CLI = pathlib.Path(os.environ.get("CYCLOID_CLI", BINARY_DIR / "cycloid"))
 MODELS_DIR = SOURCE_DIR.parent / "shared" / "models"
 
 
@@ -20,6 +16,12 @@ def source_dir():
 @pytest.fixture(scope="session")
 def binary_dir():
     return BINARY_DIR
+
+
+@pytest.fixture(scope="session")
+def built_package():
+    """`import cycloid` finds the package that was built; without one the test is skipped."""
+    use_built_package()
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,7 @@ Each case is one node, run by ONNX Runtime without its graph optimisations, by t
 """
 
 import dataclasses
-import os
 import pathlib
-import sys
 import tempfile
 
 import numpy as np
@@ -17,9 +15,6 @@ onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
 RANDOM = np.random.default_rng(7)
-
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", pathlib.Path(__file__).parent.parent / "build")) / "python"
-sys.path.insert(0, str(BUILT))
 
 
 @dataclasses.dataclass
@@ -418,14 +413,14 @@ def test_case(case):
     assert difference(case) is None
 
 
-@pytest.mark.skipif(not list(BUILT.glob("cycloid/_native*")), reason="the Python package is not built")
+@pytest.mark.usefixtures("built_package")
 @pytest.mark.parametrize("threads", (1, 2))
 @pytest.mark.parametrize("case", [case for case in all_cases() if case.op != "Tokenizer"], ids=lambda case: case.name)
 def test_native_case(case, threads):
     assert native_difference(case, threads) is None
 
 
-@pytest.mark.skipif(not list(BUILT.glob("cycloid/_native*")), reason="the Python package is not built")
+@pytest.mark.usefixtures("built_package")
 @pytest.mark.parametrize("bits", (2, 4, 8))
 @pytest.mark.parametrize("case", ordered_bits_cases(), ids=lambda case: case.name)
 def test_ordered_weights_with_zero_points(case, bits):
@@ -458,7 +453,7 @@ def test_ordered_weights_with_zero_points(case, bits):
     assert ", 0 by reference evaluation" in session.plan({"x0": list(a.shape)})
 
 
-@pytest.mark.skipif(not list(BUILT.glob("cycloid/_native*")), reason="the Python package is not built")
+@pytest.mark.usefixtures("built_package")
 def test_too_few_coefficients_are_an_error():
     import cycloid
 

@@ -6,12 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from built_package import BUILT, use_built_package
 
 pytest.importorskip("onnx", reason="the onnx package is not installed")
 HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
-if not list(BUILT.glob("cycloid/_native*.so")):
-    pytest.skip(f"the Python module is not built in {BUILT}", allow_module_level=True)
+use_built_package()
 
 # What the interpreter, numpy and onnx take, and several times the sessions' own bound for what is beside tensors.
 MOST_RESIDENT_KB = 1_000_000

@@ -5,21 +5,17 @@ computation in double precision and with ONNX Runtime. (ONNX's own cases of thes
 """
 
 import dataclasses
-import os
 import pathlib
-import sys
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from built_package import use_built_package
 
 onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
-if not list(BUILT.glob("cycloid/_native*.so")):
-    pytest.skip(f"the Python module is not built in {BUILT}", allow_module_level=True)
-sys.path.insert(0, str(BUILT))
+use_built_package()
 
 import cycloid  # noqa: E402
 

@@ -17,9 +17,9 @@ import subprocess
 import sys
 
 import pytest
+from built_package import use_built_package
 
 HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
 EXCEPTIONS = HERE / "onnx_suite_exceptions.txt"
 # The engine, the engine on the model that cycloid.optimize() makes, and the reference evaluation of the nodes.
 PATHS = {"engine": {}, "optimised": {"optimize": True}, "reference": {"graph_optimization_level": 0}}
@@ -44,7 +44,7 @@ def run_suite(options, pattern="", light=False):
     import warnings
 
     warnings.simplefilter("ignore")
-    sys.path.insert(0, str(BUILT))
+    use_built_package()
     import onnx.backend.test
 
     from cycloid.backend import CycloidBackend
@@ -73,8 +73,7 @@ def run_suite(options, pattern="", light=False):
 def run_apart(arguments, folder):
     """The report of this file as a program: a crash would be this case's, not the whole file's."""
     pytest.importorskip("onnx", reason="the onnx package is not installed")
-    if not list(BUILT.glob("cycloid/_native*.so")):
-        pytest.skip(f"the Python module is not built in {BUILT}")
+    use_built_package()
     environment = {**os.environ, "ONNX_HOME": str(folder)}  # where the runner writes inputs of the light models
     done = subprocess.run(
         [sys.executable, __file__, *arguments], capture_output=True, text=True, timeout=900, env=environment

@@ -4,22 +4,17 @@ Each test runs with both modules; values are compared with numpy's, and what is 
 """
 
 import json
-import os
 import pathlib
 import pickle
-import sys
 import threading
 
 import numpy as np
 import pytest
+from built_package import use_built_package
 
 onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
-HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
-if not list(BUILT.glob("cycloid/_native*.so")):
-    pytest.skip(f"the Python module is not built in {BUILT}", allow_module_level=True)
-sys.path.insert(0, str(BUILT))
+use_built_package()
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 

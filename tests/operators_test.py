@@ -1,12 +1,11 @@
 """The list of operators: `cycloid operators`, and docs/operators.md, which is made of it."""
 
 import json
-import pathlib
 import re
-import sys
 
 import numpy as np
 import pytest
+from built_package import use_built_package
 
 DTYPES = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0", "float4_e2m1")
 
@@ -19,11 +18,8 @@ def listed(cycloid):
 
 
 @pytest.fixture(scope="module")
-def package(binary_dir):
-    folder = pathlib.Path(binary_dir) / "python"
-    if not list(folder.glob("cycloid/_native*.so")):
-        pytest.skip(f"the Python package is not built in {folder}")
-    sys.path.insert(0, str(folder))
+def package():
+    use_built_package()
     import cycloid as package
 
     return package

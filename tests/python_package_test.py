@@ -13,13 +13,10 @@ import warnings
 
 import numpy as np
 import pytest
+from built_package import BUILT, CLI, use_built_package
 
 onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
-HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
-if not list(BUILT.glob("cycloid/_native*.so")):
-    pytest.skip(f"the Python module is not built in {BUILT}", allow_module_level=True)
-sys.path.insert(0, str(BUILT))
+use_built_package()
 
 from onnx import TensorProto, helper  # noqa: E402
 
@@ -485,7 +482,7 @@ def test_torch_compile_of_other_types():
 
 
 def test_inspect_and_bench_by_function(mlp, monkeypatch):
-    monkeypatch.setenv("CYCLOID_CLI", os.environ.get("CYCLOID_CLI", str(BUILT.parent / "cycloid")))
+    monkeypatch.setenv("CYCLOID_CLI", str(CLI))
     assert cycloid.inspect(mlp[0])["operators"]
     report = cycloid.bench(mlp[0], loops=4, backends=["cycloid"], threads=[1], input={"x": "2x8"})
     assert report["schema"].startswith("cycloid.bench/")
@@ -494,7 +491,7 @@ def test_inspect_and_bench_by_function(mlp, monkeypatch):
 
 
 def test_optimize_by_function(mlp, monkeypatch, tmp_path):
-    monkeypatch.setenv("CYCLOID_CLI", os.environ.get("CYCLOID_CLI", str(BUILT.parent / "cycloid")))
+    monkeypatch.setenv("CYCLOID_CLI", str(CLI))
     out = tmp_path / "out.onnx"
     used = {one["rule"] for one in cycloid.optimize(mlp[0], out, shape={"x": (2, 8)})["applications"]}
     assert [dim.dim_value for dim in onnx.load(out).graph.input[0].type.tensor_type.shape.dim] == [2, 8]

@@ -5,8 +5,6 @@ Each runs in the engine, as it stands and optimised, and by reference evaluation
 python tests/sklearn_test.py [REGEX]   runs the models that match and prints each one's error beside its tolerance
 """
 
-import os
-import pathlib
 import re
 import sys
 import unittest.mock
@@ -14,15 +12,12 @@ import warnings
 
 import numpy as np
 import pytest
+from built_package import use_built_package
 
 MODULES = ("onnx", "onnxruntime", "sklearn", "skl2onnx", "onnxmltools", "lightgbm", "xgboost")
 for module in MODULES:
     pytest.importorskip(module, reason=f"{module} is not installed; ./dev test installs python/requirements-tables.txt")
-HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
-if not list(BUILT.glob("cycloid/_native*.so")):
-    pytest.skip(f"the Python module is not built in {BUILT}", allow_module_level=True)
-sys.path[:0] = [str(BUILT), str(HERE)]
+use_built_package()
 
 import onnx  # noqa: E402
 import onnxruntime  # noqa: E402

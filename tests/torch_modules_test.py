@@ -10,7 +10,6 @@ python tests/torch_modules_test.py [REGEX]   runs the modules that match and pri
 import contextlib
 import io
 import logging
-import os
 import pathlib
 import re
 import sys
@@ -18,15 +17,12 @@ import warnings
 
 import numpy as np
 import pytest
+from built_package import CLI, use_built_package
 
 onnx = pytest.importorskip("onnx", reason="the onnx package is not installed")
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
-if not list(BUILT.glob("cycloid/_native*.so")):
-    pytest.skip(f"the Python module is not built in {BUILT}", allow_module_level=True)
-sys.path[:0] = [str(BUILT), str(HERE)]
+use_built_package()
 
 import torch_modules as modules  # noqa: E402
 
@@ -202,7 +198,7 @@ def check(case, exporter, folder):
 
 @pytest.fixture(autouse=True)
 def program(monkeypatch):
-    monkeypatch.setenv("CYCLOID_CLI", os.environ.get("CYCLOID_CLI", str(BUILT.parent / "cycloid")))
+    monkeypatch.setenv("CYCLOID_CLI", str(CLI))
     logging.disable(logging.ERROR)
     yield
     logging.disable(logging.NOTSET)

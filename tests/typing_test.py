@@ -6,12 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from built_package import BUILT, use_built_package
 
 pytest.importorskip("mypy", reason="mypy is not installed")
 HERE = pathlib.Path(__file__).resolve().parent
-BUILT = pathlib.Path(os.environ.get("CYCLOID_BINARY_DIR", HERE.parent / "build")) / "python"
-if not (BUILT / "cycloid" / "_native.pyi").exists():
-    pytest.skip(f"the Python module is not built in {BUILT}", allow_module_level=True)
+use_built_package("_native.pyi")
 
 SLIPS = {
     "cycloid.InferenceSession('m.onnx').rum(None, {})": "attr-defined",

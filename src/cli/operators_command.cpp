@@ -32,7 +32,7 @@ struct Row {
   DTypeSet dtypes;                        // of it
   Way way = Way::kNone;
   TriedTypes tried;  // which element types run in which way
-  std::string example;
+  std::optional<OperatorExample> example;
 };
 
 std::string_view domain_name(const Row& row) { return row.domain.empty() ? "ai.onnx" : std::string_view(row.domain); }
@@ -46,46 +46,50 @@ DTypeSet dtypes_of(std::uint32_t bits) {
 }
 
 // How it is run is tried on the operator's example.
-void try_example(Row& row, const std::optional<OperatorExample>& example) {
+void try_example(Row& row) {
   if (find_op(row.domain, row.name) == nullptr) {
+    row.example.reset();
     row.way = onnx::import_converts(row.domain, row.name) ? Way::kImport : Way::kNone;
     return;
   }
   row.way = Way::kReference;
-  if (!example) return;
-  const bool listed = example->input.has_value() && row.tensor && !row.dtypes.empty();
-  row.tried = try_types(*example, listed ? row.dtypes : kAllDTypes);
-  row.example = example->text;
+  if (!row.example) return;
+  const bool listed = row.example->input.has_value() && row.tensor && !row.dtypes.empty();
+  row.tried = try_types(*row.example, listed ? row.dtypes : kAllDTypes);
   if (!row.tried.kernels.empty()) row.way = Way::kKernels;
 }
 
 // The operators of the standard in all their versions, and those of the library that the standard does not have.
 std::vector<Row> all_rows() {
   std::map<std::pair<std::string, std::string>, Row> rows;
+  const auto row_of = [&](const std::string& domain, const std::string& name) -> Row& {
+    const auto [at, added] = rows.try_emplace({domain, name});
+    if (added) {
+      at->second.domain = domain;
+      at->second.name = name;
+      at->second.example = operator_example(domain, name);
+    }
+    return at->second;
+  };
   for (const onnx::OpSchema& schema : onnx::all_schemas()) {
     const std::size_t dot = schema.op.rfind('.');
     const std::string domain(dot == std::string_view::npos ? "" : schema.op.substr(0, dot));
     const std::string name(dot == std::string_view::npos ? schema.op : schema.op.substr(dot + 1));
-    Row& row = rows[{domain, name}];
-    row.domain = domain;
-    row.name = name;
+    Row& row = row_of(domain, name);
     if (schema.withdrawn()) {
       row.withdrawn = schema.since;
       continue;
     }
     row.versions.push_back(schema.since);
     const auto& types = schema.inputs.size() != 0 ? schema.inputs : schema.outputs;  // those of the newest stay
-    const auto example = operator_example(domain, name);
-    row.input = example && example->input ? *example->input : 0;
+    row.input = row.example && row.example->input ? *row.example->input : 0;
     const std::size_t at = std::min(row.input, types.size() - 1);  // the last repeats
     row.tensor = types.size() != 0 && types.begin()[at] != 0;
     row.dtypes = row.tensor ? dtypes_of(types.begin()[at]) : DTypeSet();
   }
   for (const Op* op : all_ops()) {
-    Row& row = rows[{std::string(op->domain), std::string(op->name)}];
+    Row& row = row_of(std::string(op->domain), std::string(op->name));
     if (row.versions.empty()) {
-      row.domain = op->domain;
-      row.name = op->name;
       row.versions.push_back(op->since);
       row.dtypes = op->dtypes;
     }
@@ -95,7 +99,7 @@ std::vector<Row> all_rows() {
     std::ranges::sort(row.versions);
     // Versions that came after it was withdrawn are of an operator that was given back.
     if (row.withdrawn && row.versions.back() > *row.withdrawn) row.withdrawn.reset();
-    try_example(row, operator_example(row.domain, row.name));
+    try_example(row);
     list.push_back(std::move(row));
   }
   return list;
@@ -178,9 +182,9 @@ std::string operators_json(const std::vector<Row>& rows) {
     item["dtypes"] = names_of(row.dtypes);
     if (row.input != 0) item["dtypes_of_input"] = row.input;
     item["runs"] = way_name(row.way);
-    if (!row.example.empty()) {
+    if (row.example) {
       item["kernel_dtypes"] = names_of(row.tried.kernels);
-      item["example"] = row.example;
+      item["example"] = row.example->text;
     }
     json["operators"].push_back(std::move(item));
   }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/work_bounds.h"
+#include "graph/is_op.h"
 #include "graph/splice.h"
 #include "ops/control/loop_trips.h"
 #include "ops/op.h"
@@ -85,8 +86,6 @@ std::optional<std::vector<Datum>> constant_results(const ModelIr& model, const N
   }
   return std::move(*results);
 }
-
-bool is_op(const Node& node, std::string_view op_type) { return node.domain.empty() && node.op_type == op_type; }
 
 // An If whose condition is constant becomes the nodes of its branch.
 bool inline_branch(Graph& graph, NodeId id) {

@@ -3,22 +3,19 @@
 // as a block of channel attention with a shortcut has it: two passes over x become one.
 #include <vector>
 
+#include "graph/is_op.h"
 #include "plan/fusion/fusion.h"
 #include "plan/fusion/replace.h"
 
 namespace cycloid {
 namespace {
 
-bool is(const Node& node, std::string_view op) {
-  return node.domain.empty() && node.op_type == op && node.inputs.size() == 2;
-}
-
 void factor(Graph& graph, NodeId id) {
   const Node add = graph.node(id);
   for (const std::size_t i : {0, 1}) {
     const ValueId x = add.inputs[i], scaled = add.inputs[1 - i];
     const NodeId product_id = graph.value(scaled).producer;
-    if (!product_id.valid() || !is(graph.node(product_id), "Mul") || graph.is_output(scaled) ||
+    if (!product_id.valid() || !is_op(graph.node(product_id), "Mul") || graph.is_output(scaled) ||
         graph.value(scaled).uses.size() != 1)
       continue;
     const Node product = graph.node(product_id);
@@ -52,7 +49,7 @@ void factor(Graph& graph, NodeId id) {
 void factor_gates(Graph& graph) {
   const std::vector<NodeId> order(graph.nodes().begin(), graph.nodes().end());
   for (const NodeId id : order) {
-    if (graph.alive(id) && is(graph.node(id), "Add")) factor(graph, id);
+    if (graph.alive(id) && is_op(graph.node(id), "Add")) factor(graph, id);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "graph/is_op.h"
 #include "plan/fusion/fusion.h"
 #include "plan/fusion/replace.h"
 
@@ -25,7 +26,7 @@ class Raising {
   void run() {
     const std::vector<NodeId> order(graph_.nodes().begin(), graph_.nodes().end());
     for (const NodeId id : order) {
-      if (graph_.alive(id) && is(graph_.node(id), "Mul")) raise(id);
+      if (graph_.alive(id) && is_op(graph_.node(id), "Mul")) raise(id);
     }
   }
 
@@ -35,10 +36,9 @@ class Raising {
     std::vector<ValueId> factors;
   };
 
-  static bool is(const Node& node, std::string_view op) { return node.domain.empty() && node.op_type == op; }
   const Node* maker(ValueId id, std::string_view op) const {
     const Node* node = graph_.producer(id);
-    return node != nullptr && is(*node, op) ? node : nullptr;
+    return node != nullptr && is_op(*node, op) ? node : nullptr;
   }
   bool used_once(ValueId id) const { return graph_.value(id).uses.size() == 1 && !graph_.is_output(id); }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "graph/is_op.h"
 #include "plan/fusion/fusion.h"
 #include "plan/fusion/replace.h"
 
@@ -18,13 +19,11 @@ class Raising {
   void run() {
     const std::vector<NodeId> order(graph_.nodes().begin(), graph_.nodes().end());
     for (const NodeId id : order) {
-      if (graph_.alive(id) && is(graph_.node(id), "Clip")) raise(graph_.node(id));
+      if (graph_.alive(id) && is_op(graph_.node(id), "Clip")) raise(graph_.node(id));
     }
   }
 
  private:
-  static bool is(const Node& node, std::string_view op) { return node.domain.empty() && node.op_type == op; }
-
   std::optional<float> number(const Node& node, std::size_t input) const {
     if (input >= node.inputs.size() || !node.inputs[input].valid()) return {};
     const Tensor* tensor = graph_.constant(node.inputs[input]);
@@ -42,7 +41,7 @@ class Raising {
   // x of x + 3, where nothing else uses the sum.
   std::optional<ValueId> less_three(ValueId sum) const {
     const Node* add = graph_.producer(sum);
-    if (add == nullptr || !is(*add, "Add") || !only_user(sum).valid()) return {};
+    if (add == nullptr || !is_op(*add, "Add") || !only_user(sum).valid()) return {};
     for (const std::size_t i : {0, 1}) {
       if (number(*add, i) == 3.0f) return add->inputs[1 - i];
     }
@@ -51,8 +50,8 @@ class Raising {
 
   // v of v / 6, or of v * (1 / 6) in either order.
   std::optional<ValueId> sixth_of(const Node& node) const {
-    if (is(node, "Div") && number(node, 1) == 6.0f) return node.inputs[0];
-    if (!is(node, "Mul")) return {};
+    if (is_op(node, "Div") && number(node, 1) == 6.0f) return node.inputs[0];
+    if (!is_op(node, "Mul")) return {};
     for (const std::size_t i : {0, 1}) {
       const std::optional<float> factor = number(node, i);
       if (factor && std::fabs(*factor - 1.0f / 6) <= 1e-6f) return node.inputs[1 - i];
@@ -61,7 +60,7 @@ class Raising {
   }
 
   bool is_product_of(const Node& node, ValueId a, ValueId b) const {
-    return is(node, "Mul") &&
+    return is_op(node, "Mul") &&
            ((node.inputs[0] == a && node.inputs[1] == b) || (node.inputs[0] == b && node.inputs[1] == a));
   }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/is_op.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/product_shape.h"
 #include "plan/lowering/quantize.h"
@@ -92,7 +93,7 @@ Declined emit(Lowering& lowering, Product product) {
 }
 
 bool is_op(const Lowering& lowering, NodeId id, std::string_view op) {
-  return id.valid() && lowering.graph().node(id).domain.empty() && lowering.graph().node(id).op_type == op;
+  return id.valid() && is_op(lowering.graph().node(id), op);
 }
 
 // s = MatMulInteger  =>  float(s) * scale (+ a row), as quantisers write it: Cast, Mul by one number, Add.
