@@ -12,8 +12,9 @@ namespace {
 
 class BackendRun {
  public:
-  BackendRun(const Backend& backend, const Model& model, TemporaryFolder folder)
-      : backend_(backend), model_(model), folder_(std::move(folder)) {}
+  BackendRun(const Backend& backend, const Model& model, const std::map<std::string, std::string>& options,
+             TemporaryFolder folder)
+      : backend_(backend), model_(model), options_(options), folder_(std::move(folder)) {}
 
   std::string path() const { return folder_.path() + "/model.onnx"; }
 
@@ -30,7 +31,7 @@ class BackendRun {
     if (session_ == nullptr) {
       CYCLOID_ASSIGN(
           session_,
-          backend_.load({.model = path(), .form = Form::kOnnx, .inputs = named, .threads = 1, .options = {}}));
+          backend_.load({.model = path(), .form = Form::kOnnx, .inputs = named, .threads = 1, .options = options_}));
     } else {
       session_->discard_outputs();
       CYCLOID_TRY(session_->set_inputs(named));
@@ -45,15 +46,17 @@ class BackendRun {
  private:
   const Backend& backend_;
   Model model_;
+  std::map<std::string, std::string> options_;
   TemporaryFolder folder_;
   std::unique_ptr<BackendSession> session_;
 };
 
 }  // namespace
 
-Result<OptimizationOptions::Run> load_in_backend(const Backend& backend, const Model& model) {
+Result<OptimizationOptions::Run> load_in_backend(const Backend& backend, const Model& model,
+                                                 const std::map<std::string, std::string>& options) {
   CYCLOID_ASSIGN(TemporaryFolder folder, TemporaryFolder::create());
-  const auto run = std::make_shared<BackendRun>(backend, model, std::move(folder));
+  const auto run = std::make_shared<BackendRun>(backend, model, options, std::move(folder));
   CYCLOID_TRY(save_model(model, run->path()));
   return OptimizationOptions::Run([run](std::span<const AnyValue> inputs) { return run->run(inputs); });
 }

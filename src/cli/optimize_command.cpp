@@ -193,7 +193,10 @@ void compare_in_onnxruntime(const Model& model, OptimizationOptions& options) {
   const auto backend = find_backend("onnxruntime");
   if (!backend || !(*backend)->probe().available) return;
   options.other_runtime_name = "ONNX Runtime";
-  options.other_runtime = [backend = *backend](const Model& candidate) { return load_in_backend(*backend, candidate); };
+  // Inputs of several sizes come, so it may not take those of the first for all.
+  options.other_runtime = [backend = *backend](const Model& candidate) {
+    return load_in_backend(*backend, candidate, {{"static_shapes", "false"}});
+  };
 }
 
 // With what was measured, which the library does not do.

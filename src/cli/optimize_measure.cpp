@@ -62,12 +62,18 @@ std::vector<AnyValue> to_values(const std::vector<Datum>& data) {
 // Random inputs at sizes at which the model runs; large ones first, as these are what is measured for.
 Result<std::vector<Datum>> runnable_inputs(const Model& model, std::uint64_t seed, std::string& what) {
   CYCLOID_ASSIGN(const Session session, Session::create(model, {.threads = 1}));
-  Error declined(ErrorCode::kFailed, "");
-  for (const std::int64_t size : {64, 128, 224, 320, 256, 32, 16, 8, 6, 4, 1}) {
-    auto inputs = sample_inputs(model.ir()->graph, SampleKind::kUniform, 1, size, seed);
-    if (!inputs) return inputs.error();
-    const auto outputs = session.evaluate(to_values(*inputs));
-    if (outputs) {
+  std::optional<Error> declined;
+  std::vector<std::string> long_symbols = inner_symbols(model.ir()->graph);
+  long_symbols.insert(long_symbols.begin(), "");
+  for (const std::string& long_symbol : long_symbols) {
+    for (const std::int64_t size : {64, 128, 224, 320, 256, 512, 576, 32, 16, 8, 6, 4, 1}) {
+      auto inputs = sample_inputs(model.ir()->graph, SampleKind::kUniform, 1, size, seed, long_symbol);
+      if (!inputs) return inputs.error();
+      const auto outputs = session.evaluate(to_values(*inputs));
+      if (!outputs) {
+        if (!declined) declined = outputs.error();
+        continue;
+      }
       std::vector<std::string> shapes;
       for (std::size_t i = 0; i < inputs->size(); ++i) {
         shapes.push_back(fmt::format("{}={}", model.inputs()[i].name, fmt::join((*inputs)[i].tensor()->dims(), "x")));
@@ -75,9 +81,8 @@ Result<std::vector<Datum>> runnable_inputs(const Model& model, std::uint64_t see
       what = fmt::format("{}", fmt::join(shapes, ", "));
       return inputs;
     }
-    declined = outputs.error();
   }
-  return declined.in("no sizes were found at which it runs; give inputs with --samples");
+  return declined->in("no sizes were found at which it runs; give inputs with --samples");
 }
 
 }  // namespace

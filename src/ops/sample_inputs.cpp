@@ -192,6 +192,62 @@ Result<Tensor> sample_tensor(const Value& value, const Dims& dims, SampleKind ki
   return tensor;
 }
 
+// A size of which nothing is known; of an input's shape, as models leave it without a name.
+bool is_unnamed(const Dim& dim) {
+  const std::string text = dim.to_string();
+  return text.starts_with('?') && text.find(' ') == std::string::npos;
+}
+
+// Stands for such a size.
+std::string unnamed(const Graph& graph, ValueId id, std::size_t axis) {
+  return fmt::format("{} {}", graph.value(id).name, axis);
+}
+
+// Each symbol of the inputs' shapes with the axis it stands in first.
+std::vector<std::pair<std::string, std::size_t>> symbol_axes(const Graph& graph) {
+  std::vector<std::pair<std::string, std::size_t>> found;
+  for (const ValueId id : graph.inputs()) {
+    const ValueType& type = graph.value(id).type;
+    if (!type.is_tensor() || !type.shape) continue;
+    for (std::size_t axis = 0; axis < type.shape->size(); ++axis) {
+      const Dim& dim = (*type.shape)[axis];
+      const auto symbol = is_unnamed(dim) ? std::optional(unnamed(graph, id, axis)) : dim.as_symbol();
+      if (!symbol) continue;
+      const bool known = std::ranges::any_of(found, [&](const auto& other) { return other.first == *symbol; });
+      if (!known) found.emplace_back(*symbol, axis);
+    }
+  }
+  return found;
+}
+
+// The constants that an integer is compared with by Equal, itself or another type's.
+std::vector<std::int64_t> compared_with(const Graph& graph, ValueId id, int depth = 0) {
+  constexpr int kMaxDepth = 64;
+  std::vector<std::int64_t> constants;
+  for (const Use& use : graph.value(id).uses) {
+    const Node& node = graph.node(use.node);
+    if (use.input == Use::kCaptured || !node.domain.empty()) continue;
+    if (keeps_values(node) && use.input == 0 && depth < kMaxDepth) {
+      for (const std::int64_t k : compared_with(graph, node.outputs[0], depth + 1)) constants.push_back(k);
+    }
+    if (node.op_type != "Equal") continue;
+    const Tensor* constant = graph.constant(node.inputs[1 - use.input]);
+    if (constant == nullptr || !is_integer(constant->dtype()) || constant->element_count() != 1) continue;
+    constants.push_back(to_int64s(*constant)[0]);
+  }
+  return constants;
+}
+
+void choose_compared(const Graph& graph, ValueId id, std::uint64_t seed, Tensor& tensor) {
+  if (!is_integer(tensor.dtype()) || tensor.element_count() != 1) return;
+  const std::vector<std::int64_t> constants = compared_with(graph, id);
+  if (constants.empty()) return;
+  const std::int64_t chosen = constants[seed % constants.size()];
+  (void)dispatch<std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t, std::uint32_t,
+                 std::uint64_t>(tensor.dtype(),
+                                [&]<class T>(T) { tensor.mutable_data<T>()[0] = static_cast<T>(chosen); });
+}
+
 }  // namespace
 
 std::map<std::string, IndexRange> index_ranges(const Graph& graph) {
@@ -246,15 +302,20 @@ Result<Tensor> random_tensor(DType dtype, const Dims& dims, const std::optional<
   return tensor;
 }
 
+std::vector<std::string> inner_symbols(const Graph& graph) {
+  std::vector<std::string> inner;
+  for (const auto& [symbol, axis] : symbol_axes(graph)) {
+    if (axis != 0) inner.push_back(symbol);
+  }
+  return inner;
+}
+
 Result<std::vector<Datum>> sample_inputs(const Graph& graph, SampleKind kind, std::int64_t size,
-                                         std::int64_t inner_size, std::uint64_t seed) {
+                                         std::int64_t inner_size, std::uint64_t seed, const std::string& long_symbol) {
   std::map<std::string, std::int64_t, std::less<>> symbols;
-  for (const ValueId id : graph.inputs()) {
-    const ValueType& type = graph.value(id).type;
-    if (!type.is_tensor() || !type.shape) continue;
-    for (std::size_t axis = 0; axis < type.shape->size(); ++axis) {
-      if (const auto symbol = (*type.shape)[axis].as_symbol()) symbols.emplace(*symbol, axis == 0 ? size : inner_size);
-    }
+  for (const auto& [symbol, axis] : symbol_axes(graph)) {
+    const bool is_long = long_symbol.empty() ? axis != 0 : symbol == long_symbol;
+    symbols.emplace(symbol, is_long ? inner_size : size);
   }
   const std::map<std::string, IndexRange> ranges = index_ranges(graph);
   std::vector<Datum> inputs;
@@ -266,8 +327,8 @@ Result<std::vector<Datum>> sample_inputs(const Graph& graph, SampleKind kind, st
     Dims dims;
     for (std::size_t axis = 0; axis < value.type.shape->size(); ++axis) {
       const Dim& dim = (*value.type.shape)[axis];
-      const auto known = dim.evaluate(symbols);
-      dims.push_back(known.value_or(axis == 0 ? size : inner_size));
+      const auto known = is_unnamed(dim) ? symbols.at(unnamed(graph, id, axis)) : dim.evaluate(symbols);
+      dims.push_back(known.value_or(axis == 0 || !long_symbol.empty() ? size : inner_size));
       if (dims.back() < 0)
         return unsupported("the size '{}' of input '{}' would be negative", dim.to_string(), value.name);
     }
@@ -275,6 +336,7 @@ Result<std::vector<Datum>> sample_inputs(const Graph& graph, SampleKind kind, st
     auto tensor =
         sample_tensor(value, dims, kind, range == ranges.end() ? std::nullopt : std::optional(range->second), seed);
     if (!tensor) return tensor.error().in(fmt::format("input '{}'", value.name));
+    if (kind == SampleKind::kUniform || kind == SampleKind::kNormal) choose_compared(graph, id, seed, *tensor);
     inputs.emplace_back(*std::move(tensor));
   }
   return inputs;

@@ -42,9 +42,16 @@ enum class SampleKind {
 };
 
 // One tensor for each input in the graph's order. Symbolic sizes are `size` where they stand in axis 0, else
-// `inner_size`; the same symbol is the same size everywhere. Errors: an input that is no tensor, of unknown rank or
-// element type, of strings, or whose symbolic size these symbols do not determine.
+// `inner_size`; the same symbol is the same size everywhere. With `long_symbol` that one alone is `inner_size` and all others are `size`,
+// for models that have a batch in another axis, as the states of recurrent networks do. An integer scalar that the
+// graph compares with constants (a sampling rate, a mode) is one of these, but of kSpecial and kZeros.
+// Errors: an input that is no tensor, of unknown rank or element type, of strings, or whose symbolic size these symbols
+// do not determine.
 Result<std::vector<Datum>> sample_inputs(const Graph& graph, SampleKind kind, std::int64_t size,
-                                         std::int64_t inner_size, std::uint64_t seed);
+                                         std::int64_t inner_size, std::uint64_t seed,
+                                         const std::string& long_symbol = "");
+
+// The symbols that stand in another axis than 0 first: what `long_symbol` may be.
+std::vector<std::string> inner_symbols(const Graph& graph);
 
 }  // namespace cycloid

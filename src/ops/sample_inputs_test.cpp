@@ -23,6 +23,25 @@ TEST(SampleInputs, ASymbolIsOneSizeEverywhere) {
   EXPECT_EQ(inputs[2].tensor()->dims(), (Dims{2, 6}));
 }
 
+TEST(SampleInputs, OneSizeMayBeLongAlone) {
+  const Graph graph = parse_graph("g (float[n, t] x, float[2, ?, 8] state) => () { }").value();
+  EXPECT_EQ(inner_symbols(graph), (std::vector<std::string>{"t", "state 1"}));
+  const auto inputs = sample_inputs(graph, SampleKind::kNormal, 1, 64, 5, "t");
+  ASSERT_TRUE(inputs.ok());
+  EXPECT_EQ((*inputs)[0].tensor()->dims(), (Dims{1, 64}));
+  EXPECT_EQ((*inputs)[1].tensor()->dims(), (Dims{2, 1, 8}));
+}
+
+TEST(SampleInputs, AScalarIsOneOfWhatItIsComparedWith) {
+  const std::string_view text =
+      "g (int64 rate, int64[4] ids) => (bool b, bool[4] m) <int64 k = {16000}, int64 pad = {7}> { c = Identity(rate) b "
+      "= Equal(k, c) "
+      "m = Equal(ids, pad) }";
+  const auto inputs = sample(text, SampleKind::kNormal);
+  EXPECT_EQ(inputs[0].tensor()->data<std::int64_t>()[0], 16000);
+  for (const std::int64_t id : inputs[1].tensor()->data<std::int64_t>()) EXPECT_NE(id, 7);
+}
+
 TEST(SampleInputs, NormalValuesAreOfBothSigns) {
   const auto inputs = sample("g (float[1000] a) => () { }", SampleKind::kNormal);
   const auto data = inputs[0].tensor()->data<float>();

@@ -24,8 +24,10 @@ constexpr std::size_t kRevertsOfRule = 6;
 // networks times sqrt(26) layers is 350; three standard deviations are 2^10.
 constexpr double kWholeModelUnits = 1024;
 constexpr double kUnitsOfOne = 8;  // of runtimes that are not exact
+// Of sizes that are open in another axis than the first: audio frames, crops and patches among them.
+constexpr std::int64_t kInner[] = {6, 4, 16, 32, 64, 128, 256, 320, 512, 576, 10, 3, 1};
 constexpr fmt::format_string<const std::string&, const double&> kStandIn(
-    "the reference evaluation would take longer than {1} s (--verify-seconds): {0} was compared in its place");
+    "the reference evaluation would take longer than {1} s (--verify-seconds): {0} took its place");
 
 struct Sample {
   std::vector<Datum> inputs;
@@ -146,7 +148,7 @@ class VerifiedOptimizer {
   }
 
   std::optional<Error> draw(SampleKind kind, std::string_view what, std::int64_t size, std::int64_t inner) {
-    auto inputs = sample_inputs(model_.graph, kind, size, inner, options_.seed + samples_.size());
+    auto inputs = sample_inputs(model_.graph, kind, size, inner, options_.seed + samples_.size(), long_symbol_);
     if (!inputs) return inputs.error();
     return add({*std::move(inputs),
                 fmt::format("{} values (seed {}, sizes {} and {})", what, options_.seed + samples_.size(), size, inner),
@@ -171,7 +173,6 @@ class VerifiedOptimizer {
   // Several kinds of values, and several sizes where the model leaves them open. A model may need a size to be large, or
   // even, or of a certain rank: the first inner size at which it runs is kept.
   void draw_samples() {
-    constexpr std::int64_t kInner[] = {6, 4, 16, 32, 64, 128, 256, 320, 512, 576, 10, 3, 1};
     const bool dynamic = is_dynamic(model_.graph);
     std::optional<Error> declined;
     std::int64_t inner = 0;
@@ -182,6 +183,12 @@ class VerifiedOptimizer {
         declined = draw(SampleKind::kNormal, "normal", dynamic ? 2 : 1, tried);
       }
       if (!declined || !dynamic || !in_time(0.3)) break;
+    }
+    if (declined && dynamic) {
+      if (const auto found = draw_with_one_long()) {
+        inner = *found;
+        declined.reset();
+      }
     }
     if (declined) declined = draw(SampleKind::kUniform, "uniform", 1, inner);
     if (declined && samples_.empty()) {
@@ -200,6 +207,19 @@ class VerifiedOptimizer {
       more(SampleKind::kNormal, "normal", 0, inner);
     }
     more(SampleKind::kZeros, "zero", 1, inner);
+  }
+
+  // One open size at a time long, all others short: the inner size at which the model runs so.
+  std::optional<std::int64_t> draw_with_one_long() {
+    for (const std::string& symbol : inner_symbols(model_.graph)) {
+      long_symbol_ = symbol;
+      for (const std::int64_t tried : kInner) {
+        if (!in_time(0.3)) break;
+        if (!draw(SampleKind::kNormal, "normal", 2, tried)) return tried;
+      }
+    }
+    long_symbol_.clear();
+    return std::nullopt;
   }
 
   // The driver keeps every value of each of its samples: two.
@@ -378,6 +398,7 @@ class VerifiedOptimizer {
   std::vector<Evaluator::Run> originals_;  // by evaluator; empty where it declines the model
   std::vector<Sample> samples_;
   bool each_value_ = true;
+  std::string long_symbol_;  // as sample_inputs() takes it
   VerifiedOptimization result_;
 };
 
