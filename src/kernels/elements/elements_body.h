@@ -255,7 +255,11 @@ void cast(const ElementArgs& t) {
 template <class T, int64_t kStepA, int64_t kStepB>
 CYCLOID_INLINE void select_row(const uint8_t* __restrict c, const T* __restrict a, const T* __restrict b,
                                T* __restrict y, int64_t columns) {
-  for (int64_t j = 0; j < columns; ++j) y[j] = c[j] != 0 ? a[j * kStepA] : b[j * kStepB];
+  // Both are loaded whatever the condition says: the compiler makes no vectors of loads that it may not make.
+  for (int64_t j = 0; j < columns; ++j) {
+    const T first = a[j * kStepA], second = b[j * kStepB];
+    y[j] = c[j] != 0 ? first : second;
+  }
 }
 
 template <class T>
