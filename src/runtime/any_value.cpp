@@ -29,7 +29,9 @@ AnyValue::AnyValue() : datum_(std::make_shared<const Datum>()) {}
 AnyValue::AnyValue(Datum datum) : datum_(std::make_shared<const Datum>(std::move(datum))) {}
 AnyValue::~AnyValue() = default;
 AnyValue::AnyValue(const AnyValue&) = default;
-AnyValue::AnyValue(AnyValue&& other) noexcept : AnyValue(other) {}  // the source stays usable
+// The source of a move stays usable.
+// NOLINTNEXTLINE(performance-move-constructor-init)
+AnyValue::AnyValue(AnyValue&& other) noexcept : AnyValue(other) {}
 AnyValue& AnyValue::operator=(const AnyValue&) = default;
 AnyValue& AnyValue::operator=(AnyValue&& other) noexcept {
   datum_ = other.datum_;

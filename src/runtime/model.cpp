@@ -87,6 +87,7 @@ Model::Model(std::shared_ptr<const ModelIr> ir, std::int64_t source_opset,
 
 // A moved-from Model shares the model too, so no Model is ever empty.
 Model::Model(const Model&) = default;
+// NOLINTNEXTLINE(performance-move-constructor-init)
 Model::Model(Model&& other) noexcept : Model(other) {}
 Model& Model::operator=(const Model&) = default;
 Model& Model::operator=(Model&& other) noexcept {

@@ -103,7 +103,7 @@ Result<Move> make_padded(const Node& node, const Place& from, const Amounts& amo
 
 // Not more loops than the kernel takes: the lowering has seen to that.
 Move copy_in_loops(const Place& from, Dims dims, std::vector<ElementLoop> loops, Isa isa) {
-  std::optional<MadeStep> made = make_copy(from, std::move(loops), result_of(from, dims), isa);
+  std::optional<MadeStep> made = make_copy(from, loops, result_of(from, dims), isa);
   CYCLOID_CHECK(made.has_value());
   return {.dims = std::move(dims), .made = *std::move(made)};
 }

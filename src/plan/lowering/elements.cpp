@@ -186,7 +186,7 @@ std::vector<ElementLoop> tile_loops(const Dims& from, const Dims& to) {
   return loops;
 }
 
-std::optional<MadeStep> make_copy(const Place& from, std::vector<ElementLoop> loops, const Place& to, Isa isa) {
+std::optional<MadeStep> make_copy(const Place& from, const std::vector<ElementLoop>& loops, const Place& to, Isa isa) {
   const ElementFn fn = kernels::copy_kernel(static_cast<std::int64_t>(size_of(from.dtype)), isa);
   std::vector<ElementLoop> joined = join_loops(loops);
   if (fn == nullptr || joined.size() > LoopWalk::kMostOuter + 2) return {};

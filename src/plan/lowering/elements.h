@@ -72,7 +72,7 @@ Declined add_elements(Lowering& lowering, kernels::ElementFn fn, std::string_vie
 std::vector<ElementLoop> tile_loops(const Dims& from, const Dims& to);
 
 // A copy of `from` in these loops, and its units; nothing where there are too many loops or no kernel for the elements.
-std::optional<MadeStep> make_copy(const Place& from, std::vector<ElementLoop> loops, const Place& to, Isa isa);
+std::optional<MadeStep> make_copy(const Place& from, const std::vector<ElementLoop>& loops, const Place& to, Isa isa);
 
 // --- Lowerings.
 Declined lower_elements(Lowering& lowering, NodeId id);   // of two operands of one type

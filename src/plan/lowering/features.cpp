@@ -58,7 +58,7 @@ struct Finish {
     const float* from = context.at<const float>(raw);
     const auto classes =
         static_cast<std::int64_t>(labels.empty() ? model.targets : static_cast<std::int64_t>(labels.size()));
-    double row[kMostClasses];
+    double row[kMostClasses] = {};
     for (std::int64_t r = begin; r < end; ++r) {
       std::copy_n(from + r * model.targets, model.targets, row);
       if (model.shared) {

@@ -28,8 +28,7 @@ struct Quantization {
 template <class T>
 T saturated(float real, std::int32_t zero) {
   if (std::isnan(real)) return static_cast<T>(zero);
-  constexpr auto kLow = static_cast<std::int32_t>(std::numeric_limits<T>::min());
-  constexpr auto kHigh = static_cast<std::int32_t>(std::numeric_limits<T>::max());
+  constexpr std::int32_t kLow = std::is_signed_v<T> ? -128 : 0, kHigh = kLow + 255;
   const float bounded = std::clamp(real, -1024.0F, 1024.0F);  // beyond every byte, and exact as an integer
   return static_cast<T>(std::clamp(static_cast<std::int32_t>(std::lrintf(bounded)) + zero, kLow, kHigh));
 }
@@ -140,8 +139,7 @@ class QsoftmaxStep final : public Step {
 
   template <class T>
   void run_as(const StepContext& context, std::int64_t begin, std::int64_t end) const {
-    constexpr auto kLow = static_cast<std::int32_t>(std::numeric_limits<T>::min());
-    constexpr auto kHigh = static_cast<std::int32_t>(std::numeric_limits<T>::max());
+    constexpr std::int32_t kLow = std::is_signed_v<T> ? -128 : 0, kHigh = kLow + 255;
     for (std::int64_t lane = begin; lane < end; ++lane) {
       const std::int64_t start = lane / inner_ * length_ * inner_ + lane % inner_;
       const T* x = context.at<const T>(x_) + start;

@@ -29,7 +29,7 @@ Declined lower_bit_cast(Lowering& lowering, NodeId id) {
   place.dtype = lowering.dtype(y);
   if (*lowering.dims(x) != *lowering.dims(y) || size_of(place.dtype) != size_of(lowering.dtype(x)))
     return "elements of another size";
-  lowering.alias(y, std::move(place));
+  lowering.alias(y, place);
   return {};
 }
 

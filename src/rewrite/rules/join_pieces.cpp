@@ -96,6 +96,7 @@ std::optional<Patch> propose(const RuleContext& context, NodeId root) {
       whole->to = piece->to;
     }
   }
+  if (!whole) return std::nullopt;
   const Shape* source = context.shape(whole->source);
   if (source == nullptr || source->size() != shape->size()) return std::nullopt;
   Patch patch;
