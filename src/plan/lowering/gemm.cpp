@@ -141,7 +141,7 @@ Declined lower_gemm(Lowering& lowering, NodeId id) {
                   .folded = {},
                   .nodes = {},
                   .output = node.outputs[0]};
-  if (!lowering.is_float(product.a)) return "only float32 is native";
+  if (!lowering.is_float(product.a)) return lower_typed_gemm(lowering, id);
   const Result<std::int64_t> trans_a = get_int(node, "transA", 0), trans_b = get_int(node, "transB", 0);
   const Result<float> alpha = get_float(node, "alpha", 1), beta = get_float(node, "beta", 1);
   if (!trans_a || !trans_b || !alpha || !beta) return "an attribute of another type";
@@ -183,7 +183,7 @@ Declined lower_matmul(Lowering& lowering, NodeId id) {
                   .folded = {},
                   .nodes = {},
                   .output = node.outputs[0]};
-  if (!lowering.is_float(product.a)) return "only float32 is native";
+  if (!lowering.is_float(product.a)) return lower_typed_matmul(lowering, id);
   ProductShape shape;
   if (Declined reason = find_product_shape(lowering, product.a, product.b, node.outputs[0], shape); !reason.empty())
     return reason;

@@ -49,6 +49,8 @@ Declined lower_slice(Lowering& lowering, NodeId id);
 Declined lower_softmax(Lowering& lowering, NodeId id);
 Declined lower_split(Lowering& lowering, NodeId id);
 Declined lower_transpose(Lowering& lowering, NodeId id);
+Declined lower_typed_gemm(Lowering& lowering, NodeId id);    // of float64 and integers
+Declined lower_typed_matmul(Lowering& lowering, NodeId id);  // the same
 Declined lower_unary(Lowering& lowering, NodeId id);
 Declined lower_view(Lowering& lowering, NodeId id);
 
