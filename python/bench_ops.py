@@ -269,7 +269,8 @@ def listed():
     yield from bench_ops_cases.composed(case, rng)
     yield from bench_ops_cases.quantized(case, rng)
     yield from bench_ops_cases.vision(case, rng)
-    for cases in (bench_ops_others.late, bench_ops_others.functions, bench_ops_others.vision, bench_ops_others.tables):
+    others = bench_ops_others
+    for cases in (others.late, others.typed, others.functions, others.vision, others.tables):
         yield from cases(case, rng)
 
 

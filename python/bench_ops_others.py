@@ -49,6 +49,40 @@ def late(case, rng):
     yield case("Range, 4096, all of the run", "Range", [np.array(0), np.array(4096), np.array(1)])
 
 
+def typed(case, rng):
+    """float64, as scikit-learn's and trading models have it, integers of images, and halves."""
+    for m, k, n in [(1, 30, 64), (64, 30, 64), (256, 256, 256), (1, 512, 512)]:
+        x, w, b = rng.standard_normal((m, k)), rng.standard_normal((k, n)), rng.standard_normal(n)
+        yield case(f"Gemm, float64, {m} x {k} x {n}", "Gemm", [x, w, b], constant=(1, 2))
+    left, right = rng.standard_normal((8, 64, 64)), rng.standard_normal((8, 64, 64))
+    yield case("MatMul, float64, 8 of 64 x 64 x 64", "MatMul", [left, right])
+    for kind in (np.int32, np.int64):
+        whole = [rng.integers(-99, 99, (128, 128)).astype(kind) for _ in range(2)]
+        yield case(f"MatMul, {np.dtype(kind).name}, 128 x 128 x 128", "MatMul", whole)
+    matrix = rng.standard_normal((256, 256))
+    for op in ("Exp", "Tanh", "Sigmoid", "Softmax", "LogSoftmax", "Relu", "Floor", "Sin", "Erf", "Abs", "Neg", "Sign"):
+        yield case(f"{op}, float64, 256 x 256", op, [matrix])
+    yield case("Log, float64, 256 x 256", "Log", [np.abs(matrix) + 0.1])
+    yield case("Clip, float64, 256 x 256", "Clip", [matrix, np.float64(-0.5), np.float64(0.5)], constant=(1, 2))
+    yield case(
+        "LayerNormalization, float64, 256 x 256", "LayerNormalization", [matrix, matrix[0], matrix[1]], constant=(1, 2)
+    )
+    last = np.array([1])
+    for op in ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp"):
+        yield case(f"{op}, float64, 256 x 256", op, [matrix, last], constant=(1,))
+    yield case("ReduceMean, float64, axis 0", "ReduceMean", [matrix, np.array([0])], constant=(1,))
+    pixels, others = (rng.integers(0, 256, (3, 224, 224)).astype(np.uint8) for _ in range(2))
+    for op in ("Max", "Min", "Greater", "Equal"):
+        yield case(f"{op}, uint8, 3 x 224 x 224", op, [pixels, others])
+    yield case("Clip, uint8, 3 x 224 x 224", "Clip", [pixels, np.uint8(16), np.uint8(235)], constant=(1, 2))
+    yield case("Mod, uint8, 3 x 224 x 224", "Mod", [pixels, np.uint8(10)])
+    half = rng.standard_normal((256, 256)).astype(np.float16)
+    for op in ("Greater", "Equal", "Less"):
+        yield case(f"{op}, float16, 256 x 256", op, [half, half.T.copy()])
+    for op in ("Floor", "Round", "Sign"):
+        yield case(f"{op}, float16, 256 x 256", op, [half])
+
+
 def functions(case, rng):
     """Element-wise functions and moves."""
 

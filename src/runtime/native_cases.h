@@ -27,6 +27,7 @@ struct Case {
 inline void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
 inline constexpr double kUlp = std::numeric_limits<float>::epsilon();
+inline constexpr double kUlp64 = std::numeric_limits<double>::epsilon();
 
 inline Tensor random_tensor(DType dtype, const Dims& dims, std::int64_t below, std::mt19937& random) {
   Tensor tensor = Tensor::zeros(dtype, dims).value();
@@ -102,19 +103,19 @@ inline std::vector<AnyValue> run(const Session& session, const std::vector<Tenso
 inline void compare(const TensorView& actual, const TensorView& expected, double relative, const std::string& where) {
   ASSERT_EQ(actual.dtype, expected.dtype) << where;
   ASSERT_EQ(actual.bytes, expected.bytes) << where;
-  if (relative == 0 || expected.dtype != DType::kFloat32) {
+  const auto near = [&]<class T>(T) {
+    const auto* a = static_cast<const T*>(actual.data);
+    const auto* e = static_cast<const T*>(expected.data);
+    double largest = 0, worst = 0;
+    for (std::size_t i = 0; i < expected.bytes / sizeof(T); ++i) {
+      ASSERT_FALSE(std::isnan(a[i])) << where << " element " << i;
+      largest = std::max(largest, std::fabs(static_cast<double>(e[i])));
+      worst = std::max(worst, std::fabs(static_cast<double>(a[i]) - static_cast<double>(e[i])));
+    }
+    EXPECT_LE(worst, relative * std::max(largest, 1e-3)) << where;
+  };
+  if (relative == 0 || !dispatch<float, double>(expected.dtype, near))
     EXPECT_EQ(std::memcmp(actual.data, expected.data, expected.bytes), 0) << where;
-    return;
-  }
-  const auto* a = static_cast<const float*>(actual.data);
-  const auto* e = static_cast<const float*>(expected.data);
-  double largest = 0, worst = 0;
-  for (std::size_t i = 0; i < expected.bytes / sizeof(float); ++i) {
-    ASSERT_FALSE(std::isnan(a[i])) << where << " element " << i;
-    largest = std::max(largest, std::fabs(static_cast<double>(e[i])));
-    worst = std::max(worst, std::fabs(static_cast<double>(a[i]) - static_cast<double>(e[i])));
-  }
-  EXPECT_LE(worst, relative * std::max(largest, 1e-3)) << where;
 }
 
 inline void check_case(const Case& c) {

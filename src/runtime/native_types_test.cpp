@@ -19,8 +19,37 @@ constexpr Case
                  R"(g (double[3,37] x, double[37] a) => (double[?,?] y, bool[?,?] z) {
         s = Add (x, a) t = Mul (s, x) u = Sub (t, a) v = Div (u, x) m = Max (v, x) n = Min (m, a) y = Abs (n) z = IsNaN (y) })"},
                 {"other_types_have_no_kernel",
-                 R"(g (double[3,4] x, double[4] a, int64[3] b) => (double[?,?] y, double[?,?] z, int64[?] u) { y = PRelu (x, a) z = Exp (x) u = Clip (b) })",
+                 R"(g (double[3,4] x, double[4] a, int64[3] b) => (double[?,?] y, double[?,?] z, int64[?] u) { y = PRelu (x, a) z = Softplus (x) u = Clip (b) })",
                  8, 0, 3},
+                {"products_of_doubles",
+                 R"(g (double[5,33] x, double[33,40] w, double[40] c, double[7,33] d, double[5,1] e, double[2,3,7,9] a, double[3,9,30] b, double[1,9,4] k, double[9] v, double[33,6] t, double[70,150] l, double[150,3] h, double f)
+        => (double[?,?] p, double[?,?] q, double[?,?] r, double[?,?,?,?] s, double[?,?,?,?] u, double[?,?] z, double[?,?] o, double[?,?] m) <double[3,2] n = {1, -2, 0.5, 3, 0.25, -1}> {
+        p = Gemm (x, w, c) q = Gemm <transB=1, alpha=0.5> (x, d, e) r = Gemm <transA=1> (t, w, f) s = MatMul (a, b) u = MatMul (a, k) z = MatMul (v, b) i = MatMul (l, h) o = MatMul (i, n) m = Gemm <transB=1, transA=1> (h, l) })",
+                 8, 64 * kUlp64},
+                {"products_of_integers",
+                 R"(g (int64[4,6] i, int64[6,50] j, int32[3,4,5] k, int32[3,5,6] l, uint32[2,9] a, uint32[9,1] b, uint64[1,70] c, uint64[70,20] d, int32[4,6] e, int32[6] f)
+        => (int64[?,?] p, int32[?,?,?] q, uint32[?,?] r, uint64[?,?] s, int32[?,?] t) <int32[6,6] n = {1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6, 1, 0, 1, 0, 1, 0, 7, 7, 7, 7, 7, 7, 0, 0, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1}> {
+        p = MatMul (i, j) q = MatMul (k, l) r = MatMul (a, b) s = MatMul (c, d) t = Gemm (e, n, f) })",
+                 100},
+                {"functions_of_doubles",
+                 R"(g (double[5,37] x, double[4,3,20] w, double[20] c, double[3,20] d)
+        => (double[?,?] p, double[?,?] q, double[?,?] r, double[?,?] s, double[?,?] t, double[?,?,?] u, double[?,?,?] v, double[?,?] z, double[?,?] o, bool[?,?] m, double[?,?,?] n) <double lo = {-0.5}, double hi = {1.25}> {
+        e = Exp (x) l = Log (e) h = Tanh (l) i = Sigmoid (h) p = Erf (i) q = Clip (x, lo, hi) r = Relu (x) s = Softmax (x) t = LogSoftmax <axis=0> (x) u = LayerNormalization <axis=-1> (w, c, c) v = LayerNormalization <axis=1, epsilon=0.001> (w, d)
+        a = Floor (x) b = Ceil (x) f = Round (x) g1 = Add (a, b) z = Add (g1, f) j = Cos (x) k = Sin (j) o = Reciprocal (k) y = Div (x, a) m = IsInf (y) n = Softmax <axis=1> (w) })",
+                 8, 64 * kUlp64},
+                {"reductions_of_doubles",
+                 R"(g (double[5,37] x, double[4,3,20] w, int64[6,9] i) => (double[?,?] p, double[?] q, double[?,?] r, double[?,?,?] s, double[?,?] t, double[?,?] u, int64[?] v, int64[?] z) <int64[1] one = {1}, int64[2] two = {0, 1}> {
+        p = ReduceMean (x, one) q = ReduceL2 <keepdims=0> (x, one) r = ReduceSumSquare <keepdims=0> (w, one) s = ReduceMean (w, two) t = ReduceL1 (x, one) u = ReduceLogSumExp (x, one) v = ReduceL1 <keepdims=0> (i, one) z = ReduceSumSquare <keepdims=0> (i, one) })",
+                 8, 64 * kUlp64},
+                {"small_integers",
+                 R"(g (int64[3,40] a, int64[40] b, uint8[3,40] u) => (int16[?,?] p, uint16[?,?] q, int8[?,?] r, bool[?,?] s, bool[?,?] t, uint8[?,?] v, int8[?,?] w, uint32[?,?] x, uint64[?,?] y, uint8[?,?] z, int16[?,?] o, int64[?,?] k, int8[?,?] l)
+        <int64 half = {40}, uint8 lo = {20}, uint8 hi = {50}, int64 one = {1}> {
+        d = Sub (a, half) c = Cast <to=5> (d) e = Cast <to=5> (b) p = Add (c, e) f = Cast <to=4> (a) g1 = Cast <to=4> (b) q = Mul (f, g1) h = Cast <to=3> (d) i = Cast <to=3> (b) r = Max (h, i) s = Less (h, i) t = Equal (c, e)
+        z = Clip (u, lo, hi) v = Mod (u, hi) w = Sign (h) j = Cast <to=12> (a) m = Cast <to=12> (b) x = Div (j, m) n = Cast <to=13> (a) n2 = Cast <to=13> (b) y = Min (n, n2) o = Relu (c) k = Clip (d, one, half) l = Abs (h) })",
+                 90},
+                {"half_comparisons",
+                 R"(g (float16[3,40] x, float16[40] a, bfloat16[7] b) => (bool[?,?] p, bool[?,?] q, float16[?,?] r, float16[?,?] s, int64[?,?] t, bool[?] u, bfloat16[?] v, bool[?,?] z) {
+        m = Mul (x, a) p = Less (m, a) q = Equal (m, x) r = Floor (m) n = Round (m) s = Sign (m) t = ArgMax <axis=1> (m) u = GreaterOrEqual (b, b) v = Ceil (b) z = IsInf (m) })"},
                 {"comparisons",
                  R"(g (float[3,40] x, float[40] a, int64[3,1] b, int64[3,5] c, double[7] d, int32[6] e) => (bool[?,?] p, bool[?,?] q, bool[?] r, bool[?] s) {
         k = Less (x, a) l = GreaterOrEqual (x, a) m = Or (k, l) n = Xor (m, k) o = Not (n) p = And (o, m)

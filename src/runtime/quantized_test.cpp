@@ -308,8 +308,7 @@ TEST_P(Quantized, AgreesWithTheReferenceEvaluation) {
       ASSERT_TRUE(session.ok()) << session.error().message();
       const PlanInfo plan = session->plan().value();
       SCOPED_TRACE(std::string(to_string(isa)) + ", " + std::to_string(threads) + " threads\n" + plan.to_text());
-      // Round of float16 stays with the reference evaluation.
-      EXPECT_EQ(plan.reference_steps, c.name == std::string_view("float16_rounds_where_a_bit_is_a_step") ? 1 : 0);
+      EXPECT_EQ(plan.reference_steps, 0);
       const std::vector<Output> actual = run(*session, inputs);
       compare(c, actual, expected);
       EXPECT_EQ(run(*session, inputs), actual) << "the same bits in every run";

@@ -6,8 +6,8 @@
 namespace cycloid::kernels {
 
 // Element types, as far as these kernels tell them apart. A bool is a byte that is 0 or not.
-enum class ElementKind { kFloat32, kFloat64, kInt32, kInt64, kInt8, kUInt8, kBool };
-inline constexpr int kElementKinds = 7;
+enum class ElementKind { kFloat32, kFloat64, kInt32, kInt64, kInt8, kUInt8, kBool, kInt16, kUInt16, kUInt32, kUInt64 };
+inline constexpr int kElementKinds = 11;
 
 enum class Elements2 {
 #define CYCLOID_ELEMENTS2(kind, name, types, result, body) kind,

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "kernels/elements/bodies.h"
-#include "kernels/simd.h"
+#include "kernels/simd_double.h"
 
 namespace cycloid::kernels {
 namespace {
@@ -38,12 +38,36 @@ template <>
 struct TypeOf<ElementKind::kBool> {
   using type = uint8_t;
 };
+template <>
+struct TypeOf<ElementKind::kInt16> {
+  using type = int16_t;
+};
+template <>
+struct TypeOf<ElementKind::kUInt16> {
+  using type = uint16_t;
+};
+template <>
+struct TypeOf<ElementKind::kUInt32> {
+  using type = uint32_t;
+};
+template <>
+struct TypeOf<ElementKind::kUInt64> {
+  using type = uint64_t;
+};
+template <class T>
+constexpr bool kHasSign = static_cast<T>(-1) < static_cast<T>(1);
+template <class T>
+constexpr bool kIsInteger = static_cast<T>(0.5) == 0;
 
 // Arithmetic that wraps, by unsigned integers.
 CYCLOID_INLINE uint32_t bits_of(int32_t x) { return static_cast<uint32_t>(x); }
 CYCLOID_INLINE uint64_t bits_of(int64_t x) { return static_cast<uint64_t>(x); }
 CYCLOID_INLINE double bits_of(double x) { return x; }
 CYCLOID_INLINE uint8_t bits_of(uint8_t x) { return x; }
+CYCLOID_INLINE uint16_t bits_of(uint16_t x) { return x; }
+// Promotion to int, whose product of two of 16 bits may not fit, is what this avoids.
+template <class T>
+using Wide = decltype(bits_of(T{}) + 0u);
 template <class T>
 CYCLOID_INLINE T add(T a, T b) {
   return static_cast<T>(bits_of(a) + bits_of(b));
@@ -54,7 +78,7 @@ CYCLOID_INLINE T subtract(T a, T b) {
 }
 template <class T>
 CYCLOID_INLINE T multiply(T a, T b) {
-  return static_cast<T>(bits_of(a) * bits_of(b));
+  return static_cast<T>(static_cast<Wide<T>>(bits_of(a)) * bits_of(b));
 }
 template <class T>
 CYCLOID_INLINE T shift_left(T a, T b) {
@@ -64,19 +88,33 @@ template <class T>
 CYCLOID_INLINE T shift_right(T a, T b) {
   return bits_of(b) < 8 * sizeof(T) ? static_cast<T>(bits_of(a) >> bits_of(b)) : T(0);
 }
+template <class T>
+CYCLOID_INLINE T negate(T x) {
+  return static_cast<T>(uint64_t{0} - static_cast<uint64_t>(x));
+}
 CYCLOID_INLINE double negate(double x) { return -x; }
 CYCLOID_INLINE int32_t negate(int32_t x) { return static_cast<int32_t>(0u - bits_of(x)); }
-CYCLOID_INLINE int64_t negate(int64_t x) { return static_cast<int64_t>(uint64_t{0} - bits_of(x)); }
 CYCLOID_INLINE double absolute(double x) { return __builtin_fabs(x); }
 template <class T>
 CYCLOID_INLINE T absolute(T x) {
-  return x < 0 ? negate(x) : x;
+  if constexpr (kHasSign<T>) {
+    if (x < static_cast<T>(0)) return negate(x);
+  }
+  return x;
+}
+template <class T>
+CYCLOID_INLINE T sign(T x) {
+  if constexpr (kHasSign<T>) return x != x ? x : static_cast<T>((x > static_cast<T>(0)) - (x < static_cast<T>(0)));
+  return static_cast<T>(x != static_cast<T>(0));
 }
 // Without a trap: nothing by 0, and the smallest integer by -1 wraps.
 template <class T>
 CYCLOID_INLINE T divide(T a, T b) {
   if (b == 0) return 0;
-  return b == -1 ? negate(a) : static_cast<T>(a / b);
+  if constexpr (kHasSign<T>) {
+    if (b == static_cast<T>(-1)) return negate(a);
+  }
+  return static_cast<T>(a / b);
 }
 CYCLOID_INLINE double divide(double a, double b) { return a / b; }
 // By double, which holds every int32 and quotient exactly enough to truncate it: a vector has no integer division.
@@ -90,9 +128,14 @@ CYCLOID_INLINE float root(float x) { return __builtin_sqrtf(x); }
 // The sign of the divisor.
 template <class T>
 CYCLOID_INLINE T modulo(T a, T b) {
-  if (b == 0 || b == -1) return 0;
-  const T r = static_cast<T>(a % b);
-  return r == 0 || (r < 0) == (b < 0) ? r : static_cast<T>(r + b);
+  if (b == 0) return 0;
+  if constexpr (kHasSign<T>) {
+    if (b == static_cast<T>(-1)) return 0;
+    const T r = static_cast<T>(a % b);
+    return r == 0 || (r < 0) == (b < 0) ? r : static_cast<T>(r + b);
+  } else {
+    return static_cast<T>(a % b);
+  }
 }
 CYCLOID_INLINE float power(float a, float b) { return __builtin_powf(a, b); }
 CYCLOID_INLINE double power(double a, double b) { return __builtin_pow(a, b); }
@@ -172,7 +215,7 @@ void two(const ElementArgs& t) {
     const T* __restrict b = row_of<T>(t, 1, r);
     R* __restrict y = static_cast<R*>(t.y) + r * t.y_stride;
     int64_t first = 0;
-    if constexpr (kOp == Elements2::kDiv && static_cast<T>(0.5) == 0 && sizeof(T) == sizeof(int32_t)) {
+    if constexpr (kOp == Elements2::kDiv && kIsInteger<T> && kHasSign<T> && sizeof(T) == sizeof(int32_t)) {
       if (t.step[0] != 0) first = divide_vectors(a, b, t.step[1], y, columns);
     }
     if (t.step[0] != 0 && t.step[1] != 0) {
@@ -211,14 +254,23 @@ void one(const ElementArgs& t) {
     R* __restrict y = static_cast<R*>(t.y) + r * t.y_stride;
     if constexpr (kOp == Elements1::kSqrt && sizeof(T) == sizeof(double)) {
       root_row(x, y, columns);
-      continue;
+    } else if constexpr (kOp == Elements1::kExp) {
+      for_each_double(x, y, columns, [](Double v) { return exp(v); });
+    } else if constexpr (kOp == Elements1::kLog) {
+      for_each_double(x, y, columns, [](Double v) { return log(v); });
+    } else if constexpr (kOp == Elements1::kTanh) {
+      for_each_double(x, y, columns, [](Double v) { return tanh(v); });
+    } else if constexpr (kOp == Elements1::kSigmoid) {
+      for_each_double(x, y, columns, [](Double v) { return sigmoid(v); });
+    } else {
+      for (int64_t j = 0; j < columns; ++j) y[j] = Op::template apply<T>(x[j]);
     }
-    for (int64_t j = 0; j < columns; ++j) y[j] = Op::template apply<T>(x[j]);
   }
 }
 
 // Floating point to an integer truncates to int64 and is cut to the width, as the reference evaluation has it. What
-// int64 cannot hold becomes its least value, as x86's conversions, scalar and vector, have it; C++ leaves it open.
+// int64 cannot hold becomes its least value, as x86's conversions, scalar and vector, have it; C++ leaves it open. uint64 holds
+// more.
 template <class To, bool kToBool, class From>
 #if defined(__clang__)
 __attribute__((no_sanitize("float-cast-overflow")))
@@ -227,8 +279,13 @@ CYCLOID_INLINE To
 cast_one(From x) {
   if constexpr (kToBool) {
     return x != 0;
-  } else if constexpr (static_cast<From>(0.5) != 0 && static_cast<To>(0.5) == 0) {
-    return static_cast<To>(static_cast<int64_t>(x));
+  } else if constexpr (!kIsInteger<From> && kIsInteger<To>) {
+    const auto whole = static_cast<To>(static_cast<int64_t>(x));
+    if constexpr (sizeof(To) == sizeof(uint64_t) && !kHasSign<To>) {
+      constexpr From kBeyond = static_cast<From>(0x1p63);
+      if (x >= kBeyond && x < 2 * kBeyond) return static_cast<To>(static_cast<int64_t>(x - kBeyond)) + (To{1} << 63);
+    }
+    return whole;
   } else {
     return static_cast<To>(x);
   }
@@ -295,14 +352,31 @@ void copy_rows(const ElementArgs& t) {
     copy_row(row_of<T>(t, 0, r), t.step[0], static_cast<T*>(t.y) + r * t.y_stride, t.columns);
 }
 
-// The entries of a line, by ElementKind: float32, float64, int32, int64, int8, uint8, bool.
-#define CYCLOID_LINE_ARITHMETIC(f, k) {nullptr, f<k, double>, f<k, int32_t>, f<k, int64_t>, nullptr, nullptr, nullptr},
-#define CYCLOID_LINE_INTEGERS(f, k) {nullptr, nullptr, f<k, int32_t>, f<k, int64_t>, nullptr, nullptr, nullptr},
-#define CYCLOID_LINE_COMPARED(f, k) \
-  {f<k, float>, f<k, double>, f<k, int32_t>, f<k, int64_t>, nullptr, f<k, uint8_t>, f<k, uint8_t>},
-#define CYCLOID_LINE_BITS(f, k) {nullptr, nullptr, f<k, int32_t>, f<k, int64_t>, nullptr, f<k, uint8_t>, nullptr},
-#define CYCLOID_LINE_BOOLS(f, k) {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, f<k, uint8_t>},
-#define CYCLOID_LINE_FLOATS(f, k) {f<k, float>, f<k, double>, nullptr, nullptr, nullptr, nullptr, nullptr},
+// The entries of a line, by ElementKind: float32, float64, int32, int64, int8, uint8, bool, int16, uint16, uint32, uint64.
+#define CYCLOID_LINE_WRAPPING(f, k)                                              \
+  {nullptr, f<k, double>, f<k, int32_t>,  f<k, int64_t>, nullptr, f<k, uint8_t>, \
+   nullptr, nullptr,      f<k, uint16_t>, nullptr,       nullptr},
+#define CYCLOID_LINE_NUMBERS(f, k)                                                       \
+  {nullptr, f<k, double>,  f<k, int32_t>,  f<k, int64_t>,  f<k, int8_t>,  f<k, uint8_t>, \
+   nullptr, f<k, int16_t>, f<k, uint16_t>, f<k, uint32_t>, f<k, uint64_t>},
+#define CYCLOID_LINE_INTEGERS(f, k)                                                      \
+  {nullptr, nullptr,       f<k, int32_t>,  f<k, int64_t>,  f<k, int8_t>,  f<k, uint8_t>, \
+   nullptr, f<k, int16_t>, f<k, uint16_t>, f<k, uint32_t>, f<k, uint64_t>},
+#define CYCLOID_LINE_COMPARED(f, k)                                                            \
+  {f<k, float>,   f<k, double>,  f<k, int32_t>,  f<k, int64_t>,  f<k, int8_t>,  f<k, uint8_t>, \
+   f<k, uint8_t>, f<k, int16_t>, f<k, uint16_t>, f<k, uint32_t>, f<k, uint64_t>},
+#define CYCLOID_LINE_EQUAL(f, k)                                                       \
+  {f<k, float>,   f<k, double>, f<k, int32_t>,  f<k, int64_t>, nullptr, f<k, uint8_t>, \
+   f<k, uint8_t>, nullptr,      f<k, uint16_t>, nullptr,       nullptr},
+#define CYCLOID_LINE_BITS(f, k)                                             \
+  {nullptr, nullptr, f<k, int32_t>,  f<k, int64_t>, nullptr, f<k, uint8_t>, \
+   nullptr, nullptr, f<k, uint16_t>, nullptr,       nullptr},
+#define CYCLOID_LINE_BOOLS(f, k) \
+  {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, f<k, uint8_t>, nullptr, nullptr, nullptr, nullptr},
+#define CYCLOID_LINE_FLOATS(f, k) \
+  {f<k, float>, f<k, double>, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr},
+#define CYCLOID_LINE_DOUBLES(f, k) \
+  {nullptr, f<k, double>, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr},
 
 constexpr ElementFn kTwo[][kElementKinds] = {
 #define CYCLOID_ELEMENTS2(kind, name, types, result, body) CYCLOID_LINE_##types(two, Elements2::kind)
@@ -324,10 +398,13 @@ constexpr ElementFn kOne[][kElementKinds] = {
   {cast<ElementKind::from, ElementKind::kFloat32>, cast<ElementKind::from, ElementKind::kFloat64>, \
    cast<ElementKind::from, ElementKind::kInt32>,   cast<ElementKind::from, ElementKind::kInt64>,   \
    cast<ElementKind::from, ElementKind::kInt8>,    cast<ElementKind::from, ElementKind::kUInt8>,   \
-   cast<ElementKind::from, ElementKind::kBool>}
+   cast<ElementKind::from, ElementKind::kBool>,    cast<ElementKind::from, ElementKind::kInt16>,   \
+   cast<ElementKind::from, ElementKind::kUInt16>,  cast<ElementKind::from, ElementKind::kUInt32>,  \
+   cast<ElementKind::from, ElementKind::kUInt64>}
 constexpr ElementFn kCasts[][kElementKinds] = {CYCLOID_CASTS(kFloat32), CYCLOID_CASTS(kFloat64), CYCLOID_CASTS(kInt32),
                                                CYCLOID_CASTS(kInt64),   CYCLOID_CASTS(kInt8),    CYCLOID_CASTS(kUInt8),
-                                               CYCLOID_CASTS(kBool)};
+                                               CYCLOID_CASTS(kBool),    CYCLOID_CASTS(kInt16),   CYCLOID_CASTS(kUInt16),
+                                               CYCLOID_CASTS(kUInt32),  CYCLOID_CASTS(kUInt64)};
 #undef CYCLOID_CASTS
 
 constexpr ElementFn kSelects[] = {select_rows<uint8_t>, select_rows<uint16_t>, select_rows<uint32_t>,

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -50,6 +51,10 @@ ElementKind kind_of() {
   if (std::is_same_v<T, int32_t>) return ElementKind::kInt32;
   if (std::is_same_v<T, int64_t>) return ElementKind::kInt64;
   if (std::is_same_v<T, int8_t>) return ElementKind::kInt8;
+  if (std::is_same_v<T, int16_t>) return ElementKind::kInt16;
+  if (std::is_same_v<T, uint16_t>) return ElementKind::kUInt16;
+  if (std::is_same_v<T, uint32_t>) return ElementKind::kUInt32;
+  if (std::is_same_v<T, uint64_t>) return ElementKind::kUInt64;
   return ElementKind::kUInt8;
 }
 
@@ -146,8 +151,14 @@ TEST_P(Elements, OfTwoOperands) {
   check(int32_t{});
   check(int64_t{});
   check(uint8_t{});
-  // Six of arithmetic, the remainder, three comparisons, three of bools, five of bits, the power: each by its types.
-  EXPECT_EQ(found, 6 * 3 + 2 + 3 * 5 + 3 + 5 * 3 + 2);
+  check(int8_t{});
+  check(int16_t{});
+  check(uint16_t{});
+  check(uint32_t{});
+  check(uint64_t{});
+  // Sums and products by their bits, quotients and bounds of all numbers, the remainder, equality, comparisons, three of bools, five
+  // of bits, the power.
+  EXPECT_EQ(found, 3 * 5 + 3 * 9 + 8 + 6 + 2 * 10 + 3 + 5 * 4 + 2);
 }
 
 TEST_P(Elements, Casts) {
@@ -182,6 +193,10 @@ TEST_P(Elements, Casts) {
     with(ElementKind::kInt8, int8_t{}, next);
     with(ElementKind::kUInt8, uint8_t{}, next);
     with(ElementKind::kBool, uint8_t{}, next);
+    with(ElementKind::kInt16, int16_t{}, next);
+    with(ElementKind::kUInt16, uint16_t{}, next);
+    with(ElementKind::kUInt32, uint32_t{}, next);
+    with(ElementKind::kUInt64, uint64_t{}, next);
   };
   each([&](auto from, ElementKind from_kind) {
     each([&](auto to, ElementKind to_kind) { check(from, to, from_kind, to_kind); });
@@ -258,6 +273,107 @@ TEST_P(Elements, DividesLargeIntegers) {
       const int64_t divisor = b[one_divisor ? 0 : i];
       const int64_t want = divisor == 0 ? 0 : static_cast<int64_t>(a[i]) / divisor;
       ASSERT_EQ(y[i], static_cast<int32_t>(static_cast<uint32_t>(want))) << a[i] << " / " << divisor;
+    }
+  }
+}
+
+template <class T>
+void check_signs(Isa isa) {
+  const ElementKind kind = kind_of<T>();
+  const T least = std::numeric_limits<T>::lowest(), most = std::numeric_limits<T>::max();
+  std::vector<T> x = {0, 1, 7, most, least, static_cast<T>(most - 1)};
+  if constexpr (std::is_floating_point_v<T>) x.insert(x.end(), {INFINITY, -INFINITY, NAN, -0.0, -2.5});
+  if constexpr (std::is_signed_v<T>) x.push_back(-3);
+  std::vector<T> y(x.size());
+  const auto of = [&](Elements1 op) {
+    elements1_kernel(op, kind, isa)({.in = {x.data(), nullptr, nullptr},
+                                     .step = {1, 0, 0},
+                                     .y = y.data(),
+                                     .rows = 1,
+                                     .columns = static_cast<int64_t>(x.size())});
+  };
+  using Wide = std::conditional_t<std::is_floating_point_v<T>, T, __int128>;
+  const auto same = [](T a, Wide b) { return a == static_cast<T>(b) || (a != a && b != b); };
+  of(Elements1::kAbs);
+  for (size_t i = 0; i < x.size(); ++i) ASSERT_TRUE(same(y[i], x[i] < T{0} ? -Wide{x[i]} : Wide{x[i]})) << +x[i];
+  of(Elements1::kNeg);
+  for (size_t i = 0; i < x.size(); ++i) ASSERT_TRUE(same(y[i], -Wide{x[i]})) << +x[i];
+  of(Elements1::kSign);
+  for (size_t i = 0; i < x.size(); ++i)
+    ASSERT_TRUE(same(y[i], x[i] != x[i] ? Wide{x[i]} : Wide{(x[i] > T{0}) - (x[i] < T{0})})) << +x[i];
+}
+
+TEST_P(Elements, SignsOfAllTypes) {
+  check_signs<double>(GetParam());
+  check_signs<int8_t>(GetParam());
+  check_signs<uint8_t>(GetParam());
+  check_signs<int16_t>(GetParam());
+  check_signs<uint16_t>(GetParam());
+  check_signs<int32_t>(GetParam());
+  check_signs<uint32_t>(GetParam());
+  check_signs<int64_t>(GetParam());
+  check_signs<uint64_t>(GetParam());
+}
+
+// Against long double, which has 11 bits more. Errors in units in the last place of the result, and what is no number.
+TEST_P(Elements, FunctionsOfDoubles) {
+  const struct {
+    Elements1 op;
+    long double (*of)(long double);
+    double from, to;
+    double ulps;
+  } kFunctions[] = {
+      {Elements1::kExp, std::exp, -708, 709.7, 2},
+      {Elements1::kExp, std::exp, -1, 1, 2},
+      {Elements1::kLog, std::log, 1e-300, 1e300, 2},
+      {Elements1::kLog, std::log, 0.5, 2, 2},
+      {Elements1::kLog, std::log, 1 - 1e-6, 1 + 1e-6, 2},
+      {Elements1::kTanh, std::tanh, -25, 25, 3},
+      {Elements1::kTanh, std::tanh, -1e-3, 1e-3, 3},
+      {Elements1::kSigmoid, [](long double x) { return 1 / (1 + std::exp(-x)); }, -700, 50, 4},
+      {Elements1::kErf, std::erf, -4, 4, 1},
+      {Elements1::kSin, std::sin, -40, 40, 1},
+      {Elements1::kCos, std::cos, -40, 40, 1},
+      {Elements1::kTan, std::tan, -4, 4, 1},
+      {Elements1::kAsin, std::asin, -1, 1, 1},
+      {Elements1::kAcos, std::acos, -1, 1, 1},
+      {Elements1::kAtan, std::atan, -9, 9, 1},
+      {Elements1::kSinh, std::sinh, -9, 9, 2},
+      {Elements1::kCosh, std::cosh, -9, 9, 2},
+      {Elements1::kAsinh, std::asinh, -9, 9, 2},
+      {Elements1::kAcosh, std::acosh, 1, 9, 2},
+      {Elements1::kAtanh, std::atanh, -1, 1, 2},
+      {Elements1::kFloor, std::floor, -9, 9, 0},
+      {Elements1::kCeil, std::ceil, -9, 9, 0},
+      {Elements1::kRound, std::nearbyint, -9, 9, 0},
+      {Elements1::kReciprocal, [](long double x) { return 1 / x; }, -9, 9, 0.5},
+  };
+  const double special[] = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1.0, -1.0, 1e308, -1e308, 710, -750, 2.5, -0.5};
+  for (const auto& f : kFunctions) {
+    const ElementFn fn = elements1_kernel(f.op, ElementKind::kFloat64, GetParam());
+    ASSERT_NE(fn, nullptr);
+    std::vector<double> x(std::begin(special), std::end(special));
+    std::uniform_real_distribution<double> draw(f.from, f.to), exponent(std::log(1e-300), std::log(1e300));
+    for (int i = 0; i < 20000; ++i) x.push_back(f.from == 1e-300 ? std::exp(exponent(random)) : draw(random));
+    std::vector<double> y(x.size());
+    fn({.in = {x.data(), nullptr, nullptr},
+        .step = {1, 0, 0},
+        .y = y.data(),
+        .rows = 1,
+        .columns = static_cast<int64_t>(x.size())});
+    for (size_t i = 0; i < x.size(); ++i) {
+      const long double want = f.of(static_cast<long double>(x[i]));
+      const auto rounded = static_cast<double>(want);
+      if (!std::isfinite(rounded)) {
+        ASSERT_TRUE(y[i] == rounded || (std::isnan(y[i]) && std::isnan(rounded)))
+            << name_of(f.op) << " of " << x[i] << " gave " << y[i] << " instead of " << rounded;
+        continue;
+      }
+      if (want == 0) ASSERT_EQ(y[i], 0) << name_of(f.op) << " of " << x[i];
+      const double ulp = std::max(std::nextafter(std::fabs(rounded), INFINITY) - std::fabs(rounded), 1e-323);
+      const double slack = std::fabs(rounded) < 3e-308 ? 3e-308 : 0;  // below the normal numbers
+      const auto error = static_cast<double>(std::fabs(static_cast<long double>(y[i]) - want));
+      ASSERT_LE(error, (f.ulps + 0.01) * ulp + slack) << name_of(f.op) << " of " << x[i] << " gave " << y[i];
     }
   }
 }

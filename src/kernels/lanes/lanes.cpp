@@ -260,10 +260,49 @@ inline T combine(T a, T b) {
     if constexpr (std::is_floating_point_v<T>) return a != a || a < b ? a : b;
     return a < b ? a : b;
   }
-  if constexpr (std::is_floating_point_v<T>) return kReduction == LaneReduction::kSum ? a + b : a * b;
+  if constexpr (std::is_floating_point_v<T>) return kReduction == LaneReduction::kProd ? a * b : a + b;
   // Wide enough that products do not meet signed arithmetic.
   const auto u = static_cast<uint64_t>(a), v = static_cast<uint64_t>(b);
-  return static_cast<T>(kReduction == LaneReduction::kSum ? u + v : u * v);
+  return static_cast<T>(kReduction == LaneReduction::kProd ? u * v : u + v);
+}
+
+// What an element counts.
+template <class T, LaneReduction kReduction>
+inline T term(T x) {
+  if constexpr (kReduction == LaneReduction::kSumSquare || kReduction == LaneReduction::kL2)
+    return combine<T, LaneReduction::kProd>(x, x);
+  if constexpr (kReduction == LaneReduction::kL1) {
+    if constexpr (std::is_floating_point_v<T>) return std::fabs(x);
+    return x < 0 ? static_cast<T>(0 - static_cast<uint64_t>(x)) : x;
+  }
+  return x;
+}
+
+// The result of all n terms.
+template <class T, LaneReduction kReduction>
+inline T finished(T all, int64_t n) {
+  if constexpr (kReduction == LaneReduction::kMean) return all / static_cast<T>(n);
+  if constexpr (kReduction == LaneReduction::kL2) return static_cast<T>(std::sqrt(all));
+  return all;
+}
+
+// Of a row: some side by side, so that none waits for the one before it.
+template <class T, LaneReduction kReduction>
+T reduce_row(const T* x, int64_t n) {
+  constexpr int64_t kParts = 8;
+  T all = term<T, kReduction>(x[0]);
+  int64_t k = 1;
+  if (n >= 2 * kParts) {
+    T parts[kParts];
+    for (int64_t i = 0; i < kParts; ++i) parts[i] = term<T, kReduction>(x[i]);
+    for (k = kParts; k + kParts <= n; k += kParts) {
+      for (int64_t i = 0; i < kParts; ++i) parts[i] = combine<T, kReduction>(parts[i], term<T, kReduction>(x[k + i]));
+    }
+    all = parts[0];
+    for (int64_t i = 1; i < kParts; ++i) all = combine<T, kReduction>(all, parts[i]);
+  }
+  for (; k < n; ++k) all = combine<T, kReduction>(all, term<T, kReduction>(x[k]));
+  return all;
 }
 
 template <class T, LaneReduction kReduction>
@@ -272,15 +311,15 @@ void reduce(const Lanes& l, const T* x, T* y, int64_t begin, int64_t end) {
     const T* from = x + outer * l.n * l.inner;
     T* to = y + outer * l.inner;
     if (l.inner == 1) {
-      T all = from[0];
-      for (int64_t k = 1; k < l.n; ++k) all = combine<T, kReduction>(all, from[k]);
-      *to = all;
+      *to = finished<T, kReduction>(reduce_row<T, kReduction>(from, l.n), l.n);
       continue;
     }
-    std::copy_n(from, l.inner, to);
+    for (int64_t j = 0; j < l.inner; ++j) to[j] = term<T, kReduction>(from[j]);
     for (int64_t k = 1; k < l.n; ++k) {
-      for (int64_t j = 0; j < l.inner; ++j) to[j] = combine<T, kReduction>(to[j], from[k * l.inner + j]);
+      for (int64_t j = 0; j < l.inner; ++j)
+        to[j] = combine<T, kReduction>(to[j], term<T, kReduction>(from[k * l.inner + j]));
     }
+    for (int64_t j = 0; j < l.inner; ++j) to[j] = finished<T, kReduction>(to[j], l.n);
   }
 }
 
@@ -327,6 +366,10 @@ void reduce_lanes(const Lanes& lanes, LaneReduction reduction, const void* x, vo
       case LaneReduction::kProd: return run(reduce<T, LaneReduction::kProd>);
       case LaneReduction::kMax: return run(reduce<T, LaneReduction::kMax>);
       case LaneReduction::kMin: return run(reduce<T, LaneReduction::kMin>);
+      case LaneReduction::kSumSquare: return run(reduce<T, LaneReduction::kSumSquare>);
+      case LaneReduction::kL1: return run(reduce<T, LaneReduction::kL1>);
+      case LaneReduction::kMean: return run(reduce<T, LaneReduction::kMean>);
+      case LaneReduction::kL2: return run(reduce<T, LaneReduction::kL2>);
     }
   });
 }

@@ -46,8 +46,8 @@ void top_lanes(const TopParams& params, const void* x, void* values, int64_t* in
 // element, and nowhere else: as a search that keeps an element until a greater one comes.
 void hardmax_lanes(const Lanes& lanes, const void* x, void* y, int64_t begin, int64_t end);
 
-enum class LaneReduction { kSum, kProd, kMax, kMin };
-// y[outer][inner] of float64, int32 or int64, which wrap. NaN wins over numbers.
+enum class LaneReduction { kSum, kProd, kMax, kMin, kSumSquare, kL1, kMean, kL2 };
+// y[outer][inner] of float64, int32 or int64, which wrap and have no mean and no L2. NaN wins over numbers.
 void reduce_lanes(const Lanes& lanes, LaneReduction reduction, const void* x, void* y, int64_t begin, int64_t end);
 
 }  // namespace cycloid::kernels

@@ -5,7 +5,7 @@
 // SkipLayerNormalization                           =>  Add, Add, LayerNormalization
 // SimplifiedLayerNormalization, the one with Skip  =>  Add, Add, RMSNormalization
 // and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp, expand_features.cpp, expand_nbits.cpp,
-// expand_products.cpp, expand_scores.cpp and expand_signal.cpp.
+// expand_products.cpp, expand_scores.cpp, expand_signal.cpp and expand_typed.cpp.
 //
 // What has no such form stays.
 #include "plan/fusion/expand_composites.h"
@@ -90,20 +90,25 @@ constexpr Line kLines[] = {
     {"", "Attention", expand_attention_scores},
     {"", "Celu", expand_celu},
     {"", "CenterCropPad", expand_center_crop_pad},
+    {"", "Clip", expand_clip},
     {"", "DFT", expand_dft},
     {"", "Einsum", expand_einsum},
     {"", "EyeLike", expand_eye_like},
     {"", "GlobalLpPool", expand_global_lp_pool},
     {"", "IsInf", expand_is_inf},
+    {"", "LayerNormalization", expand_layer_normalization},
+    {"", "LogSoftmax", expand_softmax},
     {"", "LpNormalization", expand_lp_normalization},
     {"", "LpPool", expand_lp_pool},
     {"", "Mean", expand_mean},
     {"", "MeanVarianceNormalization", expand_mean_variance},
     {"", "ReduceLogSum", expand_reduce_log_sum},
     {"", "ReduceLogSumExp", expand_reduce_log_sum_exp},
+    {"", "Relu", expand_relu},
     {"", "Selu", expand_selu},
     {"", "SimplifiedLayerNormalization", expand_simplified},
     {"", "STFT", expand_stft},
+    {"", "Softmax", expand_softmax},
     {"", "Shrink", expand_shrink},
     {"", "ThresholdedRelu", expand_thresholded_relu},
     {"", "Trilu", expand_trilu},

@@ -84,7 +84,7 @@ void expand_lp_normalization(Expanding& e) {
 void expand_reduce_log_sum(Expanding& e) {
   const Node& node = e.node();
   const auto shape = e.dims(node.outputs[0]);
-  if (!shape || !e.usable(node.inputs[0])) return;
+  if (!shape || (!e.usable(node.inputs[0]) && e.dtype(node.inputs[0]) != DType::kFloat64)) return;
   e.give(0, e.add("Log", {e.add("ReduceSum", node.inputs, *shape, node.attributes)}, *shape));
   e.done();
 }
@@ -93,8 +93,9 @@ void expand_reduce_log_sum_exp(Expanding& e) {
   const Node& node = e.node();
   const Result<std::int64_t> keeps = get_int(node, "keepdims", 1), noop = get_int(node, "noop_with_empty_axes", 0);
   const auto shape = e.dims(node.outputs[0]);
-  if (!keeps || !noop || !shape || !e.usable(node.inputs[0]) || e.dtype(node.inputs[0]) != DType::kFloat32) return;
   const ValueId x = node.inputs[0];
+  const DType type = e.dtype(x);
+  if (!keeps || !noop || !shape || !e.dims(x) || (type != DType::kFloat32 && type != DType::kFloat64)) return;
   const Dims dims = *e.dims(x);
   std::vector<std::int64_t> axes;
   const Tensor* given = e.input(1).valid() ? e.graph().constant(e.input(1)) : nullptr;
@@ -106,10 +107,12 @@ void expand_reduce_log_sum_exp(Expanding& e) {
   if (axes.empty() || std::ranges::find(dims, 0) != dims.end()) return;
   const Dims kept = reduced(dims, axes);
   const ValueId over = e.sizes(axes);
-  const auto most = static_cast<double>(std::numeric_limits<float>::max());
+  const double most = type == DType::kFloat32 ? static_cast<double>(std::numeric_limits<float>::max())
+                                              : std::numeric_limits<double>::max();
   // Of infinities alone, x - m would be NaN.
   ValueId m = e.add("ReduceMax", {x, over}, kept);
-  m = e.add("Clip", {m, e.number(-most, DType::kFloat32), e.number(most, DType::kFloat32)}, kept);
+  m = e.add("Max", {m, e.number(-most, type)}, kept);
+  m = e.add("Min", {m, e.number(most, type)}, kept);
   const ValueId exponentials = e.add("Exp", {e.add("Sub", {x, m}, dims)}, dims);
   const ValueId sum = e.add("Add", {e.add("Log", {e.add("ReduceSum", {exponentials, over}, kept)}, kept), m}, kept);
   e.give(0, e.reshaped(sum, *shape));
@@ -121,13 +124,13 @@ void expand_is_inf(Expanding& e) {
   const Result<std::int64_t> negative = get_int(node, "detect_negative", 1),
                              positive = get_int(node, "detect_positive", 1);
   if (!negative || !positive || (*negative == 0 && *positive == 0)) return;
-  if (!e.dims(node.inputs[0]) || e.dtype(node.inputs[0]) != DType::kFloat32) return;
   const ValueId x = node.inputs[0];
+  if (!e.usable(x) && !(e.dims(x) && e.dtype(x) == DType::kFloat64)) return;
   const Dims shape = *e.dims(x);
   const auto infinity = std::numeric_limits<double>::infinity();
   const bool both = *negative != 0 && *positive != 0;
   const ValueId size = both ? e.add("Abs", {x}, shape) : x;
-  const ValueId bound = e.number(*positive != 0 ? infinity : -infinity, DType::kFloat32);
+  const ValueId bound = e.number(*positive != 0 ? infinity : -infinity, e.dtype(x));
   e.give(0, e.add_typed("Equal", DType::kBool, {size, bound}, shape));
   e.done();
 }

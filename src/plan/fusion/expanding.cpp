@@ -59,6 +59,7 @@ std::string Expanding::name_of_outputs() const {
 }
 
 ValueId Expanding::number(double value, DType type) {
+  if (type == DType::kFloat64) return graph_.add_constant("number", Tensor::scalar(value));
   const auto x = static_cast<float>(value);
   if (type == DType::kFloat16) return graph_.add_constant("number", Tensor::scalar(to_float16(x)));
   if (type == DType::kBFloat16) return graph_.add_constant("number", Tensor::scalar(to_bfloat16(x)));

@@ -8,8 +8,7 @@
 namespace cycloid {
 namespace {
 
-// Continuous functions of real numbers. Rounding to whole numbers and comparisons are not among them: there the last bit
-// of an argument, which this changes, becomes a whole step.
+// Continuous functions of real numbers.
 constexpr std::string_view kComputing[] = {
     "Abs",
     "Acos",
@@ -87,6 +86,13 @@ constexpr std::string_view kComputing[] = {
 // The same of com.microsoft.
 constexpr std::string_view kMicrosoft[] = {"GroupQueryAttention", "MatMulNBits", "RotaryEmbedding"};
 
+// Rounding to whole numbers and comparisons, in which the last bit of an argument becomes a whole step: they take what was rounded
+// to the narrow type.
+constexpr std::string_view kStepping[] = {
+    "ArgMax",         "ArgMin", "Ceil", "Equal",       "Floor", "Greater",
+    "GreaterOrEqual", "IsNaN",  "Less", "LessOrEqual", "Round", "Sign",
+};
+
 // They only move elements: wide where what they move is.
 constexpr std::string_view kMoving[] = {
     "Concat", "DepthToSpace", "Expand", "Flatten", "Gather",    "Pad",       "Reshape",
@@ -116,7 +122,9 @@ class Widening {
   void run() {
     const std::vector<NodeId> order(graph_.nodes().begin(), graph_.nodes().end());
     for (std::size_t i = 0; i < order.size(); ++i) {
-      if (widens(graph_.node(order[i]))) widen(order[i], i + 1 < order.size() ? order[i + 1] : NodeId{});
+      const NodeId next = i + 1 < order.size() ? order[i + 1] : NodeId{};
+      const bool steps = steps_of(graph_.node(order[i]));
+      if (steps || widens(graph_.node(order[i]))) widen(order[i], next, steps);
     }
   }
 
@@ -132,9 +140,14 @@ class Widening {
            std::ranges::any_of(node.inputs, [&](ValueId id) { return id.valid() && wide_.contains(id); });
   }
 
-  // The value in float32.
-  ValueId wide(ValueId id, NodeId before) {
-    const auto [found, fresh] = wide_.try_emplace(id);
+  bool steps_of(const Node& node) const {
+    return node.domain.empty() && std::ranges::find(kStepping, node.op_type) != std::end(kStepping) &&
+           std::ranges::any_of(node.inputs, [&](ValueId id) { return is_half(graph_, id); });
+  }
+
+  // The value in float32: before it was rounded, or after.
+  ValueId wide(ValueId id, NodeId before, bool rounded) {
+    const auto [found, fresh] = (rounded ? rounded_ : wide_).try_emplace(id);
     if (!fresh) return found->second;
     const std::string name = graph_.value(id).name + " as float32";
     if (const Tensor* constant = graph_.constant(id))
@@ -151,10 +164,10 @@ class Widening {
     return graph_.node(graph_.add_node(std::move(node), {{name, std::move(type)}}, before)).outputs[0];
   }
 
-  void widen(NodeId id, NodeId next) {
+  void widen(NodeId id, NodeId next, bool steps) {
     const Node node = graph_.node(id);
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      if (is_half(graph_, node.inputs[i])) graph_.set_input(id, i, wide(node.inputs[i], id));
+      if (is_half(graph_, node.inputs[i])) graph_.set_input(id, i, wide(node.inputs[i], id, steps));
     }
     for (const ValueId output : node.outputs) {
       if (!is_half(graph_, output)) continue;
@@ -174,7 +187,7 @@ class Widening {
   }
 
   Graph& graph_;
-  std::map<ValueId, ValueId> wide_;
+  std::map<ValueId, ValueId> wide_, rounded_;
 };
 
 }  // namespace

@@ -89,6 +89,7 @@ std::optional<ElementKind> kind_for(std::string_view op, DType dtype) {
     if (dtype == DType::kUInt32) return ElementKind::kInt32;
     if (dtype == DType::kUInt64) return ElementKind::kInt64;
     if (dtype == DType::kInt8) return ElementKind::kUInt8;
+    if (dtype == DType::kInt16) return ElementKind::kUInt16;
   }
   return element_kind(dtype);
 }
@@ -137,6 +138,10 @@ std::optional<ElementKind> element_kind(DType dtype) {
     case DType::kInt8: return ElementKind::kInt8;
     case DType::kUInt8: return ElementKind::kUInt8;
     case DType::kBool: return ElementKind::kBool;
+    case DType::kInt16: return ElementKind::kInt16;
+    case DType::kUInt16: return ElementKind::kUInt16;
+    case DType::kUInt32: return ElementKind::kUInt32;
+    case DType::kUInt64: return ElementKind::kUInt64;
     default: return {};
   }
 }
@@ -223,9 +228,33 @@ Declined lower_elements1(Lowering& lowering, NodeId id) {
   static constexpr struct {
     std::string_view op;
     Elements1 kind;
-  } kLines[] = {{"Abs", Elements1::kAbs},  {"BitwiseNot", Elements1::kBitNot}, {"IsNaN", Elements1::kIsNaN},
-                {"Neg", Elements1::kNeg},  {"Not", Elements1::kNot},           {"Sign", Elements1::kSign},
-                {"Sqrt", Elements1::kSqrt}};
+  } kLines[] = {{"Abs", Elements1::kAbs},
+                {"Acos", Elements1::kAcos},
+                {"Acosh", Elements1::kAcosh},
+                {"Asin", Elements1::kAsin},
+                {"Asinh", Elements1::kAsinh},
+                {"Atan", Elements1::kAtan},
+                {"Atanh", Elements1::kAtanh},
+                {"BitwiseNot", Elements1::kBitNot},
+                {"Ceil", Elements1::kCeil},
+                {"Cos", Elements1::kCos},
+                {"Cosh", Elements1::kCosh},
+                {"Erf", Elements1::kErf},
+                {"Exp", Elements1::kExp},
+                {"Floor", Elements1::kFloor},
+                {"IsNaN", Elements1::kIsNaN},
+                {"Log", Elements1::kLog},
+                {"Neg", Elements1::kNeg},
+                {"Not", Elements1::kNot},
+                {"Reciprocal", Elements1::kReciprocal},
+                {"Round", Elements1::kRound},
+                {"Sigmoid", Elements1::kSigmoid},
+                {"Sign", Elements1::kSign},
+                {"Sin", Elements1::kSin},
+                {"Sinh", Elements1::kSinh},
+                {"Sqrt", Elements1::kSqrt},
+                {"Tan", Elements1::kTan},
+                {"Tanh", Elements1::kTanh}};
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
   const auto* const line = std::ranges::find(kLines, node.op_type, [](const auto& l) { return l.op; });

@@ -364,12 +364,14 @@ Declined lower_reduce_lanes(Lowering& lowering, NodeId id, std::int64_t outer, s
   static constexpr struct {
     std::string_view op;
     LaneReduction kind;
-  } kKinds[] = {{"ReduceMax", LaneReduction::kMax},
-                {"ReduceMin", LaneReduction::kMin},
-                {"ReduceProd", LaneReduction::kProd},
-                {"ReduceSum", LaneReduction::kSum}};
+    bool of_integers = true;
+  } kKinds[] = {{"ReduceL1", LaneReduction::kL1},   {"ReduceL2", LaneReduction::kL2, false},
+                {"ReduceMax", LaneReduction::kMax}, {"ReduceMean", LaneReduction::kMean, false},
+                {"ReduceMin", LaneReduction::kMin}, {"ReduceProd", LaneReduction::kProd},
+                {"ReduceSum", LaneReduction::kSum}, {"ReduceSumSquare", LaneReduction::kSumSquare}};
   const auto* const kind = std::ranges::find(kKinds, node.op_type, [](const auto& line) { return line.op; });
   if (!type || *type == LaneType::kFloat32 || kind == std::end(kKinds)) return "no kernel for this type";
+  if (*type != LaneType::kFloat64 && !kind->of_integers) return "no kernel for this type";
   const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
               y = lowering.define(node.outputs[0], Layout::kRowMajor);
   const Lanes lanes{*type, n, inner};
