@@ -76,6 +76,10 @@ def typed(case, rng):
         yield case(f"{op}, uint8, 3 x 224 x 224", op, [pixels, others])
     yield case("Clip, uint8, 3 x 224 x 224", "Clip", [pixels, np.uint8(16), np.uint8(235)], constant=(1, 2))
     yield case("Mod, uint8, 3 x 224 x 224", "Mod", [pixels, np.uint8(10)])
+    scale, zero = np.float32(0.0001), np.int16(5)
+    real, codes = matrix.astype(np.float32), rng.integers(-9999, 9999, (256, 256)).astype(np.int16)
+    yield case("QuantizeLinear, int16, 256 x 256", "QuantizeLinear", [real, scale, zero], constant=(1, 2))
+    yield case("DequantizeLinear, int16, 256 x 256", "DequantizeLinear", [codes, scale, zero], constant=(1, 2))
     half = rng.standard_normal((256, 256)).astype(np.float16)
     for op in ("Greater", "Equal", "Less"):
         yield case(f"{op}, float16, 256 x 256", op, [half, half.T.copy()])

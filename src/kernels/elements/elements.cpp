@@ -33,6 +33,8 @@ ElementFn copy_kernel(int64_t element_bytes, Isa isa) {
   return at < 0 ? nullptr : bodies(isa).copy[at];
 }
 
+ElementFn clip_kernel(ElementKind kind, Isa isa) { return bodies(isa).clip[static_cast<int>(kind)]; }
+
 std::string_view name_of(Elements2 op) {
   static constexpr std::string_view kNames[] = {
 #define CYCLOID_ELEMENTS2(kind, name, types, result, body) "elements." name,

@@ -102,10 +102,16 @@ CYCLOID_INLINE T absolute(T x) {
   }
   return x;
 }
+// NaN stays, and either zero becomes 0 by the addition.
 template <class T>
 CYCLOID_INLINE T sign(T x) {
-  if constexpr (kHasSign<T>) return x != x ? x : static_cast<T>((x > static_cast<T>(0)) - (x < static_cast<T>(0)));
-  return static_cast<T>(x != static_cast<T>(0));
+  const T zero = static_cast<T>(0), one = static_cast<T>(1);
+  if constexpr (kHasSign<T>) {
+    const T others = x < zero ? static_cast<T>(-1) : static_cast<T>(x + zero);
+    return x > zero ? one : others;
+  } else {
+    return x != zero ? one : zero;
+  }
 }
 // Without a trap: nothing by 0, and the smallest integer by -1 wraps.
 template <class T>
@@ -229,6 +235,26 @@ void two(const ElementArgs& t) {
     } else {
       const R y0 = Op::template apply<T>(*a, *b);
       for (int64_t j = 0; j < columns; ++j) y[j] = y0;
+    }
+  }
+}
+
+// Every number of the first operand, bounded by one number of each of the others; NaN stays. A bound of NaN makes all of it NaN.
+template <ElementKind kKind>
+void clip(const ElementArgs& t) {
+  using T = typename TypeOf<kKind>::type;
+  const int64_t columns = t.columns;
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const T* __restrict x = row_of<T>(t, 0, r);
+    const T lo = *row_of<T>(t, 1, r), hi = *row_of<T>(t, 2, r);
+    T* __restrict y = static_cast<T*>(t.y) + r * t.y_stride;
+    if (lo != lo || hi != hi) {
+      for (int64_t j = 0; j < columns; ++j) y[j] = lo != lo ? lo : hi;
+      continue;
+    }
+    for (int64_t j = 0; j < columns; ++j) {
+      const T above = x[j] < lo ? lo : x[j];
+      y[j] = above > hi ? hi : above;
     }
   }
 }
@@ -410,6 +436,19 @@ constexpr ElementFn kCasts[][kElementKinds] = {CYCLOID_CASTS(kFloat32), CYCLOID_
 constexpr ElementFn kSelects[] = {select_rows<uint8_t>, select_rows<uint16_t>, select_rows<uint32_t>,
                                   select_rows<uint64_t>};
 constexpr ElementFn kCopies[] = {copy_rows<uint8_t>, copy_rows<uint16_t>, copy_rows<uint32_t>, copy_rows<uint64_t>};
+
+// By ElementKind.
+constexpr ElementFn kClips[kElementKinds] = {nullptr,
+                                             clip<ElementKind::kFloat64>,
+                                             clip<ElementKind::kInt32>,
+                                             clip<ElementKind::kInt64>,
+                                             clip<ElementKind::kInt8>,
+                                             clip<ElementKind::kUInt8>,
+                                             nullptr,
+                                             clip<ElementKind::kInt16>,
+                                             clip<ElementKind::kUInt16>,
+                                             clip<ElementKind::kUInt32>,
+                                             clip<ElementKind::kUInt64>};
 
 }  // namespace
 }  // namespace cycloid::kernels

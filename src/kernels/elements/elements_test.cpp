@@ -300,7 +300,24 @@ void check_signs(Isa isa) {
   for (size_t i = 0; i < x.size(); ++i) ASSERT_TRUE(same(y[i], -Wide{x[i]})) << +x[i];
   of(Elements1::kSign);
   for (size_t i = 0; i < x.size(); ++i)
-    ASSERT_TRUE(same(y[i], x[i] != x[i] ? Wide{x[i]} : Wide{(x[i] > T{0}) - (x[i] < T{0})})) << +x[i];
+    ASSERT_TRUE(same(y[i], x[i] != x[i] ? Wide{x[i]} : static_cast<Wide>((x[i] > T{0}) - (x[i] < T{0})))) << +x[i];
+}
+
+TEST_P(Elements, ClipsKeepNaN) {
+  const double x[] = {-3, -1, 0, 2, 9, INFINITY, -INFINITY, NAN}, lo = -1, hi = 2, none = NAN;
+  const ElementFn clip = clip_kernel(ElementKind::kFloat64, GetParam());
+  double y[8];
+  const auto run = [&](const double* least, const double* most) {
+    clip({.in = {x, least, most}, .step = {1, 0, 0}, .y = y, .rows = 1, .columns = 8});
+  };
+  run(&lo, &hi);
+  const double want[] = {-1, -1, 0, 2, 2, 2, -1};
+  for (size_t i = 0; i < 7; ++i) EXPECT_EQ(y[i], want[i]);
+  EXPECT_TRUE(std::isnan(y[7]));
+  run(&hi, &lo);  // the upper bound wins
+  for (size_t i = 0; i < 7; ++i) EXPECT_EQ(y[i], lo);
+  run(&none, &hi);
+  for (const double v : y) EXPECT_TRUE(std::isnan(v));
 }
 
 TEST_P(Elements, SignsOfAllTypes) {
@@ -369,7 +386,9 @@ TEST_P(Elements, FunctionsOfDoubles) {
             << name_of(f.op) << " of " << x[i] << " gave " << y[i] << " instead of " << rounded;
         continue;
       }
-      if (want == 0) ASSERT_EQ(y[i], 0) << name_of(f.op) << " of " << x[i];
+      if (want == 0) {
+        ASSERT_EQ(y[i], 0) << name_of(f.op) << " of " << x[i];
+      }
       const double ulp = std::max(std::nextafter(std::fabs(rounded), INFINITY) - std::fabs(rounded), 1e-323);
       const double slack = std::fabs(rounded) < 3e-308 ? 3e-308 : 0;  // below the normal numbers
       const auto error = static_cast<double>(std::fabs(static_cast<long double>(y[i]) - want));

@@ -255,9 +255,13 @@ void top(const TopParams& p, const T* x, T* values, int64_t* indices, Entry<T>* 
 
 template <class T, LaneReduction kReduction>
 inline T combine(T a, T b) {
-  if constexpr (kReduction == LaneReduction::kMax) return above(a, b) ? a : b;
+  // Without branches, so that vectors are made of it.
+  if constexpr (kReduction == LaneReduction::kMax) {
+    if constexpr (std::is_floating_point_v<T>) return static_cast<int>(a > b) | static_cast<int>(a != a) ? a : b;
+    return a > b ? a : b;
+  }
   if constexpr (kReduction == LaneReduction::kMin) {
-    if constexpr (std::is_floating_point_v<T>) return a != a || a < b ? a : b;
+    if constexpr (std::is_floating_point_v<T>) return static_cast<int>(a < b) | static_cast<int>(a != a) ? a : b;
     return a < b ? a : b;
   }
   if constexpr (std::is_floating_point_v<T>) return kReduction == LaneReduction::kProd ? a * b : a + b;

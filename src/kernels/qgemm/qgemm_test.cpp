@@ -354,6 +354,56 @@ TEST_P(QgemmKernels, ScalesOfEachElement) {
   }
 }
 
+// Codes of 16 bits, with one scale and with one for each element.
+TEST_P(QgemmKernels, CodesOf16Bits) {
+  std::mt19937 random(6);
+  const std::vector<float> x = special_values(random);
+  for (const bool is_signed : {false, true}) {
+    for (const bool each : {false, true}) {
+      for (const size_t count : {x.size(), size_t{19}, size_t{1}}) {
+        const int32_t low = is_signed ? -32768 : 0;
+        std::vector<float> scales(count, 0.003f), back(count + 1, 99);
+        std::vector<int32_t> zeros(count, low + 30000);
+        for (size_t i = 0; i < count && each; ++i) {
+          scales[i] = 0.001f * static_cast<float>(1 + i % 7);
+          zeros[i] = low + static_cast<int32_t>(i * 977 % 65536);
+        }
+        std::vector<uint16_t> y(count + 1, 99);
+        GetParam().kernels->quantize({.x = x.data(),
+                                      .count = static_cast<int64_t>(count),
+                                      .scale = scales[0],
+                                      .zero = zeros[0],
+                                      .lo = low,
+                                      .hi = low + 65535,
+                                      .y = reinterpret_cast<uint8_t*>(y.data()),
+                                      .scales = each ? scales.data() : nullptr,
+                                      .zeros = each ? zeros.data() : nullptr,
+                                      .words = true});
+        GetParam().kernels->dequantize({.x = reinterpret_cast<const uint8_t*>(y.data()),
+                                        .x_signed = is_signed,
+                                        .count = static_cast<int64_t>(count),
+                                        .scale = scales[0],
+                                        .zero = zeros[0],
+                                        .y = back.data(),
+                                        .scales = each ? scales.data() : nullptr,
+                                        .zeros = each ? zeros.data() : nullptr,
+                                        .words = true});
+        for (size_t i = 0; i < count; ++i) {
+          const float quotient = x[i] / scales[i];
+          const double want = std::isnan(x[i]) ? zeros[i]
+                                               : std::clamp(std::nearbyint(static_cast<double>(quotient)) + zeros[i],
+                                                            static_cast<double>(low), low + 65535.0);
+          const int32_t got = is_signed ? int32_t{static_cast<int16_t>(y[i])} : int32_t{y[i]};
+          ASSERT_EQ(got, want) << x[i];
+          ASSERT_EQ(back[i], static_cast<float>(got - zeros[i]) * scales[i]);
+        }
+        EXPECT_EQ(y.back(), 99);
+        EXPECT_EQ(back.back(), 99);
+      }
+    }
+  }
+}
+
 TEST_P(QgemmKernels, DequantizeBinaryAndRange) {
   std::mt19937 random(6);
   for (const int64_t count : {1, 7, 16, 40, 133}) {

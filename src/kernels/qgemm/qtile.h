@@ -49,6 +49,7 @@ struct QuantizeRow {
   uint8_t* y;
   const float* scales = nullptr;
   const int32_t* zeros = nullptr;
+  bool words = false;  // y has codes of 16 bits
 };
 
 // y = (x - zero) * scale; `scales` and `zeros` as QuantizeRow has them.
@@ -61,6 +62,7 @@ struct DequantizeRow {
   float* y;
   const float* scales = nullptr;
   const int32_t* zeros = nullptr;
+  bool words = false;  // x has codes of 16 bits
 };
 
 // y = quantised(a' op b'), a' = (a - a_zero) * a_scale; op is + or *. A step is 1, or 0 to repeat one element.

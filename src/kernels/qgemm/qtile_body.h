@@ -252,25 +252,52 @@ CYCLOID_INLINE Ivec iload_part(const int32_t* p, int64_t n) {
   return iload(part);
 }
 
+// Codes of 8 or 16 bits: a whole vector of them, or the first n and zeros.
+CYCLOID_INLINE Ivec load_codes(const uint8_t* p, bool is_signed, int64_t n) {
+  return n == kLanes ? load_bytes(p, is_signed) : load_bytes(p, is_signed, n);
+}
+CYCLOID_INLINE Ivec load_codes(const uint16_t* p, bool is_signed, int64_t n) {
+  int32_t part[kLanes] = {};
+  if (n == kLanes) {
+    for (int i = 0; i < kLanes; ++i) part[i] = is_signed ? int32_t{static_cast<int16_t>(p[i])} : int32_t{p[i]};
+  } else {
+    for (int64_t i = 0; i < n; ++i) part[i] = is_signed ? int32_t{static_cast<int16_t>(p[i])} : int32_t{p[i]};
+  }
+  return iload(part);
+}
+CYCLOID_INLINE void store_codes(uint8_t* p, Ivec x, int64_t n) {
+  if (n == kLanes) {
+    store_bytes(p, x);
+  } else {
+    store_bytes(p, x, n);
+  }
+}
+CYCLOID_INLINE void store_codes(uint16_t* p, Ivec x, int64_t n) {
+  int32_t part[kLanes];
+  istore(part, x);
+  if (n == kLanes) {
+    for (int i = 0; i < kLanes; ++i) p[i] = static_cast<uint16_t>(part[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) p[i] = static_cast<uint16_t>(part[i]);
+  }
+}
+
 // With a scale for each element. Lanes beyond the count divide by 0: they are not stored.
-void quantize_by_element(const QuantizeRow& t) {
+template <class Code>
+CYCLOID_INLINE void quantize_by_element(const QuantizeRow& t, Code* y) {
   const Vec lo = set1(static_cast<float>(t.lo)), hi = set1(static_cast<float>(t.hi));
   for (int64_t i = 0; i < t.count; i += kLanes) {
     const int64_t n = min_of(kLanes, t.count - i);
     const Mask some = first(n);
     const Ivec zero_point = iload_part(t.zeros + i, n);
     const Vec x = load(t.x + i, some) / load(t.scales + i, some), shift = as_floats(zero_point);
-    const Ivec q = to_range(select(is_nan(x), zero(), x), lo - shift, hi - shift, zero_point);
-    if (n == kLanes) {
-      store_bytes(t.y + i, q);
-    } else {
-      store_bytes(t.y + i, q, n);
-    }
+    store_codes(y + i, to_range(select(is_nan(x), zero(), x), lo - shift, hi - shift, zero_point), n);
   }
 }
 
-void quantize_row(const QuantizeRow& t) {
-  if (t.scales != nullptr) return quantize_by_element(t);
+template <class Code>
+CYCLOID_INLINE void quantize_codes(const QuantizeRow& t, Code* y) {
+  if (t.scales != nullptr) return quantize_by_element(t, y);
   const Vec lo = set1(static_cast<float>(t.lo - t.zero)), hi = set1(static_cast<float>(t.hi - t.zero));
   const Vec scale = set1(t.scale);
   const Ivec zero_point = iset1(t.zero);
@@ -279,30 +306,40 @@ void quantize_row(const QuantizeRow& t) {
     return to_range(select(is_nan(x), zero(), x), lo, hi, zero_point);
   };
   int64_t i = 0;
-  for (; i + kLanes <= t.count; i += kLanes) store_bytes(t.y + i, quantized(load(t.x + i)));
-  if (i < t.count) store_bytes(t.y + i, quantized(load(t.x + i, first(t.count - i))), t.count - i);
+  for (; i + kLanes <= t.count; i += kLanes) store_codes(y + i, quantized(load(t.x + i)), kLanes);
+  if (i < t.count) store_codes(y + i, quantized(load(t.x + i, first(t.count - i))), t.count - i);
 }
 
-void dequantize_by_element(const DequantizeRow& t) {
+void quantize_row(const QuantizeRow& t) {
+  t.words ? quantize_codes(t, reinterpret_cast<uint16_t*>(t.y)) : quantize_codes(t, t.y);
+}
+
+template <class Code>
+CYCLOID_INLINE void dequantize_by_element(const DequantizeRow& t, const Code* codes) {
   for (int64_t i = 0; i < t.count; i += kLanes) {
     const int64_t n = min_of(kLanes, t.count - i);
-    const Ivec x = n == kLanes ? load_bytes(t.x + i, t.x_signed) : load_bytes(t.x + i, t.x_signed, n);
+    const Ivec x = load_codes(codes + i, t.x_signed, n);
     const Mask some = first(n);
     store(t.y + i, as_floats(isub(x, iload_part(t.zeros + i, n))) * load(t.scales + i, some), some);
   }
 }
 
-void dequantize_row(const DequantizeRow& t) {
-  if (t.scales != nullptr) return dequantize_by_element(t);
+template <class Code>
+CYCLOID_INLINE void dequantize_codes(const DequantizeRow& t, const Code* codes) {
+  if (t.scales != nullptr) return dequantize_by_element(t, codes);
   const Ivec zero_point = iset1(t.zero);
   const Vec scale = set1(t.scale);
   int64_t i = 0;
   for (; i + kLanes <= t.count; i += kLanes)
-    store(t.y + i, as_floats(isub(load_bytes(t.x + i, t.x_signed), zero_point)) * scale);
+    store(t.y + i, as_floats(isub(load_codes(codes + i, t.x_signed, kLanes), zero_point)) * scale);
   if (i < t.count) {
-    const Ivec x = load_bytes(t.x + i, t.x_signed, t.count - i);
+    const Ivec x = load_codes(codes + i, t.x_signed, t.count - i);
     store(t.y + i, as_floats(isub(x, zero_point)) * scale, first(t.count - i));
   }
+}
+
+void dequantize_row(const DequantizeRow& t) {
+  t.words ? dequantize_codes(t, reinterpret_cast<const uint16_t*>(t.x)) : dequantize_codes(t, t.x);
 }
 
 #if defined(__AVX512F__)

@@ -1,12 +1,14 @@
 // Operators that have kernels of their own for float32 only, of other types as some that have them for all:
 //
-// Clip                 =>  Min(Max(x, least), greatest)
+// Clip                 =>  the same with both bounds, of which there is a kernel
 // Relu                 =>  Max(x, 0)
 // Softmax              =>  e / ReduceSum(e), e = Exp(x - ReduceMax(x))
 // LogSoftmax           =>  c - Log(ReduceSum(Exp(c))), c = x - ReduceMax(x)
 // LayerNormalization   =>  c / Sqrt(ReduceMean(c * c) + epsilon) * scale + bias, c = x - ReduceMean(x)
 #include <algorithm>
+#include <limits>
 #include <numeric>
+#include <type_traits>
 
 #include "ops/dtype_set.h"
 #include "plan/fusion/expanding.h"
@@ -20,6 +22,22 @@ bool is_typed(DType type) { return type == DType::kFloat64 || kInts.contains(typ
 bool is_nonempty_double(const Expanding& e, ValueId x) {
   const auto shape = e.dims(x);
   return shape && !shape->empty() && e.dtype(x) == DType::kFloat64 && std::ranges::find(*shape, 0) == shape->end();
+}
+
+// The number that is below, or above, all others of the type.
+ValueId no_bound(Expanding& e, bool below) {
+  Tensor bound = Tensor::zeros(e.dtype(e.node().inputs[0]), {}).value();
+  dispatch<double, std::int64_t, std::int32_t, std::int16_t, std::int8_t, std::uint64_t, std::uint32_t, std::uint16_t,
+           std::uint8_t>(bound.dtype(), [&]<class T>(T) {
+    using Limits = std::numeric_limits<T>;
+    T least = Limits::lowest(), most = Limits::max();
+    if constexpr (std::is_floating_point_v<T>) {
+      least = -Limits::infinity();
+      most = Limits::infinity();
+    }
+    bound.mutable_data<T>()[0] = below ? least : most;
+  });
+  return e.graph().add_constant("no bound", std::move(bound));
 }
 
 // An integer Clip of indices, which the scatter does with its own work.
@@ -41,15 +59,10 @@ void expand_clip(Expanding& e) {
   const ValueId x = e.node().inputs[0];
   const auto shape = e.dims(x);
   if (!shape || !is_typed(e.dtype(x)) || may_be_scattered(e, e.node().outputs[0])) return;
-  ValueId result = x;
-  for (const std::size_t i : {1, 2}) {
-    const ValueId bound = e.input(i);
-    if (!bound.valid()) continue;
-    if (!e.dims(bound) || !e.dims(bound)->empty() || e.dtype(bound) != e.dtype(x)) return;
-    result = e.add(i == 1 ? "Max" : "Min", {result, bound}, *shape);
-  }
-  if (result == x) return;
-  e.give(0, result);
+  if (e.input(1).valid() && e.input(2).valid()) return;
+  std::vector<ValueId> inputs = {x};
+  for (const std::size_t i : {1, 2}) inputs.push_back(e.input(i).valid() ? e.input(i) : no_bound(e, i == 1));
+  e.give(0, e.add("Clip", std::move(inputs), *shape));
   e.done();
 }
 

@@ -1,6 +1,7 @@
 // f16(x)  =>  cast16(f32(cast32(x))), and between neighbours  cast32(cast16(y))  =>  y
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 
 #include "plan/fusion/fusion.h"
@@ -27,6 +28,7 @@ constexpr std::string_view kComputing[] = {
     "Cos",
     "Cosh",
     "DeformConv",
+    "DequantizeLinear",
     "Div",
     "Elu",
     "Erf",
@@ -147,7 +149,7 @@ class Widening {
 
   // The value in float32: before it was rounded, or after.
   ValueId wide(ValueId id, NodeId before, bool rounded) {
-    const auto [found, fresh] = (rounded ? rounded_ : wide_).try_emplace(id);
+    const auto [found, fresh] = (rounded && unrounded_.contains(id) ? rounded_ : wide_).try_emplace(id);
     if (!fresh) return found->second;
     const std::string name = graph_.value(id).name + " as float32";
     if (const Tensor* constant = graph_.constant(id))
@@ -183,11 +185,13 @@ class Widening {
       graph_.replace_uses(output, rounded);
       graph_.set_input(maker, 0, output);
       wide_[rounded] = output;
+      unrounded_.insert(rounded);
     }
   }
 
   Graph& graph_;
   std::map<ValueId, ValueId> wide_, rounded_;
+  std::set<ValueId> unrounded_;  // whose value in wide_ is that before the rounding
 };
 
 }  // namespace

@@ -268,6 +268,25 @@ Declined lower_elements1(Lowering& lowering, NodeId id) {
                       broadcast_loops(dims, *lowering.dims(node.outputs[0])), {{x}}, node.outputs[0], id);
 }
 
+Declined lower_typed_clip(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0];
+  if (node.inputs.size() != 3) return "a bound that is absent";
+  static const Dims kScalar;
+  std::array<const Dims*, 3> dims = {lowering.dims(x)};
+  for (const std::size_t i : {1, 2}) {
+    const ValueId bound = node.inputs[i];
+    if (!bound.valid() || lowering.dtype(bound) != lowering.dtype(x) || element_count(*lowering.dims(bound)) != 1)
+      return "a bound that is no number of the type";
+    dims[i] = &kScalar;  // whatever ones its dims are dressed with
+  }
+  const auto kind = element_kind(lowering.dtype(x));
+  const ElementFn fn = kind ? kernels::clip_kernel(*kind, lowering.options().isa) : ElementFn{nullptr};
+  if (fn == nullptr) return no_kernel(lowering, x);
+  return add_elements(lowering, fn, "elements.clip", broadcast_loops(dims, *lowering.dims(node.outputs[0])),
+                      node.inputs, node.outputs[0], id);
+}
+
 Declined lower_cast(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0], y = node.outputs[0];

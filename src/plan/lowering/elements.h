@@ -75,8 +75,9 @@ std::vector<ElementLoop> tile_loops(const Dims& from, const Dims& to);
 std::optional<MadeStep> make_copy(const Place& from, const std::vector<ElementLoop>& loops, const Place& to, Isa isa);
 
 // --- Lowerings.
-Declined lower_elements(Lowering& lowering, NodeId id);   // of two operands of one type
-Declined lower_elements1(Lowering& lowering, NodeId id);  // of one
+Declined lower_elements(Lowering& lowering, NodeId id);    // of two operands of one type
+Declined lower_elements1(Lowering& lowering, NodeId id);   // of one
+Declined lower_typed_clip(Lowering& lowering, NodeId id);  // with both bounds
 Declined lower_pow(Lowering& lowering, NodeId id);
 Declined lower_cast(Lowering& lowering, NodeId id);
 Declined lower_bit_cast(Lowering& lowering, NodeId id);

@@ -52,8 +52,10 @@ struct Scales {
   }
   std::int32_t zero(const StepContext& context, std::size_t k) const {
     if (!zero_place) return zeros[k];
-    return zero_place->dtype == DType::kUInt8 ? std::int32_t{context.at<const std::uint8_t>(*zero_place)[k]}
-                                              : std::int32_t{context.at<const std::int8_t>(*zero_place)[k]};
+    std::int32_t zero = 0;
+    dispatch<std::uint8_t, std::int8_t, std::uint16_t, std::int16_t>(
+        zero_place->dtype, [&]<class T>(T) { zero = context.at<const T>(*zero_place)[k]; });
+    return zero;
   }
 };
 
@@ -98,7 +100,8 @@ class QuantizeStep final : public Step {
     const float* scales = s_.scales.scales(context);
     s_.rows.for_each(begin, end, [&](std::int64_t in, std::int64_t out, std::int64_t count, std::size_t k) {
       const float* x = context.at<const float>(s_.in) + in;
-      auto* y = context.at<std::uint8_t>(s_.out) + out;
+      const auto bytes = static_cast<std::int64_t>(size_of(s_.out.dtype));
+      auto* y = context.at<std::uint8_t>(s_.out) + out * bytes;
       const bool each = s_.rows.by_element;
       if (!table_.codes.empty()) {
         for (std::int64_t i = 0; i < count; ++i)
@@ -113,7 +116,8 @@ class QuantizeStep final : public Step {
                            .hi = high_,
                            .y = y,
                            .scales = each ? scales + k : nullptr,
-                           .zeros = each ? s_.scales.zeros.data() + k : nullptr});
+                           .zeros = each ? s_.scales.zeros.data() + k : nullptr,
+                           .words = bytes == 2});
     });
   }
 
@@ -132,7 +136,8 @@ class DequantizeStep final : public Step {
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
     const float* scales = s_.scales.scales(context);
     s_.rows.for_each(begin, end, [&](std::int64_t in, std::int64_t out, std::int64_t count, std::size_t k) {
-      const auto* x = context.at<const std::uint8_t>(s_.in) + in;
+      const auto bytes = static_cast<std::int64_t>(size_of(s_.in.dtype));
+      const auto* x = context.at<const std::uint8_t>(s_.in) + in * bytes;
       float* y = context.at<float>(s_.out) + out;
       const bool each = s_.rows.by_element;
       if (!values_.empty()) {
@@ -147,7 +152,8 @@ class DequantizeStep final : public Step {
                              .zero = s_.scales.zero(context, k),
                              .y = y,
                              .scales = each ? scales + k : nullptr,
-                             .zeros = each ? s_.scales.zeros.data() + k : nullptr});
+                             .zeros = each ? s_.scales.zeros.data() + k : nullptr,
+                             .words = bytes == 2});
     });
   }
 
@@ -237,7 +243,8 @@ Declined find_scales(Lowering& lowering, const Node& node, DType quantized, bool
   if (zero.valid() && *element_count(*lowering.dims(zero)) != static_cast<std::int64_t>(count))
     return "zero points that are not as many as the scales";
   const Tensor* zeros = lowering.constant(zero);
-  if (zero.valid() && zeros == nullptr && (by_element || !is_byte(lowering.dtype(zero))))
+  if (zero.valid() && zeros == nullptr &&
+      (by_element || !is_integer(lowering.dtype(zero)) || bits_of(lowering.dtype(zero)) < 8))
     return "zero points that are computed in the run";
   if (zeros != nullptr) {
     for (const double value : load_all<double>(*zeros)) {
@@ -285,9 +292,9 @@ Declined lower_scaled(Lowering& lowering, NodeId id, std::string kernel, DType q
   return {};
 }
 
-// Whether the kernels have the type: integers of up to 8 bits, float8 and float4, which lie one an element in bytes.
+// Whether the kernels have the type: integers of up to 16 bits, float8 and float4, which lie one an element in bytes.
 bool is_code(DType dtype) {
-  return (is_integer(dtype) && bits_of(dtype) <= 8) || (is_float8(dtype) && dtype != DType::kFloat8E8M0);
+  return (is_integer(dtype) && bits_of(dtype) <= 16) || (is_float8(dtype) && dtype != DType::kFloat8E8M0);
 }
 
 }  // namespace
@@ -295,7 +302,7 @@ bool is_code(DType dtype) {
 Declined lower_quantize(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const DType to = lowering.dtype(node.outputs[0]);
-  if (!lowering.is_float(node.inputs[0]) || !is_code(to)) return "only float32 to at most 8 bits is native";
+  if (!lowering.is_float(node.inputs[0]) || !is_code(to)) return "only float32 to at most 16 bits is native";
   const Result<QuantizeAttributes> attributes = QuantizeAttributes::parse(node);
   if (!attributes) return attributes.error().message();
   if (attributes->precision != DType::kUndefined && attributes->precision != DType::kFloat32)
@@ -307,7 +314,7 @@ Declined lower_quantize(Lowering& lowering, NodeId id) {
 Declined lower_dequantize(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const DType from = lowering.dtype(node.inputs[0]);
-  if (!is_code(from) || !lowering.is_float(node.outputs[0])) return "only at most 8 bits to float32 is native";
+  if (!is_code(from) || !lowering.is_float(node.outputs[0])) return "only at most 16 bits to float32 is native";
   const Result<QuantizeAttributes> attributes = QuantizeAttributes::parse(node);
   if (!attributes) return attributes.error().message();
   return lower_scaled(lowering, id, "dequantize", from, *attributes,

@@ -95,6 +95,7 @@ void add_unary(Lowering& lowering, UnaryFn fn, const kernels::Activation& activa
 Declined lower_unary(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
+  if (!lowering.is_float(x) && node.op_type == "Clip") return lower_typed_clip(lowering, id);
   if (!lowering.is_float(x)) return lower_elements1(lowering, id);
   const Isa isa = lowering.options().isa;
   if (const std::optional<UnaryKind> kind = unary_kind(node.op_type)) {
