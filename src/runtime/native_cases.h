@@ -114,8 +114,9 @@ inline void compare(const TensorView& actual, const TensorView& expected, double
     }
     EXPECT_LE(worst, relative * std::max(largest, 1e-3)) << where;
   };
-  if (relative == 0 || !dispatch<float, double>(expected.dtype, near))
+  if (relative == 0 || !dispatch<float, double>(expected.dtype, near)) {
     EXPECT_EQ(std::memcmp(actual.data, expected.data, expected.bytes), 0) << where;
+  }
 }
 
 inline void check_case(const Case& c) {

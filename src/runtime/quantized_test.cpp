@@ -278,8 +278,9 @@ void compare(const Case& c, const std::vector<Output>& actual, const std::vector
     for (std::size_t k = 0; k < expected[i].values.size(); ++k) {
       if (!std::isfinite(expected[i].values[k])) {
         ASSERT_EQ(std::isnan(actual[i].values[k]), std::isnan(expected[i].values[k])) << "element " << k;
-        if (!std::isnan(expected[i].values[k]))
+        if (!std::isnan(expected[i].values[k])) {
           ASSERT_EQ(actual[i].values[k], expected[i].values[k]) << "element " << k;
+        }
         continue;
       }
       ASSERT_NEAR(actual[i].values[k], expected[i].values[k], real ? c.relative * largest : c.steps)

@@ -596,7 +596,7 @@ int main(int argc, char** argv) {
     if (word == "--verbose") {
       verbose = true;
     } else if (word == "--seconds" && more) {
-      seconds = std::atof(argv[++i]);
+      seconds = std::strtod(argv[++i], nullptr);
     } else if (word == "--seed" && more) {
       seed = std::strtoull(argv[++i], nullptr, 10);
     } else if (word == "--graphs" && more) {
