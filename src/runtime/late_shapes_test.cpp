@@ -153,7 +153,7 @@ constexpr Case kMakers[] = {
     {"uniques",
      R"(g (int64[90] x, float[5,30] a, int32[70] b, bool[9] c, double[20] d) => (int64[?] p, int64[?] p1, int64[?] p2, int64[?] p3, float[?] q, int32[?] r, int64[?] r1, int64[?] r2, bool[?] s, double[?] t, int64[?] t3) {
         p, p1, p2, p3 = Unique (x) m = Ceil (a) q = Unique (m) r, r1, r2 = Unique <sorted=0> (b) s = Unique <axis=0> (c) k = Ceil (d) t, , , t3 = Unique <sorted=0> (k) })",
-     25, 0, 1},
+     25},
     {"unique_slices", "g (int64[9,2] x) => (int64[?,?] p) { p = Unique <axis=0> (x) }", 3, 0, 1},
     {"suppressions",
      R"(g (float[2,60,4] x, float[2,3,60] s, int64 n, float[1] o) => (int64[?,?] p, int64[?,?] q, int64[?,?] r, int64[?,?] t) <int64[1] m = {7}, float[1] i = {0.3}, float[1] l = {0.5}> {
