@@ -62,7 +62,7 @@ ElementKind kind_of() {
 template <class T>
 T expected(Elements2 op, T a, T b) {
   using Wide = std::conditional_t<std::is_floating_point_v<T>, long double, __int128>;
-  const Wide x = a, y = b;
+  const Wide x = a, y = b;  // NOLINT(bugprone-signed-char-misuse): an int8 is a number
   switch (op) {
     case Elements2::kAdd: return static_cast<T>(x + y);
     case Elements2::kSub: return static_cast<T>(x - y);

@@ -102,7 +102,7 @@ Result<Move> make_padded(const Node& node, const Place& from, const Amounts& amo
 }
 
 // Not more loops than the kernel takes: the lowering has seen to that.
-Move copy_in_loops(const Place& from, Dims dims, std::vector<ElementLoop> loops, Isa isa) {
+Move copy_in_loops(const Place& from, Dims dims, const std::vector<ElementLoop>& loops, Isa isa) {
   std::optional<MadeStep> made = make_copy(from, loops, result_of(from, dims), isa);
   CYCLOID_CHECK(made.has_value());
   return {.dims = std::move(dims), .made = *std::move(made)};
@@ -114,7 +114,7 @@ Result<Move> make_expanded(const Node&, const Place& from, const Amounts& amount
   if (is_empty(dims)) return Move{.dims = std::move(dims), .made = {}};
   const Dims* const operands[] = {&from.dims};
   std::vector<ElementLoop> loops = broadcast_loops(operands, dims);
-  return copy_in_loops(from, std::move(dims), std::move(loops), isa);
+  return copy_in_loops(from, std::move(dims), loops, isa);
 }
 
 Result<Move> make_tiled(const Node&, const Place& from, const Amounts& amounts, Isa isa, int) {
@@ -122,7 +122,7 @@ Result<Move> make_tiled(const Node&, const Place& from, const Amounts& amounts, 
   CYCLOID_TRY(check_room(from.dtype, dims));
   if (is_empty(dims)) return Move{.dims = std::move(dims), .made = {}};
   std::vector<ElementLoop> loops = tile_loops(from.dims, dims);
-  return copy_in_loops(from, std::move(dims), std::move(loops), isa);
+  return copy_in_loops(from, std::move(dims), loops, isa);
 }
 
 Result<Move> make_reshaped(const Node& node, const Place& from, const Amounts& amounts, Isa isa, int threads) {

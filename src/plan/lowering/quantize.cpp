@@ -53,8 +53,10 @@ struct Scales {
   std::int32_t zero(const StepContext& context, std::size_t k) const {
     if (!zero_place) return zeros[k];
     std::int32_t zero = 0;
+    // NOLINTBEGIN(bugprone-signed-char-misuse): an int8 is a number
     dispatch<std::uint8_t, std::int8_t, std::uint16_t, std::int16_t>(
         zero_place->dtype, [&]<class T>(T) { zero = context.at<const T>(*zero_place)[k]; });
+    // NOLINTEND(bugprone-signed-char-misuse)
     return zero;
   }
 };
