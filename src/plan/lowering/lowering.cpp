@@ -20,11 +20,12 @@ constexpr double kStepOverheadNs = 100;
 // More bytes than any address space has; what kernels add to a size below it (padding, panels) does not overflow.
 constexpr std::int64_t kMostBytes = std::int64_t{1} << 56;
 
-// Whether kernels can count with every product of these dims. A 0 among them says nothing of the products of the others.
+// Whether kernels can count with every product of these dims. A 0 among them says nothing of the products of the others;
+// one below 0 is of a node that will refuse its inputs.
 bool are_countable(const Dims& dims, std::size_t element_bytes) {
   std::int64_t most = kMostBytes / static_cast<std::int64_t>(element_bytes);
   for (const std::int64_t dim : dims) {
-    if (dim > most) return false;
+    if (dim < 0 || dim > most) return false;
     if (dim > 0) most /= dim;
   }
   return true;
