@@ -13,6 +13,19 @@
 namespace cycloid {
 namespace {
 
+// The sum of term(x[i], y[i]): some terms side by side, so that no addition waits for the one before it.
+template <class Term>
+double sum_of(const double* x, const float* y, std::int64_t count, Term term) {
+  constexpr std::int64_t kParts = 8;
+  double parts[kParts] = {};
+  std::int64_t i = 0;
+  for (; i + kParts <= count; i += kParts) {
+    for (std::int64_t k = 0; k < kParts; ++k) parts[k] += term(x[i + k], static_cast<double>(y[i + k]));
+  }
+  for (; i < count; ++i) parts[0] += term(x[i], static_cast<double>(y[i]));
+  return std::accumulate(parts, parts + kParts, 0.0);
+}
+
 enum class Kernel { kLinear, kPoly, kRbf, kSigmoid };
 
 struct SvmModel {
@@ -50,11 +63,9 @@ struct SvmModel {
   }
 
   double apply(const double* x, const float* y, std::int64_t count) const {
-    double sum = 0;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const auto other = static_cast<double>(y[i]);
-      sum += kernel == Kernel::kRbf ? (x[i] - other) * (x[i] - other) : x[i] * other;
-    }
+    const double sum = kernel == Kernel::kRbf
+                           ? sum_of(x, y, count, [](double a, double b) { return (a - b) * (a - b); })
+                           : sum_of(x, y, count, [](double a, double b) { return a * b; });
     switch (kernel) {
       case Kernel::kLinear: return sum;
       case Kernel::kPoly: return std::pow(gamma * sum + coef0, degree);
