@@ -94,7 +94,9 @@ TEST(TunedSession, KeepsStrictPlansStrict) {
       Session::create(make_model(),
                       {.threads = 1, .strict = true, .tune = true, .tune_cache = folder.path() + "/tune.tsv"})
           .value();
-  for (const StepInfo& step : session.plan()->steps) EXPECT_EQ(step.kernel.find("winograd"), std::string::npos);
+  const PlanInfo plan = session.plan().value();
+  ASSERT_FALSE(plan.steps.empty());
+  for (const StepInfo& step : plan.steps) EXPECT_EQ(step.kernel.find("winograd"), std::string::npos);
 }
 
 TEST(TunedSession, RefusesANegativeTime) {

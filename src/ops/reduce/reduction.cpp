@@ -120,6 +120,18 @@ Outputs evaluate_reduce(EvalContext& context, const Reducers& reducers) {
 
 // --- The functions. Integer sums and products wrap; other integer results are computed in double and truncated.
 
+// Of a result in double. What an integer type does not hold (the logarithm of 0, say) is its least value, or 0.
+template <class T>
+T from_double(double x) {
+  if constexpr (std::is_integral_v<T>) {
+    constexpr int kBits = std::numeric_limits<T>::digits;
+    const bool holds = x >= static_cast<double>(std::numeric_limits<T>::min()) && x < std::ldexp(1.0, kBits);
+    return holds ? static_cast<T>(x) : std::numeric_limits<T>::min();
+  } else {
+    return x;
+  }
+}
+
 template <class T>
 using Modular = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
 
@@ -152,19 +164,19 @@ template <class T>
 T norm2(std::span<const T> elements, DType) {
   double total = 0;
   for (const T x : elements) total += static_cast<double>(x) * static_cast<double>(x);
-  return static_cast<T>(std::sqrt(total));
+  return from_double<T>(std::sqrt(total));
 }
 template <class T>
 T mean(std::span<const T> elements, DType) {
   double total = 0;
   for (const T x : elements) total += static_cast<double>(x);
   if (elements.empty() && std::is_integral_v<T>) return T(0);
-  return static_cast<T>(total / static_cast<double>(elements.size()));
+  return from_double<T>(total / static_cast<double>(elements.size()));
 }
 
 template <class T>
 T log_sum(std::span<const T> elements, DType dtype) {
-  return static_cast<T>(std::log(static_cast<double>(sum<T>(elements, dtype))));
+  return from_double<T>(std::log(static_cast<double>(sum<T>(elements, dtype))));
 }
 template <class T>
 T log_sum_exp(std::span<const T> elements, DType) {
@@ -173,7 +185,7 @@ T log_sum_exp(std::span<const T> elements, DType) {
   const bool bounded = !std::isinf(greatest);  // else x - greatest may be NaN where no x is
   double total = 0;
   for (const T x : elements) total += std::exp(static_cast<double>(x) - (bounded ? greatest : 0));
-  return static_cast<T>(greatest + std::log(total));
+  return from_double<T>(greatest + std::log(total));
 }
 
 // The least (or greatest) value of an integer type, the result of a maximum (or minimum) of nothing.
