@@ -26,6 +26,7 @@ from onnx import helper, numpy_helper
 import bench_ops_cases
 import bench_ops_others
 import bench_optimize
+from bench_models import without_folders
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 CLI = pathlib.Path(os.environ.get("CYCLOID_CLI", SOURCE / "build" / "cycloid"))
@@ -357,7 +358,9 @@ def table(rows):
     for name, row in sorted(rows.items(), key=order):
         ratio = ratio_of(row)
         if ratio is None:
-            lines.append(f"| {name} | {row['shapes'][:90]} | | | {row.get('problem', 'not measured')[:120]} |")
+            lines.append(
+                f"| {name} | {row['shapes'][:90]} | | | {without_folders(row.get('problem', 'not measured'))[:120]} |"
+            )
             continue
         text = f"**{ratio:.2f}**" if ratio > BOUND else f"{ratio:.2f}"
         lines.append(f"| {name} | {row['shapes'][:90]} | {row['onnxruntime']:.1f} | {row['cycloid']:.1f} | {text} |")
