@@ -5,10 +5,8 @@
 #include <array>
 #include <cstring>
 #include <mutex>
-#include <new>
 #include <numeric>
 #include <optional>
-#include <stdexcept>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -24,6 +22,7 @@
 #include "plan/lowering/elements.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/move_steps.h"
+#include "plan/lowering/one_unit.h"
 
 namespace cycloid {
 namespace {
@@ -181,15 +180,7 @@ class AmountsStep final : public Step {
       : make_(make), node_(std::move(node)), where_(std::move(where)), isa_(isa), threads_(threads) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    const BoundsScope scope(context.run->bounds);
-    try {
-      if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
-    } catch (const std::bad_alloc&) {
-      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
-    } catch (const std::length_error&) {
-      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
-    }
+    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
   }
 
   Place from;

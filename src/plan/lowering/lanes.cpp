@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "kernels/lanes/lanes.h"
+#include "plan/lowering/one_unit.h"
 
 namespace cycloid {
 namespace {
@@ -134,9 +135,7 @@ class TopOfAnyStep final : public Step {
         where_(std::move(where)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    const BoundsScope scope(context.run->bounds);
-    if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
+    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
   }
 
  private:
@@ -274,9 +273,7 @@ class OneHotStep final : public Step {
         where_(std::move(where)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    const BoundsScope scope(context.run->bounds);
-    if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
+    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
   }
 
  private:

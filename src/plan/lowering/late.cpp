@@ -1,14 +1,13 @@
 #include "plan/lowering/late.h"
 
 #include <algorithm>
-#include <new>
 #include <set>
-#include <stdexcept>
 
 #include "base/error.h"
 #include "ops/op.h"
 #include "plan/late_plans.h"
 #include "plan/lowering/body.h"
+#include "plan/lowering/one_unit.h"
 
 namespace cycloid {
 namespace {
@@ -19,15 +18,7 @@ class LateStep final : public Step {
       : open_{.plan = std::move(open), .captures = {}}, plans_(std::move(plans)), where_(std::move(where)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    const BoundsScope scope(context.run->bounds);
-    try {
-      if (Status status = compute(context); !status) context.run->fail(status.error().in(where_));
-    } catch (const std::bad_alloc&) {
-      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
-    } catch (const std::length_error&) {
-      context.run->fail(make_error(ErrorCode::kResourceExhausted, "{}: no memory", where_));
-    }
+    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
   }
 
   std::vector<Operand> inputs, outputs;

@@ -11,6 +11,7 @@
 #include "kernels/pick/pick.h"
 #include "ops/op.h"
 #include "plan/lowering/body.h"
+#include "plan/lowering/one_unit.h"
 
 namespace cycloid {
 namespace {
@@ -43,9 +44,7 @@ class PickStep final : public Step {
   PickStep(std::string where, Body body) : where_(std::move(where)), body_(std::move(body)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
-    const BoundsScope scope(context.run->bounds);
-    if (Status status = body_(context); !status) context.run->fail(status.error().in(where_));
+    run_one_unit(context, begin, end, where_, [&] { return body_(context); });
   }
 
  private:
