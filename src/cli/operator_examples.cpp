@@ -192,6 +192,9 @@ constexpr Line kOwn[] = {
     {"Slice", "g ($[4,8] x) => (y) <int64[1] s = {1}, int64[1] e = {3}> { y = Slice (x, s, e) }"},
     {"Split", "g ($[4,8] x) => (y, z) { y, z = Split <num_outputs=2> (x) }"},
     {"Squeeze", "g ($[4,1,8] x, int64[1] A) => (y) { y = Squeeze (x, A) }"},
+    {"TfIdfVectorizer",
+     "g ($[2,4] x) => (y) { y = TfIdfVectorizer <mode=\"TF\", min_gram_length=1, max_gram_length=1, max_skip_count=0, "
+     "ngram_counts=[0], ngram_indexes=[0,1], pool_int64s=[1,2]> (x) }"},
     {"Tile", "g ($[4,8] x) => (y) <int64[2] r = {2, 3}> { y = Tile (x, r) }"},
     {"TopK", "g ($[4,8] x, int64[1] K) => (y, i) { y, i = TopK (x, K) }"},
     {"Unsqueeze", "g ($[4,8] x, int64[1] A) => (y) { y = Unsqueeze (x, A) }"},

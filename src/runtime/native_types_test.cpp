@@ -13,6 +13,23 @@ constexpr Case kCases[] =
          R"(g (int64[3,4,70] x, int64[70] a, int32[4,1] b, int32[4,5] c) => (int64[?,?,?] y, int32[?,?] z) {
         s = Add (x, a) t = Mul (s, x) u = Sub (t, a) v = Div (u, x) w = Mod (v, a) m = Max (w, x) y = Min (m, a)
         d = Add (b, c) e = Mul (d, c) f = Sub (e, b) h = Div (f, c) i = Neg (h) j = Abs (i) z = Sign (j) })"},
+        {"remainders_of_c",
+         R"(g (float[3,100] x, float[100] a, double[3,70] b, double[3,1] c, int64[3,40] d, int64[40] e, int32[5] f, float16[3,4] h)
+        => (float[?,?] p, double[?,?] q, int64[?,?] r, int32[?] s, float16[?,?] t) <int64 three = {3}, int32 minus = {-3}> {
+        p = Mod <fmod=1> (x, a) q = Mod <fmod=1> (b, c) u = Sub (d, three) r = Mod <fmod=1> (u, e) v = Neg (f) s = Mod <fmod=1> (v, minus) t = Mod <fmod=1> (h, h) })",
+         20, 0, 1},
+        {"running_sums",
+         R"(g (float[3,7,300] x, int64[9,20] a, double[20,11] b) => (float[?,?,?] p, float[?,?,?] q, int64[?,?] r, double[?,?] s, uint32[?,?] t, uint64[?,?] u) <int64 zero = {0}, int64 one = {1}, int64 last = {-1}> {
+        p = CumSum <exclusive=1> (x, one) q = CumSum <reverse=1> (x, last) r = CumSum <reverse=1, exclusive=1> (a, zero) s = CumSum (b, one)
+        c = Cast <to=12> (a) t = CumSum <reverse=1> (c, one) d = Cast <to=13> (a) u = CumSum (d, zero) })",
+         1000},
+        {"counts_of_ngrams",
+         R"(g (int64[5,40] x, int32[30] a, int64[3,7] b) => (float[?,?] p, float[?] q, float[?,?] r, float[?,?] s) {
+        p = TfIdfVectorizer <mode="TF", min_gram_length=1, max_gram_length=2, max_skip_count=0, ngram_counts=[0,4], ngram_indexes=[0,1,2,3,4,5,9], pool_int64s=[0,2,5,7, 1,2, 0,0, 3,5]> (x)
+        q = TfIdfVectorizer <mode="TFIDF", min_gram_length=2, max_gram_length=3, max_skip_count=5, ngram_counts=[0,2,6], ngram_indexes=[0,1,2,3,4], pool_int64s=[0,9999999999, 1,2,2,1, 0,0,1], weights=[0.5,2.0,-1.0,3.0,0.25]> (a)
+        r = TfIdfVectorizer <mode="IDF", min_gram_length=1, max_gram_length=1, max_skip_count=3, ngram_counts=[0], ngram_indexes=[1,0], pool_int64s=[3,4]> (b)
+        s = TfIdfVectorizer <mode="IDF", min_gram_length=1, max_gram_length=3, max_skip_count=1, ngram_counts=[0,2,4], ngram_indexes=[1,0,3,2], pool_int64s=[3,4, 1,2, 2,1,0], weights=[0.5,2.0,-1.0,3.0]> (b) })",
+         8},
         {"double_arithmetic",
          R"(g (double[3,37] x, double[37] a) => (double[?,?] y, bool[?,?] z) {
         s = Add (x, a) t = Mul (s, x) u = Sub (t, a) v = Div (u, x) m = Max (v, x) n = Min (m, a) y = Abs (n) z = IsNaN (y) })"},

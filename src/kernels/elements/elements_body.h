@@ -95,6 +95,11 @@ CYCLOID_INLINE T negate(T x) {
 CYCLOID_INLINE double negate(double x) { return -x; }
 CYCLOID_INLINE int32_t negate(int32_t x) { return static_cast<int32_t>(0u - bits_of(x)); }
 CYCLOID_INLINE double absolute(double x) { return __builtin_fabs(x); }
+CYCLOID_INLINE float absolute(float x) { return __builtin_fabsf(x); }
+CYCLOID_INLINE double truncated(double x) { return __builtin_trunc(x); }
+CYCLOID_INLINE float truncated(float x) { return __builtin_truncf(x); }
+CYCLOID_INLINE double with_sign_of(double x, double sign) { return __builtin_copysign(x, sign); }
+CYCLOID_INLINE float with_sign_of(float x, float sign) { return __builtin_copysignf(x, sign); }
 template <class T>
 CYCLOID_INLINE T absolute(T x) {
   if constexpr (kHasSign<T>) {
@@ -143,6 +148,16 @@ CYCLOID_INLINE T modulo(T a, T b) {
     return static_cast<T>(a % b);
   }
 }
+// The sign of the dividend.
+template <class T>
+CYCLOID_INLINE T remainder(T a, T b) {
+  if constexpr (kHasSign<T>) {
+    if (b == static_cast<T>(-1)) return 0;
+  }
+  return b == 0 ? static_cast<T>(0) : static_cast<T>(a % b);
+}
+CYCLOID_INLINE float remainder(float a, float b) { return __builtin_fmodf(a, b); }
+CYCLOID_INLINE double remainder(double a, double b) { return __builtin_fmod(a, b); }
 CYCLOID_INLINE float power(float a, float b) { return __builtin_powf(a, b); }
 CYCLOID_INLINE double power(double a, double b) { return __builtin_pow(a, b); }
 
@@ -211,6 +226,57 @@ CYCLOID_INLINE int64_t divide_vectors([[maybe_unused]] const int32_t* a, [[maybe
   return j;
 }
 
+#if defined(__FMA__)
+CYCLOID_INLINE float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+CYCLOID_INLINE double multiply_add(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#endif
+
+template <class T>
+struct SameSize;
+template <>
+struct SameSize<float> {
+  using type = int32_t;
+};
+template <>
+struct SameSize<double> {
+  using type = int64_t;
+};
+
+// y = fmod(a, b) of the first elements of a row, exactly, in whole blocks; how many. For quotients below 2^(mantissa bits), which
+// have all whole numbers: the rounded quotient lies between those around the exact one, so its whole part is that of the exact
+// one or 1 more. The rest |a| - whole |b| is then in [-|b|, |b|] and a multiple of b's last place: a fused multiply-add has it
+// without rounding, and adding |b| to what is negative needs none. All others by the C library.
+template <class T>
+CYCLOID_INLINE int64_t remainder_vectors([[maybe_unused]] const T* __restrict a, [[maybe_unused]] int64_t a_step,
+                                         [[maybe_unused]] const T* __restrict b, [[maybe_unused]] int64_t b_step,
+                                         [[maybe_unused]] T* __restrict y, [[maybe_unused]] int64_t columns) {
+  int64_t first = 0;
+#if defined(__FMA__)
+  using Flag = typename SameSize<T>::type;
+  constexpr T kMost = sizeof(T) == sizeof(float) ? T(0x1p23) : T(0x1p52);
+  constexpr int64_t kBlock = 64;
+  for (; first + kBlock <= columns; first += kBlock) {
+    T dividends[kBlock], divisors[kBlock];
+    for (int64_t j = 0; j < kBlock; ++j) dividends[j] = a[(first + j) * a_step];
+    for (int64_t j = 0; j < kBlock; ++j) divisors[j] = b[(first + j) * b_step];
+    Flag beyond = 0;
+    for (int64_t j = 0; j < kBlock; ++j) {
+      const T size = absolute(dividends[j]), by = absolute(divisors[j]), quotient = size / by;
+      const T whole = truncated(quotient), rest = multiply_add(-whole, by, size), raised = rest + by;
+      const T positive = rest < 0 ? raised : rest;
+      y[first + j] = with_sign_of(size < by ? size : positive, dividends[j]);  // also where by is infinite
+      beyond |= quotient < kMost ? 0 : 1;
+    }
+    if (beyond == 0) continue;
+    for (int64_t j = 0; j < kBlock; ++j) {
+      if (!(absolute(dividends[j]) / absolute(divisors[j]) < kMost))
+        y[first + j] = remainder(dividends[j], divisors[j]);
+    }
+  }
+#endif
+  return first;
+}
+
 template <Elements2 kOp, class T>
 void two(const ElementArgs& t) {
   using Op = Op2<kOp>;
@@ -224,6 +290,9 @@ void two(const ElementArgs& t) {
     if constexpr (kOp == Elements2::kDiv && kIsInteger<T> && kHasSign<T> && sizeof(T) == sizeof(int32_t)) {
       if (t.step[0] != 0) first = divide_vectors(a, b, t.step[1], y, columns);
     }
+    if constexpr (kOp == Elements2::kFmod && !kIsInteger<T>) {
+      if (t.step[0] != 0 || t.step[1] != 0) first = remainder_vectors(a, t.step[0], b, t.step[1], y, columns);
+    }
     if (t.step[0] != 0 && t.step[1] != 0) {
       for (int64_t j = first; j < columns; ++j) y[j] = Op::template apply<T>(a[j], b[j]);
     } else if (t.step[0] != 0) {
@@ -231,7 +300,7 @@ void two(const ElementArgs& t) {
       for (int64_t j = first; j < columns; ++j) y[j] = Op::template apply<T>(a[j], b0);
     } else if (t.step[1] != 0) {
       const T a0 = *a;
-      for (int64_t j = 0; j < columns; ++j) y[j] = Op::template apply<T>(a0, b[j]);
+      for (int64_t j = first; j < columns; ++j) y[j] = Op::template apply<T>(a0, b[j]);
     } else {
       const R y0 = Op::template apply<T>(*a, *b);
       for (int64_t j = 0; j < columns; ++j) y[j] = y0;

@@ -76,6 +76,9 @@ T expected(Elements2 op, T a, T b) {
       const long double divisor = static_cast<long double>(y), dividend = static_cast<long double>(x);
       return divisor == 0 ? T{0} : static_cast<T>(dividend - divisor * std::floor(dividend / divisor));
     }
+    case Elements2::kFmod:
+      if constexpr (std::is_floating_point_v<T>) return std::fmod(a, b);
+      return y == 0 ? T{0} : static_cast<T>(x - y * (x / y));
     case Elements2::kMax: return x > y ? a : b;
     case Elements2::kMin: return x < y ? a : b;
     case Elements2::kEqual: return x == y;
@@ -156,9 +159,9 @@ TEST_P(Elements, OfTwoOperands) {
   check(uint16_t{});
   check(uint32_t{});
   check(uint64_t{});
-  // Sums and products by their bits, quotients and bounds of all numbers, the remainder, equality, comparisons, three of bools, five
+  // Sums and products by their bits, quotients and bounds of all numbers, the remainders, equality, comparisons, three of bools, five
   // of bits, the power.
-  EXPECT_EQ(found, 3 * 5 + 3 * 9 + 8 + 6 + 2 * 10 + 3 + 5 * 4 + 2);
+  EXPECT_EQ(found, 3 * 5 + 3 * 9 + 8 + 10 + 6 + 2 * 10 + 3 + 5 * 4 + 2);
 }
 
 TEST_P(Elements, Casts) {
@@ -275,6 +278,66 @@ TEST_P(Elements, DividesLargeIntegers) {
       ASSERT_EQ(y[i], static_cast<int32_t>(static_cast<uint32_t>(want))) << a[i] << " / " << divisor;
     }
   }
+}
+
+// fmod has no rounding: the bits are those of the C library, for quotients of every size, multiples and what is next to them.
+template <class T>
+void check_remainders(Isa isa, std::mt19937& random) {
+  using Limits = std::numeric_limits<T>;
+  const ElementFn fmod = elements2_kernel(Elements2::kFmod, kind_of<T>(), isa);
+  const T special[] = {T{0},
+                       -T{0},
+                       T{1},
+                       T{-3},
+                       Limits::infinity(),
+                       -Limits::infinity(),
+                       Limits::quiet_NaN(),
+                       Limits::denorm_min(),
+                       -7 * Limits::denorm_min(),
+                       Limits::min(),
+                       Limits::max(),
+                       Limits::lowest(),
+                       static_cast<T>(0.1)};
+  constexpr size_t kSpecial = std::size(special);
+  constexpr int kDigits = Limits::digits;
+  const auto draw = [&](int low, int high) {
+    return std::ldexp(static_cast<T>(std::uniform_real_distribution<double>(-2, 2)(random)),
+                      static_cast<int>(pick(random, low, high)));
+  };
+  std::vector<T> a(2000), b(2000), y(2000);
+  for (int round = 0; round < 60; ++round) {
+    const int scale = round % 3 == 0 ? 3 : round % 3 == 1 ? kDigits + 4 : Limits::max_exponent - 3;
+    for (size_t i = 0; i < a.size(); ++i) {
+      b[i] = draw(-std::min(scale, kDigits), 3);
+      a[i] = draw(-scale, scale);
+      if (i % 4 == 0)
+        a[i] = b[i] * static_cast<T>(pick(random, -(int64_t{1} << (kDigits + 2)), int64_t{1} << (kDigits + 2)));
+      if (i % 8 == 0) a[i] = std::nextafter(a[i], T{0});
+      if (i % 16 == 1) a[i] = Limits::denorm_min() * static_cast<T>(pick(random, -100000, 100000));
+      if (i % 32 == 1) b[i] = Limits::denorm_min() * static_cast<T>(pick(random, -1000, 1000));
+    }
+    for (size_t i = 0; i < kSpecial * kSpecial; ++i) {
+      a[i] = special[i / kSpecial];
+      b[i] = special[i % kSpecial];
+    }
+    const int64_t a_step = round % 5 == 1 ? 0 : 1, b_step = round % 5 == 2 ? 0 : 1;
+    const size_t one = static_cast<size_t>(round) % kSpecial;
+    fmod({.in = {a.data() + (a_step == 0 ? one : 0), b.data() + (b_step == 0 ? 200 + one : 0), nullptr},
+          .step = {a_step, b_step, 0},
+          .y = y.data(),
+          .rows = 1,
+          .columns = static_cast<int64_t>(y.size())});
+    for (size_t i = 0; i < y.size(); ++i) {
+      const T u = a[a_step == 0 ? one : i], v = b[b_step == 0 ? 200 + one : i], want = std::fmod(u, v);
+      ASSERT_TRUE(std::isnan(want) ? std::isnan(y[i]) : std::memcmp(&want, &y[i], sizeof(T)) == 0)
+          << "fmod(" << u << ", " << v << ") is " << want << ", not " << y[i];
+    }
+  }
+}
+
+TEST_P(Elements, RemaindersAreExact) {
+  check_remainders<float>(GetParam(), random);
+  check_remainders<double>(GetParam(), random);
 }
 
 template <class T>

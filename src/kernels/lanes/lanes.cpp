@@ -4,8 +4,12 @@
 #include <cmath>
 #include <type_traits>
 
+#include "kernels/isa_table.h"
+
 namespace cycloid::kernels {
 namespace {
+
+const LaneBodies& bodies(Isa isa) { return CYCLOID_ISA_TABLE(isa, lane_bodies); }
 
 template <class F>
 void with_type(LaneType type, F f) {
@@ -118,33 +122,6 @@ void hardmax(const Lanes& l, const T* x, T* y, int64_t begin, int64_t end) {
   }
 }
 
-// What T is summed in: integers wrap as unsigned ones.
-template <class T>
-using SumOf = std::conditional_t<std::is_floating_point_v<T>, double,
-                                 std::make_unsigned_t<std::conditional_t<std::is_floating_point_v<T>, int, T>>>;
-
-template <class T, bool kProduct>
-void sum_along(const SumParams& p, const T* x, T* y, int64_t begin, int64_t end) {
-  constexpr int64_t kBlock = 64;  // lanes side by side
-  const int64_t n = p.lanes.n, inner = p.lanes.inner;
-  for (int64_t outer = begin; outer < end; ++outer) {
-    for (int64_t j0 = 0; j0 < inner; j0 += kBlock) {
-      SumOf<T> sums[kBlock];
-      std::fill_n(sums, kBlock, SumOf<T>(kProduct ? 1 : 0));
-      const int64_t count = std::min(kBlock, inner - j0);
-      for (int64_t i = 0; i < n; ++i) {
-        const int64_t at = (outer * n + (p.reverse ? n - 1 - i : i)) * inner + j0;
-        for (int64_t j = 0; j < count; ++j) {
-          const auto value = static_cast<SumOf<T>>(x[at + j]);
-          const SumOf<T> next = kProduct ? sums[j] * value : sums[j] + value;
-          y[at + j] = static_cast<T>(p.exclusive ? sums[j] : next);
-          sums[j] = next;
-        }
-      }
-    }
-  }
-}
-
 template <class T>
 struct Entry {
   T value;
@@ -253,80 +230,6 @@ void top(const TopParams& p, const T* x, T* values, int64_t* indices, Entry<T>* 
   }
 }
 
-template <class T, LaneReduction kReduction>
-inline T combine(T a, T b) {
-  // Without branches, so that vectors are made of it.
-  if constexpr (kReduction == LaneReduction::kMax) {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<int>(a > b) | static_cast<int>(a != a) ? a : b;
-    return a > b ? a : b;
-  }
-  if constexpr (kReduction == LaneReduction::kMin) {
-    if constexpr (std::is_floating_point_v<T>) return static_cast<int>(a < b) | static_cast<int>(a != a) ? a : b;
-    return a < b ? a : b;
-  }
-  if constexpr (std::is_floating_point_v<T>) return kReduction == LaneReduction::kProd ? a * b : a + b;
-  // Wide enough that products do not meet signed arithmetic.
-  const auto u = static_cast<uint64_t>(a), v = static_cast<uint64_t>(b);
-  return static_cast<T>(kReduction == LaneReduction::kProd ? u * v : u + v);
-}
-
-// What an element counts.
-template <class T, LaneReduction kReduction>
-inline T term(T x) {
-  if constexpr (kReduction == LaneReduction::kSumSquare || kReduction == LaneReduction::kL2)
-    return combine<T, LaneReduction::kProd>(x, x);
-  if constexpr (kReduction == LaneReduction::kL1) {
-    if constexpr (std::is_floating_point_v<T>) return std::fabs(x);
-    return x < 0 ? static_cast<T>(0 - static_cast<uint64_t>(x)) : x;
-  }
-  return x;
-}
-
-// The result of all n terms.
-template <class T, LaneReduction kReduction>
-inline T finished(T all, int64_t n) {
-  if constexpr (kReduction == LaneReduction::kMean) return all / static_cast<T>(n);
-  if constexpr (kReduction == LaneReduction::kL2) return static_cast<T>(std::sqrt(all));
-  return all;
-}
-
-// Of a row: some side by side, so that none waits for the one before it.
-template <class T, LaneReduction kReduction>
-T reduce_row(const T* x, int64_t n) {
-  constexpr int64_t kParts = 8;
-  T all = term<T, kReduction>(x[0]);
-  int64_t k = 1;
-  if (n >= 2 * kParts) {
-    T parts[kParts];
-    for (int64_t i = 0; i < kParts; ++i) parts[i] = term<T, kReduction>(x[i]);
-    for (k = kParts; k + kParts <= n; k += kParts) {
-      for (int64_t i = 0; i < kParts; ++i) parts[i] = combine<T, kReduction>(parts[i], term<T, kReduction>(x[k + i]));
-    }
-    all = parts[0];
-    for (int64_t i = 1; i < kParts; ++i) all = combine<T, kReduction>(all, parts[i]);
-  }
-  for (; k < n; ++k) all = combine<T, kReduction>(all, term<T, kReduction>(x[k]));
-  return all;
-}
-
-template <class T, LaneReduction kReduction>
-void reduce(const Lanes& l, const T* x, T* y, int64_t begin, int64_t end) {
-  for (int64_t outer = begin; outer < end; ++outer) {
-    const T* from = x + outer * l.n * l.inner;
-    T* to = y + outer * l.inner;
-    if (l.inner == 1) {
-      *to = finished<T, kReduction>(reduce_row<T, kReduction>(from, l.n), l.n);
-      continue;
-    }
-    for (int64_t j = 0; j < l.inner; ++j) to[j] = term<T, kReduction>(from[j]);
-    for (int64_t k = 1; k < l.n; ++k) {
-      for (int64_t j = 0; j < l.inner; ++j)
-        to[j] = combine<T, kReduction>(to[j], term<T, kReduction>(from[k * l.inner + j]));
-    }
-    for (int64_t j = 0; j < l.inner; ++j) to[j] = finished<T, kReduction>(to[j], l.n);
-  }
-}
-
 }  // namespace
 
 void arg_lanes(const ArgParams& p, const void* x, int64_t* y, int64_t begin, int64_t end) {
@@ -339,11 +242,10 @@ void arg_lanes(const ArgParams& p, const void* x, int64_t* y, int64_t begin, int
   });
 }
 
-void cumulative_sum(const SumParams& params, const void* x, void* y, int64_t begin, int64_t end) {
-  with_type(params.lanes.type, [&]<class T>(T) {
-    const auto run = params.product ? sum_along<T, true> : sum_along<T, false>;
-    run(params, static_cast<const T*>(x), static_cast<T*>(y), begin, end);
-  });
+SumFn cumulative_sum_kernel(LaneType type, Isa isa) { return bodies(isa).sum[static_cast<int>(type)]; }
+
+LaneReduceFn lane_reduce_kernel(LaneType type, LaneReduction reduction, Isa isa) {
+  return bodies(isa).reduce[static_cast<int>(type)][static_cast<int>(reduction)];
 }
 
 void top_lanes(const TopParams& params, const void* x, void* values, int64_t* indices, void* scratch, int64_t begin,
@@ -360,22 +262,6 @@ void hardmax_lanes(const Lanes& lanes, const void* x, void* y, int64_t begin, in
     hardmax(lanes, static_cast<const float*>(x), static_cast<float*>(y), begin, end);
   else
     hardmax(lanes, static_cast<const double*>(x), static_cast<double*>(y), begin, end);
-}
-
-void reduce_lanes(const Lanes& lanes, LaneReduction reduction, const void* x, void* y, int64_t begin, int64_t end) {
-  with_type(lanes.type, [&]<class T>(T) {
-    const auto run = [&](auto fn) { fn(lanes, static_cast<const T*>(x), static_cast<T*>(y), begin, end); };
-    switch (reduction) {
-      case LaneReduction::kSum: return run(reduce<T, LaneReduction::kSum>);
-      case LaneReduction::kProd: return run(reduce<T, LaneReduction::kProd>);
-      case LaneReduction::kMax: return run(reduce<T, LaneReduction::kMax>);
-      case LaneReduction::kMin: return run(reduce<T, LaneReduction::kMin>);
-      case LaneReduction::kSumSquare: return run(reduce<T, LaneReduction::kSumSquare>);
-      case LaneReduction::kL1: return run(reduce<T, LaneReduction::kL1>);
-      case LaneReduction::kMean: return run(reduce<T, LaneReduction::kMean>);
-      case LaneReduction::kL2: return run(reduce<T, LaneReduction::kL2>);
-    }
-  });
 }
 
 }  // namespace cycloid::kernels

@@ -1,20 +1,17 @@
 // Functions of lanes, the elements along one axis: which is the greatest, running sums and products, the k greatest, sums of integers.
 //
-// A tensor is [outer][n][inner]; a unit of work is an outer position. One body for all instruction sets: each element
-// depends on the one before it, or the work is a search.
+// A tensor is [outer][n][inner]; a unit of work is an outer position, of running sums a part of its lanes (SumParams::units).
+// Those and reductions are function pointers, chosen once at plan time; the others have one body for all instruction sets, as
+// their work is a search.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "base/cpu.h"
+#include "kernels/lanes/bodies.h"
+
 namespace cycloid::kernels {
-
-enum class LaneType { kFloat32, kFloat64, kInt32, kInt64 };
-
-struct Lanes {
-  LaneType type = LaneType::kFloat32;
-  int64_t n = 1, inner = 1;
-};
 
 // y[outer][inner]: where the greatest (or least) element of the lane is. NaN is above all numbers. Of equal ones the first,
 // or the last.
@@ -24,13 +21,7 @@ struct ArgParams {
 };
 void arg_lanes(const ArgParams& params, const void* x, int64_t* y, int64_t begin, int64_t end);
 
-// Running sums, or products; those of float32 are taken in double. Exclusive: without the element itself. Integers wrap.
-struct SumParams {
-  Lanes lanes;
-  bool exclusive = false, reverse = false;
-  bool product = false;
-};
-void cumulative_sum(const SumParams& params, const void* x, void* y, int64_t begin, int64_t end);
+SumFn cumulative_sum_kernel(LaneType type, Isa isa);
 
 // The k greatest (or least) of each lane in order, and where they are; of equal ones the first comes first.
 struct TopParams {
@@ -46,8 +37,7 @@ void top_lanes(const TopParams& params, const void* x, void* values, int64_t* in
 // element, and nowhere else: as a search that keeps an element until a greater one comes.
 void hardmax_lanes(const Lanes& lanes, const void* x, void* y, int64_t begin, int64_t end);
 
-enum class LaneReduction { kSum, kProd, kMax, kMin, kSumSquare, kL1, kMean, kL2 };
-// y[outer][inner] of float64, int32 or int64, which wrap and have no mean and no L2. NaN wins over numbers.
-void reduce_lanes(const Lanes& lanes, LaneReduction reduction, const void* x, void* y, int64_t begin, int64_t end);
+// y[outer][inner] of float64, int32 or int64, which wrap and have no mean and no L2 (null). NaN wins over numbers.
+LaneReduceFn lane_reduce_kernel(LaneType type, LaneReduction reduction, Isa isa);
 
 }  // namespace cycloid::kernels

@@ -43,6 +43,12 @@ class LanesTest : public ::testing::Test {
     inner = round % 2 == 0 ? 1 : pick(random, 2, 70);
     x = draw<T>(random, outer * n * inner);
   }
+  void resize(int64_t outer_size, int64_t length, int64_t inner_size) {
+    outer = outer_size;
+    n = length;
+    inner = inner_size;
+    x = draw<T>(random, outer * n * inner);
+  }
   T at(int64_t o, int64_t k, int64_t j) const { return x[static_cast<size_t>((o * n + k) * inner + j)]; }
 
   std::mt19937 random{4};
@@ -75,13 +81,26 @@ TYPED_TEST(LanesTest, ArgMaxAndMin) {
   }
 }
 
+// For every instruction set, in two parts; the result may take the place of x.
+template <class T>
+std::vector<T> running(const SumParams& params, const std::vector<T>& x, int64_t outer, Isa isa, int64_t split) {
+  std::vector<T> y = x;
+  const SumFn run = cumulative_sum_kernel(params.lanes.type, isa);
+  split = std::min(split, params.units(outer));
+  run(params, y.data(), y.data(), split, params.units(outer));
+  run(params, y.data(), y.data(), 0, split);
+  return y;
+}
+
 TYPED_TEST(LanesTest, RunningSums) {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 160; ++round) {
     this->size(round);
+    if (round % 5 == 0) this->resize(pick(this->random, 1, 40), 9, round % 2 == 0 ? 1 : pick(this->random, 250, 600));
+    const Isa isa = kAllIsas[static_cast<size_t>(round / 8) % std::size(kAllIsas)];
+    if (!isa_available(isa)) continue;
     const bool exclusive = round & 2, reverse = round & 4;
-    std::vector<TypeParam> y(this->x.size());
-    cumulative_sum({{this->type(), this->n, this->inner}, exclusive, reverse}, this->x.data(), y.data(), 0,
-                   this->outer);
+    const std::vector<TypeParam> y = running({{this->type(), this->n, this->inner}, exclusive, reverse}, this->x,
+                                             this->outer, isa, pick(this->random, 0, 20));
     for (int64_t o = 0; o < this->outer; ++o) {
       for (int64_t j = 0; j < this->inner; ++j) {
         for (int64_t k = 0; k < this->n; ++k) {
@@ -99,14 +118,15 @@ TYPED_TEST(LanesTest, RunningSums) {
 }
 
 TYPED_TEST(LanesTest, RunningProducts) {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 120; ++round) {
     this->size(round);
+    const Isa isa = kAllIsas[static_cast<size_t>(round / 8) % std::size(kAllIsas)];
+    if (!isa_available(isa)) continue;
     const bool exclusive = round & 2, reverse = round & 4;
     const bool few = !std::is_floating_point_v<TypeParam>;  // powers of two below 2^30
     for (TypeParam& v : this->x) v = static_cast<TypeParam>(few ? (v < 3 ? 1 : 2) : (v == v && v < 0 ? -0.5 : 2.0));
-    std::vector<TypeParam> y(this->x.size());
-    cumulative_sum({{this->type(), this->n, this->inner}, exclusive, reverse, true}, this->x.data(), y.data(), 0,
-                   this->outer);
+    const std::vector<TypeParam> y = running({{this->type(), this->n, this->inner}, exclusive, reverse, true}, this->x,
+                                             this->outer, isa, pick(this->random, 0, 3));
     for (int64_t o = 0; o < this->outer; ++o) {
       for (int64_t j = 0; j < this->inner; ++j) {
         for (int64_t k = 0; k < this->n; ++k) {
@@ -172,17 +192,25 @@ TYPED_TEST(LanesTest, TopOfEachLane) {
 }
 
 TYPED_TEST(LanesTest, Reductions) {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 240; ++round) {
     this->size(round);
+    if (round % 3 == 0) this->resize(2, pick(this->random, 50, 400), round % 2 == 0 ? 1 : 3);
     const auto reduction = static_cast<LaneReduction>(round / 2 % 8);
     const bool squares = reduction == LaneReduction::kSumSquare || reduction == LaneReduction::kL2;
     const bool divides = reduction == LaneReduction::kMean || reduction == LaneReduction::kL2;
-    if (divides && !std::is_floating_point_v<TypeParam>) continue;
+    const Isa isa = kAllIsas[static_cast<size_t>(round / 16) % std::size(kAllIsas)];
+    if (!isa_available(isa)) continue;
+    const LaneReduceFn reduce = lane_reduce_kernel(this->type(), reduction, isa);
+    const bool has_none = std::is_same_v<TypeParam, float> || (divides && !std::is_floating_point_v<TypeParam>);
+    ASSERT_EQ(reduce == nullptr, has_none);
+    if (has_none) continue;
     std::vector<TypeParam> y(static_cast<size_t>(this->outer * this->inner));
     if (reduction == LaneReduction::kProd) {
-      for (TypeParam& v : this->x) v = v == 0 || v != v ? TypeParam{1} : static_cast<TypeParam>(v > 0 ? 2 : -1);
+      // Powers of two, and few of them: no integer overflows.
+      for (TypeParam& v : this->x) v = v != 4 ? static_cast<TypeParam>(v < 0 ? -1 : 1) : TypeParam{2};
+      for (size_t i = 25 * static_cast<size_t>(this->inner); i < this->x.size(); ++i) this->x[i] = TypeParam{1};
     }
-    reduce_lanes({this->type(), this->n, this->inner}, reduction, this->x.data(), y.data(), 0, this->outer);
+    reduce({this->type(), this->n, this->inner}, this->x.data(), y.data(), 0, this->outer);
     for (int64_t o = 0; o < this->outer; ++o) {
       for (int64_t j = 0; j < this->inner; ++j) {
         const auto term = [&](int64_t k) {
@@ -213,10 +241,13 @@ TYPED_TEST(LanesTest, Reductions) {
 TEST(Lanes, IntegersWrap) {
   const int64_t x[] = {INT64_MAX, 1, 1};
   int64_t y[3];
-  cumulative_sum({{LaneType::kInt64, 3, 1}}, x, y, 0, 1);
-  EXPECT_EQ(y[2], INT64_MIN + 1);
-  reduce_lanes({LaneType::kInt64, 3, 1}, LaneReduction::kSum, x, y, 0, 1);
-  EXPECT_EQ(y[0], INT64_MIN + 1);
+  for (const Isa isa : kAllIsas) {
+    if (!isa_available(isa)) continue;
+    cumulative_sum_kernel(LaneType::kInt64, isa)({{LaneType::kInt64, 3, 1}}, x, y, 0, 1);
+    EXPECT_EQ(y[2], INT64_MIN + 1);
+    lane_reduce_kernel(LaneType::kInt64, LaneReduction::kSum, isa)({LaneType::kInt64, 3, 1}, x, y, 0, 1);
+    EXPECT_EQ(y[0], INT64_MIN + 1);
+  }
 }
 
 }  // namespace

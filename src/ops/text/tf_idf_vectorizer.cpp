@@ -3,72 +3,22 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/tensor/arguments.h"
 #include "ops/text/list.h"
+#include "ops/text/tf_idf.h"
 
 namespace cycloid {
-namespace {
 
-constexpr DTypeSet kTypes = kIndexTypes | kStrings;
-
-// The pool's n-grams as a tree of tokens. A token is an item of the pool: a number that stands for it, from 0.
-class Pool {
- public:
-  static constexpr std::int64_t kNoColumn = -1;
-  struct Step {
-    std::size_t node = 0;  // 0: no such n-gram begins so
-    std::int64_t column = kNoColumn;
-  };
-
-  void add(std::span<const std::int64_t> tokens, std::int64_t column) {
-    std::size_t node = 0;
-    for (const std::int64_t token : tokens) {
-      const auto [at, added] = children_.try_emplace({node, token}, columns_.size());
-      if (added) columns_.push_back(kNoColumn);
-      node = at->second;
-    }
-    columns_[node] = column;  // of equal n-grams the last one counts
-  }
-  Step next(std::size_t node, std::int64_t token) const {
-    const auto at = children_.find({node, token});
-    return at == children_.end() ? Step{} : Step{at->second, columns_[at->second]};
-  }
-
- private:
-  std::map<std::pair<std::size_t, std::int64_t>, std::size_t> children_;
-  std::vector<std::int64_t> columns_{kNoColumn};  // by node
-};
-
-enum class Weighting { kTf, kIdf, kTfIdf };
-
-struct Vectorizer {
-  Weighting weighting = Weighting::kTf;
-  std::int64_t least = 1;  // items of an n-gram
-  std::int64_t most = 1;
-  std::int64_t skips = 0;
-  std::int64_t columns = 0;
-  std::vector<float> weights;  // by column; may be empty
-  std::map<std::string, std::int64_t, std::less<>> string_tokens;
-  std::map<std::int64_t, std::int64_t> int_tokens;
-  Pool pool;
-
-  static Result<Vectorizer> parse(const Node& node);
-
- private:
-  Status read_attributes(const Node& node);
-  Status read_pool(const Node& node);
-  std::vector<std::int64_t> tokens(const std::vector<std::int64_t>& ints, const std::vector<std::string>& strings);
-};
-
-Result<Vectorizer> Vectorizer::parse(const Node& node) {
-  Vectorizer v;
+Result<TfIdf> TfIdf::parse(const Node& node) {
+  TfIdf v;
   CYCLOID_TRY(v.read_attributes(node));
   CYCLOID_TRY(v.read_pool(node));
   return v;
 }
 
-Status Vectorizer::read_attributes(const Node& node) {
+Status TfIdf::read_attributes(const Node& node) {
   CYCLOID_ASSIGN(const std::string mode, get_string(node, "mode", ""));
   if (mode == "IDF") {
     weighting = Weighting::kIdf;
@@ -86,20 +36,9 @@ Status Vectorizer::read_attributes(const Node& node) {
   return {};
 }
 
-// Items of the pool as tokens.
-std::vector<std::int64_t> Vectorizer::tokens(const std::vector<std::int64_t>& ints,
-                                             const std::vector<std::string>& strings) {
-  std::vector<std::int64_t> result;
-  for (const std::int64_t item : ints)
-    result.push_back(int_tokens.try_emplace(item, static_cast<std::int64_t>(int_tokens.size())).first->second);
-  for (const std::string& item : strings)
-    result.push_back(string_tokens.try_emplace(item, static_cast<std::int64_t>(string_tokens.size())).first->second);
-  return result;
-}
-
-Status Vectorizer::read_pool(const Node& node) {
-  CYCLOID_ASSIGN(const auto ints, get_ints(node, "pool_int64s"));
-  CYCLOID_ASSIGN(const auto strings, get_strings(node, "pool_strings"));
+Status TfIdf::read_pool(const Node& node) {
+  CYCLOID_ASSIGN(ints, get_ints(node, "pool_int64s"));
+  CYCLOID_ASSIGN(strings, get_strings(node, "pool_strings"));
   CYCLOID_ASSIGN(const auto starts, get_ints(node, "ngram_counts"));
   CYCLOID_ASSIGN(const auto places, get_ints(node, "ngram_indexes"));
   if (ints.empty() == strings.empty()) return invalid_model("it needs either pool_int64s or pool_strings");
@@ -110,8 +49,7 @@ Status Vectorizer::read_pool(const Node& node) {
   }
   if (!weights.empty() && weights.size() != places.size())
     return invalid_model("{} weights for {} n-grams", weights.size(), places.size());
-  const std::vector<std::int64_t> items = tokens(ints, strings);
-  const auto size = static_cast<std::int64_t>(items.size());
+  const auto size = static_cast<std::int64_t>(ints.size() + strings.size());
   if (most > static_cast<std::int64_t>(starts.size()))
     return invalid_model("ngram_counts says nothing of {}-grams", most);
   std::size_t gram = 0;
@@ -123,14 +61,84 @@ Status Vectorizer::read_pool(const Node& node) {
     for (std::int64_t at = starts[i]; at < end; at += length, ++gram) {
       if (gram >= places.size()) return invalid_model("ngram_indexes has fewer elements than there are n-grams");
       if (length < least || length > most) continue;
-      pool.add(std::span(items).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(length)), places[gram]);
+      grams.push_back({static_cast<std::size_t>(at), static_cast<std::size_t>(length), places[gram]});
     }
   }
   return {};
 }
 
+// A weight belongs to a column: the standard's text says to an n-gram, but what its reference and other runtimes do,
+// and models are made for, is this. The two differ where ngram_indexes is no identity.
+Status TfIdf::check_weights() const {
+  if (weighting != Weighting::kTf && !weights.empty() && static_cast<std::int64_t>(weights.size()) < columns)
+    return invalid_model("{} weights for {} columns", weights.size(), columns);
+  return {};
+}
+
+void TfIdf::weigh(std::span<float> counts) const {
+  if (weighting == Weighting::kTf) return;
+  if (weighting == Weighting::kIdf) {
+    for (float& count : counts) count = count > 0 ? 1.0F : 0.0F;
+  }
+  if (weights.empty()) return;
+  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] *= weights[i];
+}
+
+namespace {
+
+constexpr DTypeSet kTypes = kIndexTypes | kStrings;
+
+// The pool's n-grams as a tree of tokens. A token is an item of the pool: a number that stands for it, from 0.
+class Pool {
+ public:
+  static constexpr std::int64_t kNoColumn = -1;
+  struct Step {
+    std::size_t node = 0;  // 0: no such n-gram begins so
+    std::int64_t column = kNoColumn;
+  };
+
+  explicit Pool(const TfIdf& v) {
+    for (const std::int64_t item : v.ints) items_.push_back(token(ints_, item));
+    for (const std::string& item : v.strings) items_.push_back(token(strings_, item));
+    for (const TfIdf::Gram& gram : v.grams) add(std::span(items_).subspan(gram.begin, gram.length), gram.column);
+  }
+  // -1: an item that is in no n-gram.
+  std::int64_t find(std::int64_t item) const { return find_in(ints_, item); }
+  std::int64_t find(const std::string& item) const { return find_in(strings_, item); }
+  Step next(std::size_t node, std::int64_t token) const {
+    const auto at = children_.find({node, token});
+    return at == children_.end() ? Step{} : Step{at->second, columns_[at->second]};
+  }
+
+ private:
+  template <class Map, class Item>
+  static std::int64_t token(Map& map, const Item& item) {
+    return map.try_emplace(item, static_cast<std::int64_t>(map.size())).first->second;
+  }
+  template <class Map, class Item>
+  static std::int64_t find_in(const Map& map, const Item& item) {
+    const auto at = map.find(item);
+    return at != map.end() ? at->second : -1;
+  }
+  void add(std::span<const std::int64_t> tokens, std::int64_t column) {
+    std::size_t node = 0;
+    for (const std::int64_t token : tokens) {
+      const auto [at, added] = children_.try_emplace({node, token}, columns_.size());
+      if (added) columns_.push_back(kNoColumn);
+      node = at->second;
+    }
+    columns_[node] = column;
+  }
+
+  std::map<std::string, std::int64_t, std::less<>> strings_;
+  std::map<std::int64_t, std::int64_t> ints_;
+  std::vector<std::int64_t> items_;
+  std::map<std::pair<std::size_t, std::int64_t>, std::size_t> children_;
+  std::vector<std::int64_t> columns_{kNoColumn};  // by node
+};
+
 Status infer(InferContext& context) {
-  CYCLOID_ASSIGN(const Vectorizer v, Vectorizer::parse(context.node()));
+  CYCLOID_ASSIGN(const TfIdf v, TfIdf::parse(context.node()));
   CYCLOID_ASSIGN(const ValueType x, input_type(context, 0, kTypes));
   ValueType y = ValueType::tensor(DType::kFloat32);
   if (x.shape) {
@@ -142,48 +150,42 @@ Status infer(InferContext& context) {
   return {};
 }
 
-// Adds the n-grams of a row of tokens (-1: an item that is in no n-gram) to `counts`.
-void count_grams(const Vectorizer& v, std::span<const std::int64_t> row, std::span<float> counts) {
+// Adds the n-grams of a row of tokens to `counts`.
+void count_grams(const TfIdf& v, const Pool& pool, std::span<const std::int64_t> row, std::span<float> counts) {
   const auto size = static_cast<std::int64_t>(row.size());
-  std::int64_t least = v.least;
-  for (std::int64_t distance = 1; distance - 1 <= v.skips; ++distance) {
-    // Single items know no distance: they are counted once. Beyond the row's length no pair fits.
-    if (distance > 1) least = std::max<std::int64_t>(least, 2);
-    if (least > v.most || (least > 1 && distance >= size)) return;
+  v.for_each_distance(size, [&](std::int64_t distance, std::int64_t least) {
     for (std::int64_t start = 0; start < size; ++start) {
       std::size_t node = 0;
       std::int64_t at = start;
       for (std::int64_t length = 1; length <= v.most && at < size; ++length, at += distance) {
-        const Pool::Step step = v.pool.next(node, row[static_cast<std::size_t>(at)]);
+        const Pool::Step step = pool.next(node, row[static_cast<std::size_t>(at)]);
         if (step.node == 0) break;
         if (length >= least && step.column != Pool::kNoColumn) counts[static_cast<std::size_t>(step.column)] += 1;
         node = step.node;
       }
     }
-  }
+    return !stopping();
+  });
 }
 
-Result<std::vector<std::int64_t>> tokens_of(const Vectorizer& v, const Tensor& x) {
+Result<std::vector<std::int64_t>> tokens_of(const TfIdf& v, const Pool& pool, const Tensor& x) {
   std::vector<std::int64_t> tokens;
-  const auto look_up = [&](const auto& map, const auto& item) {
-    const auto at = map.find(item);
-    tokens.push_back(at != map.end() ? at->second : -1);
-  };
-  if ((x.dtype() == DType::kString) != v.int_tokens.empty())
+  if ((x.dtype() == DType::kString) != v.ints.empty())
     return invalid_argument("X is {}, but the pool is of another kind", to_string(x.dtype()));
   if (x.dtype() == DType::kString) {
-    for (const std::string& item : x.data<std::string>()) look_up(v.string_tokens, item);
+    for (const std::string& item : x.data<std::string>()) tokens.push_back(pool.find(item));
   } else {
-    for (const std::int64_t item : to_int64s(x)) look_up(v.int_tokens, item);
+    for (const std::int64_t item : to_int64s(x)) tokens.push_back(pool.find(item));
   }
   return tokens;
 }
 
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
-  CYCLOID_ASSIGN(const Vectorizer v, Vectorizer::parse(context.node()));
+  CYCLOID_ASSIGN(const TfIdf v, TfIdf::parse(context.node()));
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, kTypes));
   if (x->rank() > 2) return invalid_argument("X must have shape [C] or [N, C], not {}", to_string(x->dims()));
-  CYCLOID_ASSIGN(const auto tokens, tokens_of(v, *x));
+  const Pool pool(v);
+  CYCLOID_ASSIGN(const auto tokens, tokens_of(v, pool, *x));
   const std::int64_t rows = x->rank() == 2 ? x->dim(0) : 1;
   Dims dims{v.columns};
   if (x->rank() == 2) dims.insert(dims.begin(), rows);
@@ -192,18 +194,12 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   std::ranges::fill(to, 0.0F);
   const std::size_t length = rows == 0 ? 0 : tokens.size() / static_cast<std::size_t>(rows);
   const auto columns = static_cast<std::size_t>(v.columns);
-  // A weight belongs to a column: the standard's text says to an n-gram, but what its reference and other runtimes do,
-  // and models are made for, is this. The two differ where ngram_indexes is no identity.
-  if (v.weighting != Weighting::kTf && !v.weights.empty() && v.weights.size() < columns)
-    return invalid_model("{} weights for {} columns", v.weights.size(), columns);
+  CYCLOID_TRY(v.check_weights());
   for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
+    CYCLOID_TRY(check_stop());
     const std::span<float> counts = to.subspan(r * columns, columns);
-    count_grams(v, std::span(tokens).subspan(r * length, length), counts);
-    if (v.weighting == Weighting::kTf) continue;
-    for (std::size_t i = 0; i < columns; ++i) {
-      if (v.weighting == Weighting::kIdf) counts[i] = counts[i] > 0 ? 1.0F : 0.0F;
-      if (!v.weights.empty()) counts[i] *= v.weights[i];
-    }
+    count_grams(v, pool, std::span(tokens).subspan(r * length, length), counts);
+    v.weigh(counts);
   }
   return outputs(std::move(y));
 }

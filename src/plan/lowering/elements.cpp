@@ -208,8 +208,8 @@ Declined lower_elements(Lowering& lowering, NodeId id) {
   ValueId operands[] = {node.inputs[0], node.inputs[1]};
   if (lowering.dtype(operands[0]) != lowering.dtype(operands[1])) return "operands of different types";
   const Result<std::int64_t> fmod = get_int(node, "fmod", 0);
-  if (!fmod || *fmod != 0) return "the remainder of fmod";
-  Elements2 function = operation->kind;
+  if (!fmod) return fmod.error().message();
+  Elements2 function = *fmod != 0 ? Elements2::kFmod : operation->kind;
   if (node.op_type == "BitShift") {
     const Result<std::string> direction = get_string(node, "direction", "");
     if (!direction || !kUnsignedInts.contains(lowering.dtype(operands[0]))) return no_kernel(lowering, operands[0]);

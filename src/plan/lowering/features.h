@@ -1,4 +1,4 @@
-// Lowerings of the classical models but trees: linear models, and what makes features fit for a model.
+// Lowerings of the classical models but trees: linear models, support vector machines, and what makes features fit for a model.
 #pragma once
 
 #include "plan/lowering/lowering.h"
@@ -9,5 +9,6 @@ Declined lower_label_encoder(Lowering& lowering, NodeId id);
 Declined lower_linear(Lowering& lowering, NodeId id);  // LinearClassifier, LinearRegressor
 Declined lower_scaler(Lowering& lowering, NodeId id);
 Declined lower_normalizer(Lowering& lowering, NodeId id);
+Declined lower_tf_idf(Lowering& lowering, NodeId id);
 
 }  // namespace cycloid

@@ -23,7 +23,7 @@ std::optional<LaneType> lane_type(DType dtype) {
   }
 }
 
-// A step whose units are outer positions.
+// A step whose units are outer positions, or parts of them.
 template <class Body>
 class LanesStep final : public Step {
  public:
@@ -52,11 +52,11 @@ std::optional<Axis> axis_of(const Dims& dims, std::int64_t axis) {
 }
 
 template <class Body>
-void add_lanes(Lowering& lowering, NodeId id, std::string kernel, Lowering::Draft draft, std::int64_t outer,
+void add_lanes(Lowering& lowering, NodeId id, std::string kernel, Lowering::Draft draft, std::int64_t units,
                double ns_of_element, Body body) {
   draft.nodes = {id};
   draft.kernel = std::move(kernel);
-  draft.units = outer;
+  draft.units = units;
   draft.cost_ns = ns_of_element * static_cast<double>(draft.reads[0].count());
   lowering.add(std::make_unique<LanesStep<Body>>(std::move(body)), std::move(draft));
 }
@@ -82,7 +82,11 @@ Declined lower_arg(Lowering& lowering, NodeId id) {
 
 Declined lower_cumulative_sum(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  const auto type = lane_type(lowering.dtype(node.inputs[0]));
+  // Integers without a sign wrap to the same bits.
+  const DType dtype = lowering.dtype(node.inputs[0]);
+  const auto type = dtype == DType::kUInt32   ? LaneType::kInt32
+                    : dtype == DType::kUInt64 ? LaneType::kInt64
+                                              : lane_type(dtype);
   const Tensor* given = lowering.constant(node.inputs[1]);
   const Result<std::int64_t> exclusive = get_int(node, "exclusive", 0), reverse = get_int(node, "reverse", 0);
   if (!type || !exclusive || !reverse) return "no kernel for this type";
@@ -93,10 +97,11 @@ Declined lower_cumulative_sum(Lowering& lowering, NodeId id) {
               y = lowering.define(node.outputs[0], Layout::kRowMajor);
   const kernels::SumParams params{
       {*type, axis->n, axis->inner}, *exclusive != 0, *reverse != 0, node.op_type == "CumProd"};
+  const kernels::SumFn run = kernels::cumulative_sum_kernel(*type, lowering.options().isa);
   add_lanes(lowering, id, node.op_type == "CumProd" ? "lanes.cumulative_product" : "lanes.cumulative_sum",
-            {.reads = {x}, .writes = {y}}, axis->outer, 1,
+            {.reads = {x}, .writes = {y}}, params.units(axis->outer), 0.5,
             [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
-              kernels::cumulative_sum(params, context.at<const void>(x), context.at<void>(y), begin, end);
+              run(params, context.at<const void>(x), context.at<void>(y), begin, end);
             });
   return {};
 }
@@ -361,21 +366,20 @@ Declined lower_reduce_lanes(Lowering& lowering, NodeId id, std::int64_t outer, s
   static constexpr struct {
     std::string_view op;
     LaneReduction kind;
-    bool of_integers = true;
-  } kKinds[] = {{"ReduceL1", LaneReduction::kL1},   {"ReduceL2", LaneReduction::kL2, false},
-                {"ReduceMax", LaneReduction::kMax}, {"ReduceMean", LaneReduction::kMean, false},
+  } kKinds[] = {{"ReduceL1", LaneReduction::kL1},   {"ReduceL2", LaneReduction::kL2},
+                {"ReduceMax", LaneReduction::kMax}, {"ReduceMean", LaneReduction::kMean},
                 {"ReduceMin", LaneReduction::kMin}, {"ReduceProd", LaneReduction::kProd},
                 {"ReduceSum", LaneReduction::kSum}, {"ReduceSumSquare", LaneReduction::kSumSquare}};
   const auto* const kind = std::ranges::find(kKinds, node.op_type, [](const auto& line) { return line.op; });
-  if (!type || *type == LaneType::kFloat32 || kind == std::end(kKinds)) return "no kernel for this type";
-  if (*type != LaneType::kFloat64 && !kind->of_integers) return "no kernel for this type";
+  if (!type || kind == std::end(kKinds)) return "no kernel for this type";
+  const kernels::LaneReduceFn run = kernels::lane_reduce_kernel(*type, kind->kind, lowering.options().isa);
+  if (run == nullptr) return "no kernel for this type";
   const Place x = lowering.read(node.inputs[0], Layout::kRowMajor),
               y = lowering.define(node.outputs[0], Layout::kRowMajor);
   const Lanes lanes{*type, n, inner};
-  const LaneReduction reduction = kind->kind;
   add_lanes(lowering, id, "lanes.reduce", {.reads = {x}, .writes = {y}}, outer, 0.3,
             [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
-              kernels::reduce_lanes(lanes, reduction, context.at<const void>(x), context.at<void>(y), begin, end);
+              run(lanes, context.at<const void>(x), context.at<void>(y), begin, end);
             });
   return {};
 }

@@ -158,6 +158,7 @@ constexpr Line kLines[] = {
     {"Swish", lower_unary},
     {"Tan", lower_unary},
     {"Tanh", lower_unary},
+    {"TfIdfVectorizer", lower_tf_idf},
     {"Tile", lower_tile},
     {"TopK", lower_top_k},
     {"Transpose", lower_transpose},
