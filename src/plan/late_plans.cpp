@@ -49,7 +49,7 @@ Result<std::shared_ptr<const Plan>> LatePlans::find(std::span<const Dims> dims) 
   const std::int64_t elements =
       std::accumulate(dims.begin(), dims.end(), std::int64_t{0},
                       [](std::int64_t n, const Dims& d) { return n + element_count(d).value_or(0); });
-  bool wanted = heavy_ || elements >= kManyElements;
+  bool wanted = at_once_ || elements >= kManyElements;
   {
     const std::lock_guard guard(lock_);
     if (Entry* entry = entry_of(dims)) {

@@ -12,15 +12,16 @@
 namespace cycloid {
 
 // A plan takes longer to make than a small part to evaluate, and shapes that depend on data may change with every run. So a
-// plan is made when shapes are met for the second time, or at once where the part is worth it. Safe from several threads.
+// plan is made when shapes are met for the second time, or at once where the part is worth it, or would be rounded otherwise
+// before and after. Safe from several threads.
 class LatePlans {
  public:
   static constexpr std::size_t kPlans = 16;  // as many are kept: those used last
   static constexpr std::size_t kSeen = 256;  // shapes that are remembered
 
-  // `model` is the part, its shapes open. `heavy`: its work is more than proportional to its inputs.
-  LatePlans(std::shared_ptr<const ModelIr> model, PlanOptions options, bool heavy)
-      : model_(std::move(model)), options_(std::move(options)), heavy_(heavy) {}
+  // `model` is the part, its shapes open. `at_once`: a plan is made when shapes are met for the first time.
+  LatePlans(std::shared_ptr<const ModelIr> model, PlanOptions options, bool at_once)
+      : model_(std::move(model)), options_(std::move(options)), at_once_(at_once) {}
 
   // The plan for these shapes, or null: not worth one yet.
   Result<std::shared_ptr<const Plan>> find(std::span<const Dims> dims);
@@ -46,7 +47,7 @@ class LatePlans {
 
   const std::shared_ptr<const ModelIr> model_;
   const PlanOptions options_;
-  const bool heavy_;
+  const bool at_once_;
   std::mutex planning_;  // one plan at a time
   std::mutex lock_;      // of what follows
   std::vector<Entry> entries_;

@@ -14,7 +14,8 @@ MOST_NODES = 12
 
 @dataclasses.dataclass
 class Case:
-    """`expected` and `tolerance` by output, in order; a tolerance is an array of the output's shape, or None: exact."""
+    """`expected` and `tolerance` by output, in order; a tolerance is an array of the output's shape, or None: exact. `undisturbed`
+    names inputs and constants whose values decide what is computed, such as scales of sizes."""
 
     seed: int
     model: bytes
@@ -23,6 +24,7 @@ class Case:
     expected: list
     tolerance: list
     operators: list
+    undisturbed: frozenset = frozenset()
 
 
 def make_case(seed):
@@ -56,6 +58,7 @@ def make_case(seed):
         [v.array for v in outputs],
         [tolerance_of(v) for v in outputs],
         sorted({n.op_type for n in b.nodes}),
+        frozenset(v.name for v in (*b.inputs, *b.initializers) if all(lane is v.array for lane in v.lanes)),
     )
 
 

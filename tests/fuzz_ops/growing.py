@@ -36,6 +36,12 @@ def broadcastable(b, shape):
     return tuple(other[b.integer(0, len(other)) if b.chance(30) else 0 :])
 
 
+def exact(value):
+    """The value, which roundings must not disturb: what it decides would be another question."""
+    value.lanes = [value.array] * len(value.lanes)
+    return value
+
+
 def partner(b, x, **bounds):
     """A value that broadcasts with x."""
 

@@ -6,6 +6,7 @@ import elementwise  # noqa: F401
 import movement  # noqa: F401
 import networks  # noqa: F401
 import products  # noqa: F401
+import rarer  # noqa: F401
 from growing import GROWERS
 
 __all__ = ["GROWERS"]

@@ -71,7 +71,10 @@ def window(b, x, kernel, dilations=True):
         found["auto_pad"] = b.choose(["SAME_UPPER", "SAME_LOWER", "VALID"])
         pads = [0] * 2 * rank
         if found["auto_pad"] != "VALID":
-            if dilation != [1] * rank:
+            # Where a stride steps over more than the window, the padding that the formula gives is negative: some read from
+            # within, some refuse it.
+            strides = found["strides"] or [1] * rank
+            if dilation != [1] * rank or any(s > k for s, k in zip(strides, kernel, strict=True)):
                 raise RejectedError
             return found
     else:

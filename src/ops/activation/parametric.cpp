@@ -71,7 +71,7 @@ double elu(double x, double a, double) { return x < 0 ? a * std::expm1(x) : x; }
 double selu(double x, double a, double gamma) { return gamma * (x > 0 ? x : a * std::expm1(x)); }
 double celu(double x, double a, double) { return x < 0 ? a * std::expm1(x / a) : x; }
 double leaky_relu(double x, double a, double) { return x < 0 ? a * x : x; }
-double thresholded_relu(double x, double a, double) { return x > a || std::isnan(x) ? x : 0.0; }
+double thresholded_relu(double x, double a, double) { return x > a ? x : 0.0; }
 double hard_swish(double x, double, double) { return x * hard_sigmoid(x, 1.0 / 6, 0.5); }
 double tanh(double x, double, double) { return std::tanh(x); }
 double softsign(double x, double, double) { return x / (1 + std::fabs(x)); }

@@ -86,6 +86,75 @@ std::vector<ValueId> read_by(const Node& node) {
   return values;
 }
 
+bool one_of(std::span<const std::string_view> names, const Node& node) {
+  return node.domain.empty() && std::ranges::find(names, node.op_type) != names.end();
+}
+
+// Whether kernels may round the results of these nodes otherwise than the reference evaluation does. They do not where elements
+// are moved, chosen, compared or integers; a single sum or product is rounded once by both, of several a kernel may fuse two.
+bool may_round(const Graph& graph, std::span<const NodeId> nodes) {
+  static constexpr std::string_view kExact[] = {"Abs",
+                                                "ArgMax",
+                                                "ArgMin",
+                                                "BitCast",
+                                                "Cast",
+                                                "CastLike",
+                                                "Ceil",
+                                                "Clip",
+                                                "Compress",
+                                                "Concat",
+                                                "Equal",
+                                                "Expand",
+                                                "Flatten",
+                                                "Floor",
+                                                "Gather",
+                                                "GatherElements",
+                                                "GatherND",
+                                                "Greater",
+                                                "GreaterOrEqual",
+                                                "Identity",
+                                                "IsInf",
+                                                "IsNaN",
+                                                "Less",
+                                                "LessOrEqual",
+                                                "Max",
+                                                "Min",
+                                                "Neg",
+                                                "NonZero",
+                                                "Pad",
+                                                "ReduceMax",
+                                                "ReduceMin",
+                                                "Relu",
+                                                "Reshape",
+                                                "ReverseSequence",
+                                                "Round",
+                                                "Shape",
+                                                "Sign",
+                                                "Size",
+                                                "Slice",
+                                                "Split",
+                                                "Squeeze",
+                                                "Tile",
+                                                "TopK",
+                                                "Transpose",
+                                                "Trilu",
+                                                "Unique",
+                                                "Unsqueeze",
+                                                "Where"};
+  static constexpr std::string_view kRoundedOnce[] = {"Add", "Mul", "Sub"};
+  int rounded = 0;
+  for (const NodeId id : nodes) {
+    const Node& node = graph.node(id);
+    const auto is_floats = [&](ValueId v) {
+      return v.valid() && (!graph.value(v).type.is_tensor() || is_floating_point(graph.value(v).type.dtype));
+    };
+    if (std::ranges::none_of(read_by(node), is_floats) && std::ranges::none_of(node.outputs, is_floats)) continue;
+    if (one_of(kExact, node)) continue;
+    if (!one_of(kRoundedOnce, node) || ++rounded > 1) return true;
+  }
+  return false;
+}
+
 // The part as a model of its own, with these inputs and outputs.
 ModelIr part_of(const Lowering& lowering, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs) {
   ModelIr part;
@@ -175,10 +244,10 @@ Status lower_late(Lowering& lowering, const std::vector<NodeId>& nodes) {
   const std::set<NodeId> own(nodes.begin(), nodes.end());
   std::set<ValueId> made;
   std::vector<ValueId> inputs, outputs;
-  bool heavy = false;
+  bool at_once = may_round(graph, nodes);
   for (const NodeId id : nodes) {
     const Node& node = graph.node(id);
-    heavy = heavy || is_heavy(node);
+    at_once = at_once || is_heavy(node);
     for (const ValueId value : read_by(node)) {
       const bool known = made.contains(value) || lowering.constant(value) != nullptr;
       if (!known && std::ranges::find(inputs, value) == inputs.end()) inputs.push_back(value);
@@ -213,7 +282,7 @@ Status lower_late(Lowering& lowering, const std::vector<NodeId>& nodes) {
   const std::string where = describe(graph, graph.node(nodes.front()));
   auto open = build_plan(part, open_dims, open_options);
   if (!open) return open.error().in(where);
-  auto step = std::make_unique<LateStep>(std::move(*open), std::make_shared<LatePlans>(part, options, heavy), where);
+  auto step = std::make_unique<LateStep>(std::move(*open), std::make_shared<LatePlans>(part, options, at_once), where);
   step->inputs = std::move(input_operands);
   step->outputs = std::move(output_operands);
   draft.reason = fmt::format("the shape of {} depends on data", late);
