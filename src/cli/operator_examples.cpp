@@ -279,6 +279,13 @@ constexpr Line kOwn[] = {
     {"ai.onnx.ml.Normalizer", "g ($[4,2] x) => (y) { y = ai.onnx.ml.Normalizer <norm=\"L2\"> (x) }"},
     {"ai.onnx.ml.OneHotEncoder", "g ($[4] x) => (y) { y = ai.onnx.ml.OneHotEncoder <cats_int64s=[0,1,2]> (x) }"},
     {"ai.onnx.ml.Scaler", "g ($[4,2] x) => (y) { y = ai.onnx.ml.Scaler <offset=[1.0,2.0], scale=[0.5,2.0]> (x) }"},
+    {"ai.onnx.ml.SVMClassifier",
+     "g ($[4,2] x) => (y, z) { y, z = ai.onnx.ml.SVMClassifier <kernel_type=\"RBF\", kernel_params=[0.5,0.0,3.0], "
+     "support_vectors=[1.0,2.0,3.0,4.0], coefficients=[1.0,-1.0], vectors_per_class=[1,1], rho=[0.5], "
+     "classlabels_ints=[0,1]> (x) }"},
+    {"ai.onnx.ml.SVMRegressor",
+     "g ($[4,2] x) => (y) { y = ai.onnx.ml.SVMRegressor <kernel_type=\"RBF\", kernel_params=[0.5,0.0,3.0], "
+     "support_vectors=[1.0,2.0,3.0,4.0], coefficients=[1.0,-1.0], n_supports=2, rho=[0.5]> (x) }"},
     {"ai.onnx.ml.TreeEnsemble",
      "g ($[4,2] x) => (y) { y = ai.onnx.ml.TreeEnsemble <n_targets=1, tree_roots=[0], nodes_featureids=[1], "
      "nodes_modes=uint8[1] {0}, nodes_splits=$[1] {0.5}, nodes_truenodeids=[0], nodes_trueleafs=[1], "

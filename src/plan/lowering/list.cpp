@@ -174,6 +174,8 @@ constexpr Line kMlLines[] = {
     {"LinearClassifier", lower_linear},
     {"LinearRegressor", lower_linear},
     {"Normalizer", lower_normalizer},
+    {"SVMClassifier", lower_svm},
+    {"SVMRegressor", lower_svm},
     {"Scaler", lower_scaler},
     {"TreeEnsemble", lower_trees},
     {"TreeEnsembleClassifier", lower_trees},
