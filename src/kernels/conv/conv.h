@@ -88,7 +88,7 @@ struct ConvPlan {
   // Geometry derived by the kernel; see its file for the meaning.
   int64_t tile_rows = 0, tiles = 0, block_tiles = 0;
   int64_t vectors = 0, panels = 0, splits = 0, group_bytes = 0, zero_bytes = 0;
-  int64_t fold = 1;
+  int64_t fold = 1, unit_tiles = 1;
   int64_t taps = 0, channels = 0;
   int64_t inside_taps = 0;  // over all output pixels of an image, where taps outside the input are left out; else 0
   int64_t phases = 1, point_channels = 0;

@@ -1,7 +1,8 @@
 // Convolution as an indirect GEMM: rows are output pixels, columns are output channels, and the sum runs over taps and
 // input channels. See igemm.h for the tile.
 //
-// Work unit (group, split, tile): `splits` parts of a group's panels, `tiles` tiles of pixels; the tile runs fastest.
+// Work unit (group, split, tile): `splits` parts of a group's panels, `tiles` tiles of pixels; the tile runs fastest. Where
+// threads divide weights, not pixels (divides_weights), a unit is all tiles of a split.
 // Packed memory: a row of zeros that taps outside the input point to; then per group its panels, each
 // [taps][channels][width], and its bias. Where a group has few outputs, `fold` channels are a row of the one panel (igemm.h).
 #include <algorithm>
@@ -40,6 +41,23 @@ int64_t group_out(const ConvParams& p) { return p.out_c / p.groups; }
 int64_t sum_rows(const ConvPlan& plan) { return plan.taps * ((plan.channels + plan.fold - 1) / plan.fold); }
 int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
 
+// Tiles that fetch a panel one vector wide: each a line for every two steps (IgemmTile::next).
+constexpr int64_t kTilesForPanel = 2;
+
+// Weights come from beyond L2.
+bool far_weights(const ConvPlan& plan) { return plan.params.weights_far || plan.group_bytes > cpu_info().l2_bytes / 2; }
+
+// Threads that share the pixels each fetch all weights from afar. Where a thread's tiles are too few to fetch the next panel while
+// they use one, they share the panels instead, and each reads all pixels.
+bool divides_weights(const ConvPlan& plan) {
+  const ConvParams& p = plan.params;
+  const int64_t pixel_bytes = pixels(p) * group_in(p) * p.stride_h * p.stride_w * kFloat;
+  const int64_t uneven = (plan.panels + p.threads - 1) / p.threads * p.threads - plan.panels;
+  return p.threads > 1 && far_weights(plan) && plan.fold == 1 &&
+         plan.tiles < kTilesForPanel * plan.vectors * p.threads && plan.block_tiles == plan.tiles &&
+         plan.group_bytes > 2 * pixel_bytes && 8 * uneven <= plan.panels;
+}
+
 std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
   const ConvParams& p = plan.params;
   if (p.channels_first) return "igemm: the input is channels-first";
@@ -72,8 +90,9 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
     plan.scratch_bytes += align_up(static_cast<size_t>(plan.block_tiles * plan.tile_rows * copy_stride(plan) * kFloat));
   }
 
-  plan.splits = panel_splits(plan.tiles, plan.panels, p.threads);
-  plan.units = p.groups * plan.splits * plan.tiles;
+  plan.unit_tiles = divides_weights(plan) ? plan.tiles : 1;
+  plan.splits = panel_splits(plan.tiles / plan.unit_tiles, plan.panels, p.threads);
+  plan.units = p.groups * plan.splits * (plan.tiles / plan.unit_tiles);
   plan.cost_flops = 2 * shape.cost * static_cast<double>(sum * p.groups);
   return {};
 }
@@ -212,7 +231,7 @@ class Runner {
         args_(args),
         rows_of_(plan, args),
         epilogue_(p_.activation, p_.has_residual, p_.residual_last),
-        far_(p_.weights_far || plan.group_bytes > cpu_info().l2_bytes / 2),
+        far_(far_weights(plan)),
         per_tile_(plan.taps * plan.tile_rows),
         out_(group_out(p_)),
         sum_(sum_rows(plan)) {
@@ -298,6 +317,8 @@ class Runner {
 
 void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end) {
   Runner runner(plan, args);
+  begin *= plan.unit_tiles;
+  end *= plan.unit_tiles;
   while (begin < end) {
     const int64_t tile = begin % plan.tiles, split = begin / plan.tiles % plan.splits;
     const int64_t group = begin / (plan.tiles * plan.splits);

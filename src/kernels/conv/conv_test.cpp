@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -341,6 +342,24 @@ TEST_P(ConvKernels, AgreesWhereWeightsAreFar) {
   }
 }
 
+// Few pixels and many weights: threads share the panels of weights instead of the pixels.
+TEST_P(ConvKernels, AgreesWhereThreadsShareTheWeights) {
+  for (int seed = 0; seed < 60; ++seed) {
+    Case test = seed % 2 == 0 ? random_case(seed) : square_case(seed);
+    std::mt19937 random(static_cast<unsigned>(seed) + 50000);
+    ConvParams& p = test.p;
+    p.weights_far = true;
+    p.threads = static_cast<int>(pick(random, 2, 4));
+    p.groups = pick(random, 0, 3) == 0 ? 2 : 1;
+    p.in_c = p.groups * pick(random, 1, 40);
+    p.in_stride = p.in_c;
+    p.out_c = p.groups * pick(random, 60, 300);
+    p.out_stride = p.residual_stride = p.out_c;
+    check(*GetParam(), test);
+    if (HasFailure()) return;
+  }
+}
+
 // Larger than L2, where the depthwise bodies fetch ahead.
 TEST_P(ConvKernels, AgreesOnLargeDepthwiseMaps) {
   ConvParams p{
@@ -403,6 +422,21 @@ TEST(ConvArithmetic, CountsWhatTheAlgorithmNeeds) {
   EXPECT_EQ(arithmetic("conv.winograd_n4.scalar"), 2.0 * 16 * 16 * 5 * 7);
   p.in_h = p.in_w = p.out_h = p.out_w = 7;  // 4 + 3 outputs: 6 and 5 points
   EXPECT_EQ(arithmetic("conv.winograd_n6.scalar"), 2.0 * (36 + 2 * 30 + 25) * 5 * 7);
+}
+
+// 4 pixels and 512 KiB of weights that are not in L2: two threads that shared the pixels would fetch all weights each.
+TEST(SelectConv, ThreadsShareManyWeightsAndFewPixels) {
+  ConvParams p{.in_h = 2, .in_w = 2, .in_c = 128, .out_h = 2, .out_w = 2, .out_c = 1024, .threads = 2};
+  p.weights_far = true;
+  const auto named = [](const ConvKernel& kernel) { return kernel.name == "conv.igemm.scalar"; };
+  const auto plan = [&] { return std::get<ConvPlan>(configure_conv(*std::ranges::find_if(conv_kernels(), named), p)); };
+  EXPECT_EQ(plan().unit_tiles, plan().tiles);
+  EXPECT_EQ(plan().units % 2, 0);
+  p.in_h = p.in_w = p.out_h = p.out_w = 60;  // 1.8 MB of pixels
+  EXPECT_EQ(plan().unit_tiles, 1);
+  p.in_h = p.in_w = p.out_h = p.out_w = 2;
+  p.weights_far = false;
+  EXPECT_EQ(plan().unit_tiles, 1);
 }
 
 // 192 columns would be 3 panels of 4 vectors of AVX-512, and a thread of two would have twice the other's.

@@ -26,6 +26,37 @@ constexpr int64_t kFloat = sizeof(float);
 const WinogradBodies& bodies(const ConvPlan& plan) { return *static_cast<const WinogradBodies*>(plan.isa_table); }
 int64_t blocks(const ConvPlan& plan) { return plan.units / plan.panels; }
 
+// Cycles of a vector's transforms, per point; of laying 2 x 2 pixels side by side, per point. Measured on Zen 4; other vector
+// widths differ little.
+constexpr double kInputCycles = 7, kOutputCycles = 5.5, kGatherCycles = 5;
+
+// Points of a tile, over the kinds: small tiles have fewer.
+double mean_points(const ConvPlan& plan) {
+  const auto mean = [](const WinogradAxis& axis) {
+    return static_cast<double>(axis.points) -
+           static_cast<double>(axis.tiles - axis.large) / static_cast<double>(axis.tiles);
+  };
+  return mean(plan.axis_y) * mean(plan.axis_x);
+}
+
+// Of transforming a block's inputs.
+double input_cost(const ConvPlan& plan) {
+  const int64_t lanes = plan.igemm->lanes, channels = plan.params.in_c;
+  const int64_t vectors = winograd_gathers(plan) ? round_up(plan.phases * channels, lanes) / lanes
+                                                 : plan.phases * (round_up(channels, lanes) / lanes);
+  const double cycles = static_cast<double>(vectors) * kInputCycles + (winograd_gathers(plan) ? kGatherCycles : 0);
+  return kCostPerCycle * cycles * mean_points(plan) * static_cast<double>(plan.tiles) /
+         static_cast<double>(blocks(plan));
+}
+
+// All tiles are one block, and threads have as many panels each: whether they share these, not the tiles. Each then fetches its
+// part of the weights from beyond L2 and transforms all inputs, instead of all weights and its part of the inputs.
+bool divides_panels(ConvPlan plan) {
+  const ConvParams& p = plan.params;
+  plan.units = plan.panels;
+  return p.weights_far && plan.panels % p.threads == 0 && weight_streaming_cost(plan, 1) > input_cost(plan);
+}
+
 void choose_blocks(ConvPlan& plan) {
   const ConvParams& p = plan.params;
   const int64_t l2 = cpu_info().l2_bytes;
@@ -41,7 +72,8 @@ void choose_blocks(ConvPlan& plan) {
       plan.splits = p.threads;
     else
       count = std::min(plan.tiles, round_up(count, p.threads));
-  } else if (p.threads > 1 && plan.tiles >= 8 * p.threads && static_cast<int64_t>(plan.packed_bytes) <= l2 / 2) {
+  } else if (p.threads > 1 && plan.tiles >= 8 * p.threads && static_cast<int64_t>(plan.packed_bytes) <= l2 / 2 &&
+             !divides_panels(plan)) {
     count = p.threads;
   }
   plan.units = plan.panels * count;
@@ -73,29 +105,6 @@ bool choose_panels(ConvPlan& plan) {
   if (best.vectors == 0) return false;
   plan = best;
   return true;
-}
-
-// Cycles of a vector's transforms, per point; of laying 2 x 2 pixels side by side, per point. Measured on Zen 4; other vector
-// widths differ little.
-constexpr double kInputCycles = 7, kOutputCycles = 5.5, kGatherCycles = 5;
-
-// Points of a tile, over the kinds: small tiles have fewer.
-double mean_points(const ConvPlan& plan) {
-  const auto mean = [](const WinogradAxis& axis) {
-    return static_cast<double>(axis.points) -
-           static_cast<double>(axis.tiles - axis.large) / static_cast<double>(axis.tiles);
-  };
-  return mean(plan.axis_y) * mean(plan.axis_x);
-}
-
-// Of transforming a block's inputs.
-double input_cost(const ConvPlan& plan) {
-  const int64_t lanes = plan.igemm->lanes, channels = plan.params.in_c;
-  const int64_t vectors = winograd_gathers(plan) ? round_up(plan.phases * channels, lanes) / lanes
-                                                 : plan.phases * (round_up(channels, lanes) / lanes);
-  const double cycles = static_cast<double>(vectors) * kInputCycles + (winograd_gathers(plan) ? kGatherCycles : 0);
-  return kCostPerCycle * cycles * mean_points(plan) * static_cast<double>(plan.tiles) /
-         static_cast<double>(blocks(plan));
 }
 
 std::string why_not(const ConvParams& p) {
