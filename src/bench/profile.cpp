@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <span>
 
 #include "backends/native.h"
 #include "base/error.h"
@@ -61,13 +62,27 @@ struct Samples {
     spans.push_back(std::move(run));
   }
 
-  std::size_t median_run() const {
+  // The runs, the fastest first.
+  std::vector<std::size_t> by_time() const {
     std::vector<std::size_t> order(run_us.size());
     std::iota(order.begin(), order.end(), 0);
     std::ranges::sort(order, {}, [&](std::size_t i) { return run_us[i]; });
-    return order[order.size() / 2];
+    return order;
   }
 };
+
+double mean_of(const std::vector<double>& values, std::span<const std::size_t> which) {
+  double sum = 0;
+  for (const std::size_t i : which) sum += values[i];
+  return sum / static_cast<double>(which.size());
+}
+
+// What `values` are more in slow runs than in usual ones (Profile::slow_run_us); 0 of fewer than 10 runs.
+double more_when_slow(const std::vector<double>& values, std::span<const std::size_t> by_time) {
+  const std::size_t runs = by_time.size();
+  if (runs < 10) return 0;
+  return mean_of(values, by_time.last(runs / 10)) - mean_of(values, by_time.subspan(runs / 4, runs / 2));
+}
 
 }  // namespace
 
@@ -112,9 +127,13 @@ Result<Profile> profile_native(const ProfileRequest& request) {
   profile.run_us = median(samples.run_us);
   for (const std::vector<double>& stage : samples.stage_us) profile.stages_us += median(stage);
   profile.waiting_us = median(samples.waiting_us);
-  for (std::size_t s = 0; s < profile.plan.steps.size(); ++s)
-    profile.steps.push_back({median(samples.step_us[s]), median(samples.busy_us[s])});
-  profile.trace = std::move(samples.spans[samples.median_run()]);
+  const std::vector<std::size_t> by_time = samples.by_time();
+  profile.slow_run_us = more_when_slow(samples.run_us, by_time);
+  for (std::size_t s = 0; s < profile.plan.steps.size(); ++s) {
+    const std::vector<double>& us = samples.step_us[s];
+    profile.steps.push_back({median(us), median(samples.busy_us[s]), more_when_slow(us, by_time)});
+  }
+  profile.trace = std::move(samples.spans[by_time[by_time.size() / 2]]);
   return profile;
 }
 

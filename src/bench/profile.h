@@ -16,6 +16,7 @@ namespace cycloid {
 struct ProfiledStep {
   double us = 0;       // median over the runs of the slowest thread's time
   double busy_us = 0;  // median over the runs of all threads' time together
+  double slow_us = 0;  // how much longer it takes in a slow run (Profile::slow_run_us)
 };
 
 struct Profile {
@@ -25,6 +26,9 @@ struct Profile {
   double run_us = 0;      // median, from the run's begin to the end of its last step
   double stages_us = 0;   // sum over the stages of the median of the slowest thread's time: a run undisturbed
   double waiting_us = 0;  // median of what the threads together spent at no step: waiting, passing barriers
+  // How much longer a slow run takes than a usual one: the mean of the slowest tenth of the runs less the mean of the middle
+  // half. Means, so that the steps' add up to it, but for what lies between steps.
+  double slow_run_us = 0;
   MachineLimits machine;  // of the plan's threads at once, measured before the runs
   std::vector<ProfiledStep> steps;
   std::vector<StepSpan> trace;  // of the run of median length
@@ -47,14 +51,15 @@ Result<Profile> profile_native(const ProfileRequest& request);
 struct KernelTime {
   std::string kernel;
   int steps = 0;
-  double us = 0, least_us = 0;
+  double us = 0, least_us = 0, slow_us = 0;
 };
 // Those that take the most beyond their roofline first.
 std::vector<KernelTime> time_by_kernel(const Profile& profile);
 
 // A table, UTF-8: time, share of the run, effective GFLOP/s (the model's arithmetic, whatever the algorithm does), % of
 // the peak of all threads, GB/s (each operand once), the roofline with the algorithm's arithmetic, and how uneven the threads'
-// parts are. Below it the distance of the run to the roofline, and which kernels the rest goes to.
+// parts are, and what slow runs take more. Below it the distance of the run to the roofline, which kernels the rest goes to, and
+// which are slower in slow runs.
 std::string profile_table(const std::string& title, const Profile& profile);
 
 struct NamedProfile {

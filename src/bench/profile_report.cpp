@@ -43,6 +43,23 @@ std::string distance(const Profile& profile) {
   return text;
 }
 
+// Which kernels the slow runs are slower in: what makes p99 differ from p50.
+std::string slow_runs(const Profile& profile) {
+  if (profile.slow_run_us <= 0) return "";
+  std::string text = fmt::format("slow runs (the slowest tenth) take {:.1f} us ({:.1f} %) more than usual ones:\n",
+                                 profile.slow_run_us, 100 * profile.slow_run_us / profile.run_us);
+  double steps = 0;
+  std::vector<KernelTime> kernels = time_by_kernel(profile);
+  std::ranges::sort(kernels, std::greater(), &KernelTime::slow_us);
+  for (const KernelTime& kernel : kernels) {
+    steps += kernel.slow_us;
+    text += fmt::format("  {:>9.1f} us  {:>5.1f} % of its time  {}\n", kernel.slow_us, 100 * kernel.slow_us / kernel.us,
+                        kernel.kernel);
+  }
+  text += fmt::format("  {:>9.1f} us  {:>5}               between steps\n", profile.slow_run_us - steps, "");
+  return text;
+}
+
 // How much longer the slowest thread works at the step than all would if it were shared evenly.
 std::string unevenness(const ProfiledStep& step, int threads) {
   if (threads < 2 || step.busy_us <= 0) return "";
@@ -61,10 +78,11 @@ std::vector<KernelTime> time_by_kernel(const Profile& profile) {
   for (std::size_t s = 0; s < profile.steps.size(); ++s) {
     const StepInfo& step = profile.plan.steps[s];
     auto found = std::ranges::find(kernels, step.kernel, &KernelTime::kernel);
-    if (found == kernels.end()) found = kernels.insert(found, {step.kernel, 0, 0, 0});
+    if (found == kernels.end()) found = kernels.insert(found, {.kernel = step.kernel});
     ++found->steps;
     found->us += profile.steps[s].us;
     found->least_us += least_us(profile, step);
+    found->slow_us += profile.steps[s].slow_us;
   }
   std::ranges::sort(kernels, std::greater(), [](const KernelTime& kernel) { return kernel.us - kernel.least_us; });
   return kernels;
@@ -81,20 +99,20 @@ std::string profile_table(const std::string& title, const Profile& profile) {
   std::string text = fmt::format(
       "{}  |  cycloid's steps, {}, {} thread{}, medians of {} profiled runs  |  peak {:.1f} GFLOP/s a thread\n", title,
       profile.isa, threads, threads == 1 ? "" : "s", profile.runs, profile.machine.flops / threads * 1e-9);
-  text += fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8} {:>6} {:>8} {:>8} {:>6} {:>7} {:>8} {:>7}  node\n", "step", op,
-                      "kernel", kernel, "shape", shape, "us", "%", "MFLOP", "GFLOP/s", "% peak", "GB/s", "least us",
-                      "uneven");
+  text += fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8} {:>6} {:>8} {:>8} {:>6} {:>7} {:>8} {:>7} {:>8}  node\n", "step",
+                      op, "kernel", kernel, "shape", shape, "us", "%", "MFLOP", "GFLOP/s", "% peak", "GB/s", "least us",
+                      "uneven", "slow +us");
   double flops = 0, bytes = 0;
   for (std::size_t s = 0; s < profile.steps.size(); ++s) {
     const StepInfo& step = profile.plan.steps[s];
     const ProfiledStep& time = profile.steps[s];
     flops += step.flops;
     bytes += step.bytes;
-    text += fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8.1f} {:>6.1f} {:>8.2f} {} {:>8.1f} {:>7}  {}\n",
+    text += fmt::format("{:<{}}  {:<{}}  {:<{}} {:>8.1f} {:>6.1f} {:>8.2f} {} {:>8.1f} {:>7} {:>8.1f}  {}\n",
                         one_line(step.op, 27), op, step.kernel, kernel, step.shape, shape, time.us,
                         100 * time.us / profile.run_us, step.flops * 1e-6,
                         rates(step.flops, step.bytes, time.us, percent_of_peak(step, time.busy_us, profile.machine)),
-                        least_us(profile, step), unevenness(time, threads), one_line(step.node, 40));
+                        least_us(profile, step), unevenness(time, threads), time.slow_us, one_line(step.node, 40));
   }
   text += fmt::format(
       "{:<{}}  {:<{}}  {:<{}} {:>8.1f} {:>6.1f} {:>8.2f} {}\n", "run", op, "", kernel, "", shape, profile.run_us, 100.0,
@@ -104,6 +122,7 @@ std::string profile_table(const std::string& title, const Profile& profile) {
       fmt::format("threads waiting or between steps: {:.1f} us of {:.1f} us of processor time ({:.1f} %)\n",
                   profile.waiting_us, profile.run_us * threads, 100 * profile.waiting_us / (profile.run_us * threads));
   text += distance(profile);
+  text += slow_runs(profile);
   return text;
 }
 

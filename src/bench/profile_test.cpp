@@ -34,7 +34,8 @@ Profile sample_profile() {
   profile.run_us = 50;
   profile.waiting_us = 40;
   profile.machine = {.threads = 2, .flops = 2e11, .levels = {{"L2", 1e9, 1e9}}};
-  profile.steps = {{30, 40}, {20, 20}};
+  profile.slow_run_us = 12;
+  profile.steps = {{30, 40, 7}, {20, 20, 4}};
   profile.trace = {{0, 0, 1000, 31000}, {0, 1, 1000, 11000}, {1, 0, 31000, 51000}};
   return profile;
 }
@@ -43,8 +44,8 @@ TEST(ProfileTable, ComputesRatesSharesAndUnevenness) {
   const std::string text = profile_table("model", sample_profile());
   // 4 MFLOP in 30 us are 133.3 GFLOP/s; in 40 us of processor time at 100 GFLOP/s they are all of the peak; 30 kB are
   // 1 GB/s; 30 us where 20 would do are 1.5. At 1 GB/s the 20 kB that are not weights take 20 us, the 10 kB of weights 10.
-  EXPECT_THAT(text, HasSubstr("    30.0   60.0     4.00    133.3  100.0     1.0     20.0    1.50  conv"));
-  EXPECT_THAT(text, HasSubstr("    20.0   40.0     0.00      0.0    0.0     0.8     10.0    2.00  conv"));
+  EXPECT_THAT(text, HasSubstr("    30.0   60.0     4.00    133.3  100.0     1.0     20.0    1.50      7.0  conv"));
+  EXPECT_THAT(text, HasSubstr("    20.0   40.0     0.00      0.0    0.0     0.8     10.0    2.00      4.0  conv"));
   EXPECT_THAT(text, HasSubstr("40.0 us of 100.0 us of processor time (40.0 %)"));
 }
 
@@ -59,15 +60,24 @@ TEST(ProfileTable, SaysWhereTheTimeBeyondTheRooflineGoes) {
                               "        0.0 us    0.0 %  between steps: meeting, waiting, interruptions\n"));
 }
 
+TEST(ProfileTable, SaysWhereSlowRunsAreSlower) {
+  EXPECT_THAT(profile_table("model", sample_profile()),
+              HasSubstr("slow runs (the slowest tenth) take 12.0 us (24.0 %) more than usual ones:\n"
+                        "        7.0 us   23.3 % of its time  conv.igemm.avx512\n"
+                        "        4.0 us   20.0 % of its time  pool.avx512\n"
+                        "        1.0 us                      between steps\n"));
+}
+
 TEST(TimeByKernel, AddsUpStepsAndSortsByWhatIsBeyondTheRoofline) {
   Profile profile = sample_profile();
   profile.plan.steps.push_back(profile.plan.steps[1]);
-  profile.steps.push_back({70, 70});
+  profile.steps.push_back({70, 70, 5});
   const std::vector<KernelTime> kernels = time_by_kernel(profile);
   ASSERT_EQ(kernels.size(), 2U);
   EXPECT_EQ(kernels[0].kernel, "pool.avx512");
   EXPECT_EQ(kernels[0].steps, 2);
   EXPECT_EQ(kernels[0].us, 90);
+  EXPECT_EQ(kernels[0].slow_us, 9);
   EXPECT_NEAR(kernels[0].least_us, 20, 1e-9);  // 10 kB at 1 GB/s, twice
   EXPECT_EQ(kernels[1].us, 30);
 }
