@@ -46,6 +46,7 @@ std::optional<Blocks> parse(const Graph& graph, const Node& node) {
       type != DType::kUInt2 && type != DType::kInt2)
     return {};
   b.shift = is_signed_integer(type) ? std::int64_t{1} << (b.bits - 1) : 0;
+  if (b.block >= 2 * std::max<std::int64_t>(b.k, 16)) return {};  // a block is packed whole
   if (b.k < 1 || b.n < 1 || b.scales->dims() != Dims{b.count(), b.n}) return {};
   return b;
 }
@@ -79,13 +80,15 @@ Tensor by_column(const Tensor& scales, const Blocks& b) {
 
 void fuse(Graph& graph, NodeId id, const Blocks& b) {
   const Node node = graph.node(id);
-  const ValueId codes = graph.add_constant(
-      "codes", packed(load_all<std::int64_t>(*b.codes), b, b.k, {b.n, b.count(), b.block * b.bits / 8}));
-  const ValueId scales = graph.add_constant("scales", by_column(*b.scales, b));
   std::vector<std::int64_t> points(static_cast<std::size_t>(b.count() * b.n), 0);
   if (b.points != nullptr) points = load_all<std::int64_t>(*b.points);
-  const ValueId zero_points =
-      graph.add_constant("zero_points", packed(points, b, b.count(), {b.n, (b.count() * b.bits + 7) / 8}));
+  // All that is read before what is added: new values move the graph's others.
+  Tensor made_codes = packed(load_all<std::int64_t>(*b.codes), b, b.k, {b.n, b.count(), b.block * b.bits / 8});
+  Tensor made_scales = by_column(*b.scales, b);
+  Tensor made_points = packed(points, b, b.count(), {b.n, (b.count() * b.bits + 7) / 8});
+  const ValueId codes = graph.add_constant("codes", std::move(made_codes));
+  const ValueId scales = graph.add_constant("scales", std::move(made_scales));
+  const ValueId zero_points = graph.add_constant("zero_points", std::move(made_points));
   Node made{.name = node.name, .domain = "com.microsoft", .op_type = "MatMulNBits"};
   made.inputs = {node.inputs[0], codes, scales, zero_points};
   made.attributes = {{"K", b.k}, {"N", b.n}, {"bits", std::int64_t{b.bits}}, {"block_size", b.block}};
