@@ -201,6 +201,22 @@ TEST_P(Bounds, HoldForConstants) {
   EXPECT_EQ(error_of(model, bounded).code(), ErrorCode::kResourceExhausted);
 }
 
+// Weights are not counted, whatever form a plan gives them: these take one MiB, and two in float32.
+TEST_P(Bounds, CountNoWeights) {
+  auto ir = parse_model(R"(<ir_version: 10, opset_import: ["" : 21]>
+    g (float16[1,512] x) => (y) <float16[1] w = {0}> { y = MatMul(x, w) })");
+  ASSERT_TRUE(ir.ok()) << ir.error().message();
+  Graph& graph = ir->graph;
+  graph.replace_uses(*graph.find_value("w"),
+                     graph.add_constant("weights", Tensor::zeros(DType::kFloat16, {512, 1024}).value()));
+  ASSERT_TRUE(infer_types(*ir).ok());
+  SessionOptions bounded = options();
+  bounded.timeout_ms = 60'000;
+  bounded.max_memory = kMiB;
+  const auto session = Session::create(Model(std::make_shared<const ModelIr>(*std::move(ir))), bounded);
+  EXPECT_TRUE(session.ok()) << session.error().message();
+}
+
 TEST_P(Bounds, HoldForOutputsOfAContext) {
   SessionOptions bounded = options();
   bounded.timeout_ms = 60'000;
