@@ -237,6 +237,9 @@ Status check_arity(const Op& op, const Node& node) {
     if (!node.inputs[i].valid()) return invalid_model("input {} is absent, but is not optional", i);
   }
   std::size_t outputs = node.outputs.size();
+  if (outputs < op.min_outputs) {
+    return invalid_model("it has at least {} outputs, but the model names {}", op.min_outputs, outputs);
+  }
   while (outputs > 0 && !node.outputs[outputs - 1].valid()) --outputs;
   if (op.max_outputs != Op::kVariadic && outputs > op.max_outputs) {
     return invalid_model("it has at most {} outputs, but the model names {}", op.max_outputs, outputs);

@@ -36,6 +36,12 @@ TEST(ControlInference, ABranchForOtherSizesSaysNothing) {
   EXPECT_THAT(branches("2", "Neg(x)", "Frobnicate(x)"), HasSubstr("Frobnicate"));
 }
 
+TEST(Arity, EveryOutputThatIsNotOptionalHasAPlace) {
+  EXPECT_THAT(inferred("g (float[9] x, int64[1] k) => (y) { y = TopK(x, k) }"), HasSubstr("at least 2 outputs"));
+  EXPECT_THAT(inferred("g (float[9] x) => (y) { y, s = DynamicQuantizeLinear(x) }"), HasSubstr("at least 3 outputs"));
+  EXPECT_EQ(inferred("g (float[9] x, int64[1] k) => (y) { \"\", y = TopK(x, k) }"), "int64[?0]");
+}
+
 TEST(VisionInference, KeepsSizesSymbolic) {
   EXPECT_EQ(inferred("g (float[n, c, h, w] x, float[n, i, j, 2] grid) => (y) { y = GridSample(x, grid) }"),
             "float[n, c, i, j]");
@@ -71,6 +77,21 @@ TEST(VisionInference, RefusesWhatCannotBe) {
       inferred("g (float[1, 2, 4, 4] x, float[4, 2, 3, 3] k, float[1, 17, 2, 2] o) => (y) { y = DeformConv(x, k, "
                "o) }"),
       HasSubstr("offset"));
+}
+
+TEST(ResizeInference, RefusesScalesThatNoMapHas) {
+  const auto resized = [](std::string_view shape, std::string_view scales) {
+    return inferred(
+        fmt::format("g (float[{}] x) => (y) <float[2] s = {{{}}}> {{ y = Resize(x, \"\", s) }}", shape, scales)
+            .c_str());
+  };
+  EXPECT_EQ(resized("n, 4", "2, 2"), "float[2*n, 8]");
+  for (const char* shape : {"n, 4", "2, 4"}) {
+    EXPECT_THAT(resized(shape, "1, 1e30"), HasSubstr("a scale of 1e+30 for a size of 4"));
+    EXPECT_THAT(resized(shape, "1, -1"), HasSubstr("a scale of -1"));
+    EXPECT_THAT(resized(shape, "1, nan"), HasSubstr("a scale of nan"));
+  }
+  EXPECT_THAT(resized("n, 4, 4", "1, 1"), HasSubstr("2 scales or sizes for 3 axes"));
 }
 
 TEST(SignalInference, TransformsAndWindows) {

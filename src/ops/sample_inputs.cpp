@@ -227,7 +227,7 @@ std::vector<std::int64_t> compared_with(const Graph& graph, ValueId id, int dept
   for (const Use& use : graph.value(id).uses) {
     const Node& node = graph.node(use.node);
     if (use.input == Use::kCaptured || !node.domain.empty()) continue;
-    if (keeps_values(node) && use.input == 0 && depth < kMaxDepth) {
+    if (keeps_values(node) && use.input == 0 && depth < kMaxDepth && node.outputs[0].valid()) {
       for (const std::int64_t k : compared_with(graph, node.outputs[0], depth + 1)) constants.push_back(k);
     }
     if (node.op_type != "Equal") continue;

@@ -59,7 +59,7 @@ class Mutator {
   bool change(Graph& graph) {
     if (graph.node_count() == 0) return false;
     const NodeId id = graph.nodes()[pick(graph.node_count())];
-    switch (pick(8)) {
+    switch (pick(9)) {
       case 0:
       case 1: return change_attribute(graph, id);
       case 2:
@@ -67,6 +67,7 @@ class Mutator {
       case 4: return change_edge(graph, id);
       case 5: return change_operator(graph, id);
       case 6: return change_type(graph);
+      case 7: return drop_output(graph, id);
       default: return drop_input(graph, id);
     }
   }
@@ -159,8 +160,12 @@ class Mutator {
     const std::vector<ValueId> values = graph.values();
     const std::size_t inputs = graph.node(id).inputs.size();
     if (inputs == 0 || values.empty()) return false;
-    graph.set_input(id, pick(inputs), values[pick(values.size())]);
-    return graph.sort().ok();
+    const std::size_t at = pick(inputs);
+    const ValueId old = graph.node(id).inputs[at];
+    graph.set_input(id, at, values[pick(values.size())]);
+    if (graph.sort().ok()) return true;
+    graph.set_input(id, at, old);  // it was a cycle
+    return false;
   }
 
   bool change_operator(Graph& graph, NodeId id) {
@@ -188,6 +193,31 @@ class Mutator {
       inputs[pick(inputs.size())] = ValueId{};
     }
     graph.set_inputs(id, std::move(inputs));
+    return true;
+  }
+
+  // The node with an output fewer, or with one that is not wanted: whoever read it reads an input of the node instead.
+  bool drop_output(Graph& graph, NodeId id) {
+    Node node = graph.node(id);
+    if (node.outputs.empty() || node.inputs.empty()) return false;
+    const std::size_t dropped = pick(node.outputs.size());
+    const ValueId other = node.inputs[pick(node.inputs.size())];
+    if (!other.valid()) return false;
+    std::vector<Graph::Output> outputs;
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId old = node.outputs[i];
+      const bool wanted = i != dropped && old.valid();
+      outputs.push_back(wanted ? Graph::Output{graph.fresh_name("o"), graph.value(old).type} : Graph::Output{});
+    }
+    if (dropped + 1 == outputs.size() && pick(2) == 0) outputs.pop_back();
+    const std::vector<ValueId> before = node.outputs;
+    const NodeId made = graph.add_node(std::move(node), std::move(outputs), id);
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      if (!before[i].valid()) continue;
+      const std::vector<ValueId>& after = graph.node(made).outputs;
+      graph.replace_uses(before[i], i < after.size() && after[i].valid() ? after[i] : other);
+    }
+    graph.erase_node(id);
     return true;
   }
 

@@ -170,7 +170,8 @@ Status scatter_11(NodeEditor& edit) {
 // The axis became an input whose default differs.
 Status dft_20(NodeEditor& edit) {
   CYCLOID_ASSIGN(const Tensor* axis, constant_input(edit, 2));
-  std::int64_t at = axis == nullptr ? -2 : to_int64s(*axis).at(0);
+  if (axis != nullptr && axis->element_count() != 1) return invalid_model("its axis is no single number");
+  std::int64_t at = axis == nullptr ? -2 : to_int64s(*axis)[0];
   const auto rank = edit.rank(0);
   if (at < 0 && !rank) return unsupported("its input's rank is not known");
   if (at < 0) at += *rank;

@@ -100,7 +100,7 @@ ValueId NodeEditor::add(std::string op_type, std::vector<ValueId> inputs, Attrib
 }
 
 void NodeEditor::replace_by(ValueId value) {
-  const ValueId output = node().outputs.at(0);
+  const ValueId output = node().outputs.empty() ? ValueId{} : node().outputs[0];
   if (output.valid()) {
     const std::string name = graph_.value(output).name;
     take_over(graph_, output, value, id_);

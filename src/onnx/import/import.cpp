@@ -62,6 +62,7 @@ class GraphConverter {
     for (const NodeId id : nodes) {
       const std::string place = describe(graph_, graph_.node(id));
       CYCLOID_TRY(convert(id).in(place));
+      if (graph_.alive(id) && !makes_anything(id)) graph_.erase_node(id);
     }
     return {};
   }
@@ -80,6 +81,8 @@ class GraphConverter {
     if (graph_.alive(id)) types_.learn(id);
     return {};
   }
+
+  bool makes_anything(NodeId id) const { return std::ranges::any_of(graph_.node(id).outputs, &ValueId::valid); }
 
   Status make_constant(NodeId id) {
     const Node& node = graph_.node(id);

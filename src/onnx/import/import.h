@@ -16,6 +16,7 @@ namespace cycloid::onnx {
 
 // Errors name the node: a version newer than this build knows, an attribute of the wrong type, an old form that has no
 // counterpart, a function that calls itself. The model is then left half converted and must be dropped.
+// A node none of whose outputs has a name is dropped: nobody can see that it ran.
 // Types of values that conversion adds may be unknown: run infer_types() next.
 Status to_normal_form(ModelIr& model);
 

@@ -155,6 +155,18 @@ TEST(Import, InlinedSubgraphsSeeTheCallersValues) {
   EXPECT_NE(text.find("q = Add (w, d)"), std::string::npos) << text;
 }
 
+TEST(Import, WhatHasNoOutputWithANameIsDropped) {
+  constexpr const char* kLeft = "g (float[2, 3] x) => (y) {\n   y = Neg (x)\n}\n";
+  EXPECT_EQ(imported("g (float[2, 3] x) => (y) { \"\" = Relu (x)  y = Neg (x) }", kNewestOpset), kLeft);
+  EXPECT_EQ(imported("g (float[2, 3] x) => (y) { \"\" = Softmax (x)  y = Neg (x) }", 12), kLeft);  // is converted
+
+  auto model = parse_model("<opset_import: [\"\" : 12]> g (float[2, 3] x) => (y) { s = Softmax (x)  y = Neg (x) }");
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  model->graph.drop_outputs(model->graph.nodes()[0], 0);
+  ASSERT_TRUE(to_normal_form(*model).ok());
+  EXPECT_EQ(print(model->graph, {.types = false}), kLeft);
+}
+
 TEST(Import, Declines) {
   EXPECT_NE(imported("g (float[2] x) => (y) { y = local.f(x) }", 17,
                      R"(<domain: "local", opset_import: ["" : 17]> f (a) => (b) { b = local.h(a) }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/contrib/list.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
@@ -39,6 +40,7 @@ bool solve(std::vector<double>& a, std::vector<double>& b, std::size_t n, std::s
     for (std::size_t k = 0; k < width; ++k) std::swap(matrix[i * width + k], matrix[j * width + k]);
   };
   for (std::size_t k = 0; k < n; ++k) {
+    if (stopping()) break;
     std::size_t pivot = k;
     for (std::size_t i = k + 1; i < n; ++i) {
       if (std::abs(a[i * n + k]) > std::abs(a[pivot * n + k])) pivot = i;

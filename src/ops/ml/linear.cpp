@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/ml/list.h"
 #include "ops/tensor/arguments.h"
 
@@ -14,6 +15,7 @@ Result<std::vector<double>> raw_scores(const LinearModel& model, const FeatureRo
   CYCLOID_TRY(model.check(x.columns));
   std::vector<double> all;
   for (std::int64_t i = 0; i < x.rows; ++i) {
+    CYCLOID_TRY(check_stop());
     for (std::int64_t t = 0; t < model.targets; ++t) {
       double sum = model.intercepts.empty() ? 0.0 : static_cast<double>(model.intercepts[static_cast<std::size_t>(t)]);
       for (std::int64_t j = 0; j < x.columns; ++j) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/ml/forest.h"
 #include "ops/ml/list.h"
@@ -42,6 +43,7 @@ Result<std::vector<Datum>> evaluate_classifier(EvalContext& context) {
   std::vector<double> scores;
   std::vector<bool> touched;
   for (std::int64_t i = 0; i < x.rows; ++i) {
+    CYCLOID_TRY(check_stop());
     forest.score(x.row(i), scores, touched);
     picked.push_back(forest.finish_classes(scores));
     all.insert(all.end(), scores.begin(), scores.end());
@@ -66,6 +68,7 @@ Result<std::vector<double>> target_scores(EvalContext& context, const Forest& fo
   std::vector<double> scores;
   std::vector<bool> touched;
   for (std::int64_t i = 0; i < x.rows; ++i) {
+    CYCLOID_TRY(check_stop());
     forest.score(x.row(i), scores, touched);
     forest.finish_targets(scores);
     all.insert(all.end(), scores.begin(), scores.end());

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/nn/list.h"
@@ -91,6 +92,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   const std::int64_t channels = x->dim(1);
   std::vector<double> y(static_cast<std::size_t>(x->element_count()));
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(y.size()); ++i) {
+    if (stopping()) break;
     const std::int64_t channel = i / length % channels;
     const double* from = values.data() + i / length * (length + kernel - 1) + i % length;
     double sum = shift.empty() ? 0 : shift[static_cast<std::size_t>(channel)];

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/work_bounds.h"
+#include "base/work_room.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
@@ -137,8 +138,11 @@ ResizeTaps taps_at(const ResizeAttributes& a, const ResizeAxis& axis, double x) 
 
 }  // namespace
 
-std::vector<ResizeTaps> resize_taps(const ResizeAttributes& a, const ResizeAxis& axis) {
+Result<std::vector<ResizeTaps>> resize_taps(const ResizeAttributes& a, const ResizeAxis& axis) {
+  constexpr std::size_t kBlocks = 64;  // the least that two short vectors take
+  CYCLOID_TRY(check_room(static_cast<std::size_t>(axis.output), sizeof(ResizeTaps) + kBlocks));
   std::vector<ResizeTaps> all;
+  all.reserve(static_cast<std::size_t>(axis.output));
   for (std::int64_t i = 0; i < axis.output; ++i) {
     const double x = source_of(a, axis, i);
     const bool outside =
@@ -153,8 +157,13 @@ std::vector<ResizeTaps> resize_taps(const ResizeAttributes& a, const ResizeAxis&
 
 namespace {
 
-std::int64_t scaled_size(std::int64_t size, float scale) {
-  return static_cast<std::int64_t>(std::floor(static_cast<double>(size) * static_cast<double>(scale)));
+constexpr double kMostElements = 1e15;
+
+Result<std::int64_t> scaled_size(std::int64_t size, float scale) {
+  const double scaled = static_cast<double>(size) * static_cast<double>(scale);
+  if (!(scale > 0) || !(scaled <= kMostElements))
+    return invalid_argument("a scale of {} for a size of {}", scale, size);
+  return static_cast<std::int64_t>(std::floor(scaled));
 }
 
 }  // namespace
@@ -168,14 +177,10 @@ Result<std::vector<ResizeAxis>> resize_axes(const ResizeAttributes& a, const Dim
   }
   std::vector<ResizeAxis> plan;
   for (const std::int64_t dim : dims) plan.push_back({dim, dim, 1, 0, 1});
-  constexpr double kMostElements = 1e15;
   for (std::size_t i = 0; i < scales.size(); ++i) {
     ResizeAxis& axis = plan[static_cast<std::size_t>(axes[i])];
-    if (!(scales[i] > 0) || static_cast<double>(scales[i]) * static_cast<double>(axis.input) > kMostElements) {
-      return invalid_argument("a scale of {} for a size of {}", scales[i], axis.input);
-    }
+    CYCLOID_ASSIGN(axis.output, scaled_size(axis.input, scales[i]));
     axis.scale = static_cast<double>(scales[i]);
-    axis.output = scaled_size(axis.input, scales[i]);
   }
   double common = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
@@ -201,8 +206,11 @@ Result<std::vector<ResizeAxis>> resize_axes(const ResizeAttributes& a, const Dim
 namespace {
 
 // size * scale, for scales that are whole numbers or their reciprocals; unknown otherwise.
-Dim symbolic_size(const Dim& size, float scale) {
-  if (size.is_known()) return scaled_size(size.value(), scale);
+Result<Dim> symbolic_size(const Dim& size, float scale) {
+  if (size.is_known()) {
+    CYCLOID_ASSIGN(const std::int64_t scaled, scaled_size(size.value(), scale));
+    return Dim(scaled);
+  }
   constexpr float kMost = 65536;
   if (scale >= 1 && scale <= kMost && std::floor(scale) == scale) return size * static_cast<std::int64_t>(scale);
   if (scale > 0 && scale < 1 && 1 / scale <= kMost && std::floor(1 / scale) == 1 / scale) {
@@ -236,10 +244,13 @@ Status infer(InferContext& context) {
     CYCLOID_ASSIGN(const auto plan, resize_axes(a, *dims, scales, known_sizes.value_or(std::vector<std::int64_t>{})));
     for (std::size_t i = 0; i < plan.size(); ++i) (*x.shape)[i] = plan[i].output;
   } else {
+    const std::size_t given = std::max(scales.size(), known_sizes ? known_sizes->size() : 0);
+    if (given > 0 && given != axes.size())
+      return invalid_model("Resize has {} scales or sizes for {} axes", given, axes.size());
     for (std::size_t i = 0; i < axes.size(); ++i) {
       Dim& dim = (*x.shape)[static_cast<std::size_t>(axes[i])];
       if (scales.size() == axes.size()) {
-        dim = symbolic_size(dim, scales[i]);
+        CYCLOID_ASSIGN(dim, symbolic_size(dim, scales[i]));
       } else if (sizes && sizes->size() == axes.size() && a.policy == AspectPolicy::kStretch) {
         dim = (*sizes)[i];
       } else {
@@ -303,8 +314,10 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
     }
     CYCLOID_ASSIGN(const auto values, doubles(*roi));
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      plan[static_cast<std::size_t>(axes[i])].roi_begin = values[i];
-      plan[static_cast<std::size_t>(axes[i])].roi_end = values[axes.size() + i];
+      const double begin = values[i], end = values[axes.size() + i];
+      if (!std::isfinite(begin) || !std::isfinite(end)) return invalid_argument("a roi from {} to {}", begin, end);
+      plan[static_cast<std::size_t>(axes[i])].roi_begin = begin;
+      plan[static_cast<std::size_t>(axes[i])].roi_end = end;
     }
   }
   Dims dims;
@@ -316,7 +329,8 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   for (const ResizeAxis& axis : plan) {
     if (axis.input == 0 && axis.output > 0)
       return invalid_argument("an axis without elements cannot be resized to {}", axis.output);
-    taps.push_back(resize_taps(a, axis));
+    CYCLOID_ASSIGN(auto list, resize_taps(a, axis));
+    taps.push_back(std::move(list));
     for (const ResizeTaps& tap : taps.back()) extrapolates = extrapolates || tap.from.empty();
   }
   if (a.mode == ResizeMode::kNearest && !extrapolates) {

@@ -50,7 +50,7 @@ struct ResizeAxis {
   double roi_begin = 0;  // of tf_crop_and_resize, as parts of the axis
   double roi_end = 1;
 };
-std::vector<ResizeTaps> resize_taps(const ResizeAttributes& attributes, const ResizeAxis& axis);
+Result<std::vector<ResizeTaps>> resize_taps(const ResizeAttributes& attributes, const ResizeAxis& axis);
 
 // The sizes and scales of all axes, from either scales or sizes of the resized ones.
 Result<std::vector<ResizeAxis>> resize_axes(const ResizeAttributes& attributes, const Dims& dims,

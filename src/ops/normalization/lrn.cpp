@@ -57,7 +57,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
 
 Result<Cost> cost(const Graph& graph, const Node& node) {
   CYCLOID_ASSIGN(const std::int64_t size, get_int(node, "size", 1));
-  return Cost{element_count_of(graph, node.outputs[0]) * (2 * size + 4), bytes_of(graph, node)};
+  return Cost{element_count_of(graph, node.outputs[0]) * (Dim(size) * 2 + 4), bytes_of(graph, node)};
 }
 
 constinit const Op kLrn{.name = "LRN",

@@ -180,7 +180,8 @@ DynamicQuantization DynamicQuantization::of(const std::vector<double>& x) {
     high = std::max(high, static_cast<float>(value));
   }
   if (high > low) result.scale = (high - low) / 255.0F;
-  result.zero_point = std::clamp(std::nearbyint(static_cast<double>(0.0F - low / result.scale)), 0.0, 255.0);
+  const auto zero = static_cast<double>(0.0F - low / result.scale);
+  result.zero_point = zero > 0 ? std::min(std::nearbyint(zero), 255.0) : 0;  // NaN where the range is infinite
   for (const double value : x) {
     const float quotient = static_cast<float>(value) / result.scale;
     result.values.push_back(quantize(static_cast<double>(quotient), result.zero_point, DType::kUInt8));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/work_room.h"
 #include "ops/tensor/arguments.h"
 #include "ops/tensor/movement.h"
 
@@ -89,8 +90,10 @@ Result<std::vector<std::int64_t>> axis_sources(std::int64_t size, std::int64_t b
   if (count == 0 && before + after > 0 && mode != PadMode::kConstant) {
     return invalid_argument("an axis without elements can only be padded with a constant");
   }
+  const auto all = static_cast<std::size_t>(before + count + after);
+  CYCLOID_TRY(check_room(all, sizeof(std::int64_t)));
   std::vector<std::int64_t> sources;
-  sources.reserve(static_cast<std::size_t>(before + count + after));
+  sources.reserve(all);
   for (std::int64_t i = -before; i < count + after; ++i) {
     std::int64_t at = i;
     if (i < 0 || i >= count) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/work_bounds.h"
 #include "ops/elements.h"
 #include "ops/linalg/product.h"
 #include "ops/tensor/arguments.h"
@@ -95,6 +96,7 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
       corner[i] = static_cast<std::int64_t>(place);
     }
     for (std::int64_t c = 0; c < x->dim(1); ++c) {
+      CYCLOID_TRY(check_stop());
       const std::int64_t image = static_cast<std::int64_t>(box[0]) * x->dim(1) + c;
       const double* from = values.data() + image * x->dim(2) * x->dim(3);
       for (std::int64_t i = 0; i < a.size[0]; ++i) {

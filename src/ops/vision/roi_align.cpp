@@ -84,8 +84,8 @@ struct Side {
     constexpr double kMostSamples = 4096;  // of a bin's side: a box of that many elements is no region of a feature map
     if (!std::isfinite(side.start) || !std::isfinite(bin) || (a.sampling_ratio == 0 && bin > kMostSamples))
       return invalid_argument("a region from {} to {}", low, high);
-    side.samples =
-        a.sampling_ratio > 0 ? a.sampling_ratio : std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(bin)), 0);
+    // A box whose ends are exchanged has none.
+    side.samples = a.sampling_ratio > 0 ? a.sampling_ratio : static_cast<std::int64_t>(std::ceil(std::max(bin, 0.0)));
     side.step = side.samples > 0 ? bin / static_cast<double>(side.samples) : 0;
     return side;
   }

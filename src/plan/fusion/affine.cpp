@@ -66,7 +66,8 @@ std::optional<ChannelAffine> channel_affine(const Graph& graph, const Node& node
     const Tensor* constant = graph.constant(node.inputs[second ? 1 : 0]);
     const std::optional<Dims> dims = float_dims(graph, input);
     const bool divide = node.op_type == "Div";
-    if (!dims || dims->size() < 3 || (divide && !second)) return {};
+    constexpr std::int64_t kMostChannels = 1 << 20;  // each has numbers of its own from here on
+    if (!dims || dims->size() < 3 || (*dims)[1] > kMostChannels || (divide && !second)) return {};
     const auto values = per_channel(constant, dims->size(), (*dims)[1]);
     if (!values) return {};
     affine = ChannelAffine{.input = input, .worth_joining = constant->element_count() > 1};

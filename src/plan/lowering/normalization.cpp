@@ -207,6 +207,7 @@ Declined lower_lrn(Lowering& lowering, NodeId id) {
   const Result<float> alpha = get_float(node, "alpha", 1e-4f), beta = get_float(node, "beta", 0.75f),
                       bias = get_float(node, "bias", 1);
   if (!size || *size < 1 || !alpha || !beta || !bias) return "a size that is not positive";
+  if (*size / 2 > (*lowering.dims(x))[1]) return "a window beyond all channels";
   const Place from = lowering.read(x, Layout::kChannelsLast),
               to = lowering.define(node.outputs[0], Layout::kChannelsLast);
   const RowUnits units = whole_rows(from.pixels(), from.channels(), from.pixel_stride, to.pixel_stride);

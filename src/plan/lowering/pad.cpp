@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "base/error.h"
+#include "plan/lowering/list_bounds.h"
 #include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/move_steps.h"
@@ -232,6 +234,22 @@ MadeStep make_pad(const Place& from, const Place& to, std::vector<std::vector<st
   }
 }
 
+namespace {
+
+Result<std::vector<std::vector<std::int64_t>>> all_sources(const Lowering& lowering, const Dims& dims,
+                                                           const std::vector<std::int64_t>& pads, PadMode mode) {
+  const WorkBounds bounds = list_bounds(lowering);
+  const BoundsScope scope(bounds);
+  std::vector<std::vector<std::int64_t>> all;
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    CYCLOID_ASSIGN(auto list, axis_sources(dims[i], pads[i], pads[dims.size() + i], mode));
+    all.push_back(std::move(list));
+  }
+  return all;
+}
+
+}  // namespace
+
 Declined lower_pad(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0], y = node.outputs[0];
@@ -248,12 +266,9 @@ Declined lower_pad(Lowering& lowering, NodeId id) {
   const Tensor* constant = fills ? lowering.constant(node.inputs[2]) : nullptr;
   if (fills && (constant == nullptr || constant->dtype() != lowering.dtype(x) || constant->element_count() != 1))
     return lower_by_amounts(lowering, id);
-  std::vector<std::vector<std::int64_t>> sources;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    auto list = axis_sources(in[i], pads[i], pads[in.size() + i], attributes->mode);
-    if (!list) return list.error().message();
-    sources.push_back(std::move(*list));
-  }
+  Result<std::vector<std::vector<std::int64_t>>> lists = all_sources(lowering, in, pads, attributes->mode);
+  if (!lists) return lists.error().message();
+  std::vector<std::vector<std::int64_t>> sources = *std::move(lists);
 
   const Layout layout = lowering.layout_of(x);
   const Place from = lowering.read(x, layout), to = lowering.define(y, layout);

@@ -327,7 +327,8 @@ DynamicScale dynamic_scale(const QtileKernels& kernels, const float* x, std::int
   float low = 0, high = 0;
   kernels.range(x, count, low, high);
   const float scale = high > low ? (high - low) / 255.0F : 1.0F;
-  return {scale, static_cast<std::int32_t>(std::clamp(std::nearbyintf(0.0F - low / scale), 0.0F, 255.0F))};
+  const float zero = std::nearbyintf(0.0F - low / scale);  // NaN where the range is infinite
+  return {scale, zero > 0 ? static_cast<std::int32_t>(std::min(zero, 255.0F)) : 0};
 }
 
 void add_dynamic_quantize(Lowering& lowering, const Place& x, const DynamicPlaces& to, std::vector<NodeId> nodes) {

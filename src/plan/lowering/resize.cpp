@@ -8,6 +8,7 @@
 
 #include "kernels/move/move.h"
 #include "kernels/resample/resample.h"
+#include "plan/lowering/list_bounds.h"
 #include "plan/lowering/lowerings.h"
 
 namespace cycloid {
@@ -73,7 +74,9 @@ bool is_wanted_channels_last(const Lowering& lowering, ValueId id) {
 
 // Whether output pixel i of a size grown by `factor` takes input pixel i / factor, for all i.
 bool repeats(const std::string& coordinates, const std::string& rounding, std::int64_t factor) {
+  constexpr std::int64_t kMostFactor = 1 << 16;
   if (factor == 1) return true;
+  if (factor > kMostFactor) return false;
   for (std::int64_t i = 0; i < 4 * factor; ++i) {
     double at = 0;
     if (coordinates == "asymmetric") {
@@ -181,7 +184,14 @@ Declined lower_blend(Lowering& lowering, NodeId id) {
   const Result<std::vector<ResizeAxis>> axes = resize_axes(*attributes, in, scales, sizes);
   if (!axes) return axes.error().message();
   if ((*axes)[0].scale != 1 || (*axes)[1].scale != 1) return "batch or channels are resized";
-  std::vector<ResizeTaps> rows = resize_taps(*attributes, (*axes)[2]), columns = resize_taps(*attributes, (*axes)[3]);
+  const auto taps_of = [&](std::size_t axis) {
+    const WorkBounds bounds = list_bounds(lowering);
+    const BoundsScope scope(bounds);
+    return resize_taps(*attributes, (*axes)[axis]);
+  };
+  Result<std::vector<ResizeTaps>> row_taps = taps_of(2), column_taps = taps_of(3);
+  if (!row_taps || !column_taps) return (row_taps ? column_taps : row_taps).error().message();
+  std::vector<ResizeTaps> rows = *std::move(row_taps), columns = *std::move(column_taps);
   if (most_taps(rows) * most_taps(columns) > BlendStep::kMostTaps) return "an output pixel is made of more than 16";
   const Place from = lowering.read(node.inputs[0], Layout::kChannelsLast),
               to = lowering.define(node.outputs[0], Layout::kChannelsLast);

@@ -175,8 +175,8 @@ struct RoiSide {
     if (!a.half_pixel) length = std::max(length, 1.0);
     const double bin = length / static_cast<double>(bins);
     if (!std::isfinite(side.start) || !std::isfinite(bin) || (a.sampling_ratio == 0 && bin > kMostSamples)) return {};
-    side.samples =
-        a.sampling_ratio > 0 ? a.sampling_ratio : std::max<std::int64_t>(static_cast<std::int64_t>(std::ceil(bin)), 0);
+    // A box whose ends are exchanged has none.
+    side.samples = a.sampling_ratio > 0 ? a.sampling_ratio : static_cast<std::int64_t>(std::ceil(std::max(bin, 0.0)));
     side.step = side.samples > 0 ? bin / static_cast<double>(side.samples) : 0;
     return side;
   }

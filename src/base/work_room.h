@@ -1,0 +1,14 @@
+// Room for what work keeps beside tensors, which charge themselves (work_bounds.h).
+#pragma once
+
+#include <cstddef>
+
+#include "cycloid/result.h"
+
+namespace cycloid {
+
+// An error where `count` things of `bytes` each are more than the budget in force on this thread has left, or than a
+// terabyte.
+Status check_room(std::size_t count, std::size_t bytes);
+
+}  // namespace cycloid
