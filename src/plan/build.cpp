@@ -33,6 +33,13 @@ bool is_worth_sharing(const Graph& graph) {
   return flops >= kMinSharedFlops;
 }
 
+// The same of work that is no arithmetic (searches, moves, lookups): one step that takes long enough to be cut up.
+bool has_long_step(const Plan& plan) {
+  constexpr double kLongStep = 20000;  // ns; shorter ones run as wholes (schedule.cpp)
+  return std::ranges::any_of(plan.steps,
+                             [](const PlannedStep& step) { return step.units > 1 && step.cost >= kLongStep; });
+}
+
 void summarize(Plan& plan) {
   PlanInfo& info = plan.info;
   info.threads = plan.threads;
@@ -80,6 +87,7 @@ Result<std::shared_ptr<const Plan>> build_plan(const std::shared_ptr<const Model
   if (options.tuner != nullptr) options.tuner->begin(weight_bytes(owned->graph));
   CYCLOID_TRY(Lowering(*plan, *owned, options).run());
   if (options.tuner != nullptr) plan->info.tuning = options.tuner->end();
+  if (has_long_step(*plan)) plan->threads = std::max(options.threads, 1);
   schedule(*plan);
   plan_memory(*plan);
   summarize(*plan);

@@ -19,7 +19,10 @@ constexpr Case
         => (float[?,?] p, double[?,?] q, int64[?,?] r, int32[?] s, float16[?,?] t) <int64 three = {3}, int32 minus = {-3}> {
         p = Mod <fmod=1> (x, a) q = Mod <fmod=1> (b, c) u = Sub (d, three) r = Mod <fmod=1> (u, e) v = Neg (f) s = Mod <fmod=1> (v, minus) t = Mod <fmod=1> (h, h) })",
              20, 0, 1},
-            {"running_sums",
+            {"thresholds",
+         R"(g (float[3,100] x, double[70] a, bfloat16[9] b) => (float[?,?] p, double[?] q, bfloat16[?] r) {
+        p = ThresholdedRelu <alpha=0.25> (x) q = ThresholdedRelu (a) r = Sign (b) })"},
+        {"running_sums",
              R"(g (float[3,7,300] x, int64[9,20] a, double[20,11] b) => (float[?,?,?] p, float[?,?,?] q, int64[?,?] r, double[?,?] s, uint32[?,?] t, uint64[?,?] u) <int64 zero = {0}, int64 one = {1}, int64 last = {-1}> {
         p = CumSum <exclusive=1> (x, one) q = CumSum <reverse=1> (x, last) r = CumSum <reverse=1, exclusive=1> (a, zero) s = CumSum (b, one)
         c = Cast <to=12> (a) t = CumSum <reverse=1> (c, one) d = Cast <to=13> (a) u = CumSum (d, zero) })",

@@ -118,6 +118,13 @@ CYCLOID_INLINE T sign(T x) {
     return x != zero ? one : zero;
   }
 }
+// Of the bits of a float16 or bfloat16, by those of its infinity and its 1. NaN stays.
+CYCLOID_INLINE uint16_t sign_of_half(uint16_t x, uint16_t infinity, uint16_t one) {
+  const auto size = static_cast<uint16_t>(x & 0x7fff);
+  const auto unit = static_cast<uint16_t>((x & 0x8000) | one);
+  const uint16_t number = size == 0 ? uint16_t{0} : unit;
+  return size > infinity ? x : number;
+}
 // Without a trap: nothing by 0, and the smallest integer by -1 wraps.
 template <class T>
 CYCLOID_INLINE T divide(T a, T b) {
@@ -158,6 +165,11 @@ CYCLOID_INLINE T remainder(T a, T b) {
 }
 CYCLOID_INLINE float remainder(float a, float b) { return __builtin_fmodf(a, b); }
 CYCLOID_INLINE double remainder(double a, double b) { return __builtin_fmod(a, b); }
+// sin x, or where `quarter` is 1, cos x.
+CYCLOID_INLINE double sine(double x, int quarter) {
+  if (!(__builtin_fabs(x) < kMostAngle)) return quarter == 0 ? __builtin_sin(x) : __builtin_cos(x);
+  return sine(all(x), static_cast<double>(quarter))[0];
+}
 CYCLOID_INLINE float power(float a, float b) { return __builtin_powf(a, b); }
 CYCLOID_INLINE double power(double a, double b) { return __builtin_pow(a, b); }
 
@@ -355,6 +367,13 @@ void one(const ElementArgs& t) {
       for_each_double(x, y, columns, [](Double v) { return log(v); });
     } else if constexpr (kOp == Elements1::kTanh) {
       for_each_double(x, y, columns, [](Double v) { return tanh(v); });
+    } else if constexpr (kOp == Elements1::kSin || kOp == Elements1::kCos) {
+      constexpr int kQuarter = kOp == Elements1::kCos ? 1 : 0;
+      for_each_double(x, y, columns, [](Double v) { return sine(v, static_cast<double>(kQuarter)); });
+      // Angles that the vectors do not reduce: large ones, which are rare, and what is no number.
+      for (int64_t j = 0; j < columns; ++j) {
+        if (!(__builtin_fabs(x[j]) < kMostAngle)) y[j] = sine(x[j], kQuarter);
+      }
     } else if constexpr (kOp == Elements1::kSigmoid) {
       for_each_double(x, y, columns, [](Double v) { return sigmoid(v); });
     } else {
@@ -470,6 +489,8 @@ void copy_rows(const ElementArgs& t) {
   {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, f<k, uint8_t>, nullptr, nullptr, nullptr, nullptr},
 #define CYCLOID_LINE_FLOATS(f, k) \
   {f<k, float>, f<k, double>, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr},
+#define CYCLOID_LINE_HALVES(f, k) \
+  {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, f<k, uint16_t>, nullptr, nullptr},
 #define CYCLOID_LINE_DOUBLES(f, k) \
   {nullptr, f<k, double>, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr},
 

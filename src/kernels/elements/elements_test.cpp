@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/testing.h"
+#include "tensor/float16.h"
 
 namespace cycloid::kernels {
 namespace {
@@ -79,6 +80,7 @@ T expected(Elements2 op, T a, T b) {
     case Elements2::kFmod:
       if constexpr (std::is_floating_point_v<T>) return std::fmod(a, b);
       return y == 0 ? T{0} : static_cast<T>(x - y * (x / y));
+    case Elements2::kThreshold: return x > y ? a : T{0};
     case Elements2::kMax: return x > y ? a : b;
     case Elements2::kMin: return x < y ? a : b;
     case Elements2::kEqual: return x == y;
@@ -160,8 +162,8 @@ TEST_P(Elements, OfTwoOperands) {
   check(uint32_t{});
   check(uint64_t{});
   // Sums and products by their bits, quotients and bounds of all numbers, the remainders, equality, comparisons, three of bools, five
-  // of bits, the power.
-  EXPECT_EQ(found, 3 * 5 + 3 * 9 + 8 + 10 + 6 + 2 * 10 + 3 + 5 * 4 + 2);
+  // of bits, the power and the threshold.
+  EXPECT_EQ(found, 3 * 5 + 3 * 9 + 8 + 10 + 6 + 2 * 10 + 3 + 5 * 4 + 2 * 2);
 }
 
 TEST_P(Elements, Casts) {
@@ -414,6 +416,9 @@ TEST_P(Elements, FunctionsOfDoubles) {
       {Elements1::kErf, std::erf, -4, 4, 1},
       {Elements1::kSin, std::sin, -40, 40, 1},
       {Elements1::kCos, std::cos, -40, 40, 1},
+      {Elements1::kSin, std::sin, -1.1e6, 1.1e6, 1},
+      {Elements1::kCos, std::cos, -1.1e6, 1.1e6, 1},
+      {Elements1::kSin, std::sin, -1e-3, 1e-3, 1},
       {Elements1::kTan, std::tan, -4, 4, 1},
       {Elements1::kAsin, std::asin, -1, 1, 1},
       {Elements1::kAcos, std::acos, -1, 1, 1},
@@ -435,6 +440,10 @@ TEST_P(Elements, FunctionsOfDoubles) {
     std::vector<double> x(std::begin(special), std::end(special));
     std::uniform_real_distribution<double> draw(f.from, f.to), exponent(std::log(1e-300), std::log(1e300));
     for (int i = 0; i < 20000; ++i) x.push_back(f.from == 1e-300 ? std::exp(exponent(random)) : draw(random));
+    if (f.op == Elements1::kSin || f.op == Elements1::kCos) {
+      // Next to multiples of pi/2, where all leading digits vanish.
+      for (int64_t n = -700000; n < 700000; n += 997) x.push_back(static_cast<double>(n) * 1.5707963267948966);
+    }
     std::vector<double> y(x.size());
     fn({.in = {x.data(), nullptr, nullptr},
         .step = {1, 0, 0},
@@ -458,6 +467,23 @@ TEST_P(Elements, FunctionsOfDoubles) {
       ASSERT_LE(error, (f.ulps + 0.01) * ulp + slack) << name_of(f.op) << " of " << x[i] << " gave " << y[i];
     }
   }
+}
+
+// All numbers of 16 bits.
+TEST_P(Elements, SignsOfHalves) {
+  const auto check = [&](Elements1 op, auto to_number, uint16_t one) {
+    std::vector<uint16_t> x(65536), y(x.size());
+    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint16_t>(i);
+    elements1_kernel(op, ElementKind::kUInt16, GetParam())(
+        {.in = {x.data(), nullptr, nullptr}, .step = {1, 0, 0}, .y = y.data(), .rows = 1, .columns = 65536});
+    for (size_t i = 0; i < x.size(); ++i) {
+      const float number = to_number(x[i]);
+      const int want = number > 0 ? one : number < 0 ? one | 0x8000 : number == 0 ? 0 : x[i];
+      ASSERT_EQ(y[i], want) << name_of(op) << " of " << number;
+    }
+  };
+  check(Elements1::kSignFloat16, [](uint16_t bits) { return to_float(Float16{bits}); }, 0x3c00);
+  check(Elements1::kSignBFloat16, [](uint16_t bits) { return to_float(BFloat16{bits}); }, 0x3f80);
 }
 
 TEST_P(Elements, RootsOfDoubles) {

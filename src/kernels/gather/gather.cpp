@@ -57,20 +57,30 @@ int64_t row_offset(const ElementIndex& at, int64_t row) {
   return offset;
 }
 
-// Calls visit(row * columns + j, place in data) for all elements of the rows.
-template <class Index, class Visit>
-inline std::optional<int64_t> visit_elements(const ElementIndex& at, Indices indices, int64_t begin, int64_t end,
-                                             Visit visit) {
+// Calls visit(row * columns + j, place in data) for all elements of the rows. kLast: indices count along the rows, so that an
+// element's place is its index; a multiplication for each took as long as the rest.
+template <bool kLast, class Index, class Visit>
+inline std::optional<int64_t> visit_rows(const ElementIndex& at, Indices indices, int64_t begin, int64_t end,
+                                         Visit visit) {
+  const int64_t columns = at.columns, size = at.axis_size, column_stride = at.column_stride, stride = at.axis_stride;
   for (int64_t row = begin; row < end; ++row) {
-    const Index* list = static_cast<const Index*>(indices.data) + row * at.columns;
-    const int64_t offset = row_offset(at, row);
-    for (int64_t j = 0; j < at.columns; ++j) {
+    const Index* list = static_cast<const Index*>(indices.data) + row * columns;
+    int64_t offset = row_offset(at, row);
+    for (int64_t j = 0; j < columns; ++j) {
       int64_t index = list[j];
-      if (!wrap(index, at.axis_size)) return list[j];
-      visit(row * at.columns + j, offset + j * at.column_stride + index * at.axis_stride);
+      if (!wrap(index, size)) return list[j];
+      visit(row * columns + j, kLast ? offset + index : offset + index * stride);
+      if (!kLast) offset += column_stride;
     }
   }
   return {};
+}
+
+template <class Index, class Visit>
+inline std::optional<int64_t> visit_elements(const ElementIndex& at, Indices indices, int64_t begin, int64_t end,
+                                             Visit visit) {
+  return at.axis_stride == 1 && at.column_stride == 0 ? visit_rows<true, Index>(at, indices, begin, end, visit)
+                                                      : visit_rows<false, Index>(at, indices, begin, end, visit);
 }
 
 // Calls f(T{}) with an unsigned integer of the element's size.

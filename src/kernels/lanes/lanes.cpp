@@ -163,22 +163,25 @@ class SortedBest {
   int64_t k_;
 };
 
-// The same as a heap, whose front is the worst of them.
+// The same for many: what may be among them is kept in twice the room, which is halved when it is full. Until then the bound is
+// older than it could be, so a little more is kept, but nothing is moved at each.
 template <class T, bool kLargest>
-class HeapOfBest {
+class SelectedBest {
  public:
-  HeapOfBest(Entry<T>* entries, int64_t k) : entries_(entries), k_(k) {}
+  SelectedBest(Entry<T>* entries, int64_t k) : entries_(entries), k_(k) {}
   void start(T value, int64_t index) {
-    entries_[index] = {value, index};
-    if (index + 1 == k_) std::make_heap(entries_, entries_ + k_, before);
+    entries_[count_++] = {value, index};
+    if (count_ == k_) worst_ = std::max_element(entries_, entries_ + k_, before)->value;
   }
   void replace_worst(T value, int64_t index) {
-    std::pop_heap(entries_, entries_ + k_, before);
-    entries_[k_ - 1] = {value, index};
-    std::push_heap(entries_, entries_ + k_, before);
+    entries_[count_++] = {value, index};
+    if (count_ == 2 * k_) select();
   }
-  T worst() const { return entries_[0].value; }
-  void finish() { std::sort_heap(entries_, entries_ + k_, before); }
+  T worst() const { return worst_; }
+  void finish() {
+    if (count_ > k_) select();
+    std::sort(entries_, entries_ + k_, before);
+  }
 
  private:
   static bool before(const Entry<T>& a, const Entry<T>& b) {
@@ -186,9 +189,15 @@ class HeapOfBest {
     if (is_better<T, kLargest>(b.value, a.value)) return false;
     return a.index < b.index;
   }
+  void select() {
+    std::nth_element(entries_, entries_ + k_ - 1, entries_ + count_, before);
+    count_ = k_;
+    worst_ = entries_[k_ - 1].value;
+  }
 
   Entry<T>* entries_;
-  int64_t k_;
+  int64_t k_, count_ = 0;
+  T worst_{};
 };
 
 template <class T, bool kLargest, class Best>
@@ -212,20 +221,19 @@ void top_lane(const T* lane, int64_t n, int64_t step, int64_t k, Best best) {
 template <class T, bool kLargest>
 void top(const TopParams& p, const T* x, T* values, int64_t* indices, Entry<T>* entries, int64_t begin, int64_t end) {
   if (p.k <= 0) return;
-  constexpr int64_t kFew = 64;  // moving half of them is no more work than mending a heap
+  constexpr int64_t kFew = 64;  // moving half of them is no more work than selecting
   const int64_t n = p.lanes.n, inner = p.lanes.inner;
-  for (int64_t outer = begin; outer < end; ++outer) {
-    for (int64_t j = 0; j < inner; ++j) {
-      const T* lane = x + outer * n * inner + j;
-      if (p.k <= kFew)
-        top_lane<T, kLargest>(lane, n, inner, p.k, SortedBest<T, kLargest>(entries, p.k));
-      else
-        top_lane<T, kLargest>(lane, n, inner, p.k, HeapOfBest<T, kLargest>(entries, p.k));
-      for (int64_t i = 0; i < p.k; ++i) {
-        const int64_t to = (outer * p.k + i) * inner + j;
-        values[to] = entries[i].value;
-        indices[to] = entries[i].index;
-      }
+  for (int64_t at = begin; at < end; ++at) {
+    const int64_t outer = at / inner, j = at % inner;
+    const T* lane = x + outer * n * inner + j;
+    if (p.k <= kFew)
+      top_lane<T, kLargest>(lane, n, inner, p.k, SortedBest<T, kLargest>(entries, p.k));
+    else
+      top_lane<T, kLargest>(lane, n, inner, p.k, SelectedBest<T, kLargest>(entries, p.k));
+    for (int64_t i = 0; i < p.k; ++i) {
+      const int64_t to = (outer * p.k + i) * inner + j;
+      values[to] = entries[i].value;
+      indices[to] = entries[i].index;
     }
   }
 }

@@ -1,6 +1,6 @@
 // Functions of lanes, the elements along one axis: which is the greatest, running sums and products, the k greatest, sums of integers.
 //
-// A tensor is [outer][n][inner]; a unit of work is an outer position, of running sums a part of its lanes (SumParams::units).
+// A tensor is [outer][n][inner]; a unit of work is an outer position, of the k greatest a lane, of running sums some lanes (SumParams::units).
 // Those and reductions are function pointers, chosen once at plan time; the others have one body for all instruction sets, as
 // their work is a search.
 #pragma once
@@ -23,12 +23,13 @@ void arg_lanes(const ArgParams& params, const void* x, int64_t* y, int64_t begin
 
 SumFn cumulative_sum_kernel(LaneType type, Isa isa);
 
-// The k greatest (or least) of each lane in order, and where they are; of equal ones the first comes first.
+// The k greatest (or least) of each lane in order, and where they are; of equal ones the first comes first. Of lanes [begin, end)
+// of outer * inner.
 struct TopParams {
   Lanes lanes;
   int64_t k = 1;
   bool largest = true;
-  std::size_t scratch_bytes() const { return static_cast<std::size_t>(k) * 16; }
+  std::size_t scratch_bytes() const { return static_cast<std::size_t>(k) * 2 * 16; }
 };
 void top_lanes(const TopParams& params, const void* x, void* values, int64_t* indices, void* scratch, int64_t begin,
                int64_t end);

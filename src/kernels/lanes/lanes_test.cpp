@@ -165,14 +165,17 @@ TYPED_TEST(LanesTest, Hardmax) {
 }
 
 TYPED_TEST(LanesTest, TopOfEachLane) {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 80; ++round) {
     this->size(round);
+    if (round % 4 == 3) this->resize(2, pick(this->random, 100, 900), 2);  // with more than a few of them
     TopParams params{{this->type(), this->n, this->inner}, pick(this->random, 0, this->n), (round & 2) != 0};
     const auto count = static_cast<size_t>(this->outer * params.k * this->inner);
     std::vector<TypeParam> values(count);
     std::vector<int64_t> indices(count);
     AlignedBuffer<char> scratch(params.scratch_bytes());
-    top_lanes(params, this->x.data(), values.data(), indices.data(), scratch.data(), 0, this->outer);
+    const int64_t lanes = this->outer * this->inner, split = pick(this->random, 0, lanes);
+    top_lanes(params, this->x.data(), values.data(), indices.data(), scratch.data(), split, lanes);
+    top_lanes(params, this->x.data(), values.data(), indices.data(), scratch.data(), 0, split);
     for (int64_t o = 0; o < this->outer; ++o) {
       for (int64_t j = 0; j < this->inner; ++j) {
         std::vector<int64_t> order(static_cast<size_t>(this->n));

@@ -1,6 +1,7 @@
 // HannWindow, HammingWindow, BlackmanWindow and MelWeightMatrix: what signals are weighted with.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 
 #include "base/error.h"
@@ -38,12 +39,16 @@ Result<std::vector<Datum>> evaluate_window(EvalContext& context, const double (&
   if (size < 0) return invalid_argument("a window of {} elements", size);
   CYCLOID_ASSIGN(Tensor y, context.allocate(dtype, {size}));
   const double period = static_cast<double>(periodic != 0 ? size : size - 1);
-  for (std::int64_t n = 0; n < size; ++n) {
-    const double angle = 2 * std::numbers::pi * static_cast<double>(n) / period;
-    // One element is a symmetric window's middle.
-    const double value = period == 0 ? a[0] + a[1] + a[2] : a[0] - a[1] * std::cos(angle) + a[2] * std::cos(2 * angle);
-    store<double>(y, n, std::span<const double>(&value, 1));
+  // One element is a symmetric window's middle. w[N - n] = w[n], and cos(2 t) = 2 cos(t)^2 - 1.
+  std::vector<double> values(static_cast<std::size_t>(size));
+  for (std::int64_t n = 0; 2 * n <= static_cast<std::int64_t>(period); ++n) {
+    const double cosine = period == 0 ? -1 : std::cos(2 * std::numbers::pi * static_cast<double>(n) / period);
+    const double value = a[0] - a[1] * cosine + a[2] * (2 * cosine * cosine - 1);
+    if (n < size) values[static_cast<std::size_t>(n)] = value;
+    const std::int64_t mirrored = static_cast<std::int64_t>(period) - n;
+    if (mirrored < size) values[static_cast<std::size_t>(mirrored)] = value;
   }
+  store<double>(y, 0, values);
   return outputs(std::move(y));
 }
 
@@ -72,17 +77,16 @@ double hertz_to_mel(double hertz) { return 2595 * std::log10(1 + hertz / 700); }
 double mel_to_hertz(double mel) { return 700 * (std::pow(10, mel / 2595) - 1); }
 
 // Row j, column i: the weight of spectrum bin j in the triangle between edges i and i + 2, whose peak is edge i + 1.
-void fill_triangle(std::vector<double>& weights, std::int64_t columns, std::int64_t i,
-                   const std::vector<std::int64_t>& edges) {
-  const auto at = [&](std::int64_t j) -> double& { return weights[static_cast<std::size_t>(j * columns + i)]; };
-  const std::int64_t low = edges[static_cast<std::size_t>(i)];
-  const std::int64_t center = edges[static_cast<std::size_t>(i) + 1];
-  const std::int64_t high = edges[static_cast<std::size_t>(i) + 2];
-  if (low == center) at(center) = 1;
-  for (std::int64_t j = low; low < center && j <= center; ++j)
-    at(j) = static_cast<double>(j - low) / static_cast<double>(center - low);
-  for (std::int64_t j = center; j < high; ++j)
-    at(j) = static_cast<double>(high - j) / static_cast<double>(high - center);
+void fill_triangle(Tensor& weights, std::int64_t i, std::span<const std::int64_t> edges, std::vector<double>& run) {
+  const std::int64_t low = edges[0], center = edges[1], high = edges[2];
+  run.clear();
+  for (std::int64_t j = low; j < center; ++j)
+    run.push_back(static_cast<double>(j - low) / static_cast<double>(center - low));
+  run.push_back(1);
+  for (std::int64_t j = center + 1; j < high; ++j)
+    run.push_back(static_cast<double>(high - j) / static_cast<double>(high - center));
+  const std::int64_t columns = weights.dim(1);
+  store<double>(weights, low * columns + i, run, columns);
 }
 
 Result<std::vector<Datum>> evaluate_mel(EvalContext& context) {
@@ -116,9 +120,11 @@ Result<std::vector<Datum>> evaluate_mel(EvalContext& context) {
       return invalid_argument("{} hertz lie outside the spectrum of a signal of rate {}", hertz[1], rate);
     edges.push_back(static_cast<std::int64_t>(edge));
   }
-  std::vector<double> weights(static_cast<std::size_t>(*element_count(dims)));
-  for (std::int64_t i = 0; i < columns; ++i) fill_triangle(weights, columns, i, edges);
-  CYCLOID_ASSIGN(Tensor y, make_tensor<double>(context, dtype, dims, weights));
+  CYCLOID_ASSIGN(Tensor y, context.allocate(dtype, dims));
+  if (y.byte_count() > 0) std::memset(y.mutable_bytes(), 0, y.byte_count());
+  std::vector<double> run;
+  for (std::int64_t i = 0; i < columns; ++i)
+    fill_triangle(y, i, std::span(edges).subspan(static_cast<std::size_t>(i), 3), run);
   return outputs(std::move(y));
 }
 

@@ -110,7 +110,6 @@ constexpr Line kLines[] = {
     {"", "STFT", expand_stft},
     {"", "Softmax", expand_softmax},
     {"", "Shrink", expand_shrink},
-    {"", "ThresholdedRelu", expand_thresholded_relu},
     {"", "Trilu", expand_trilu},
     {kMl, "ArrayFeatureExtractor", expand_array_feature_extractor},
     {kMl, "Binarizer", expand_binarizer},

@@ -6,7 +6,6 @@
 // ReduceLogSum                     =>  Log(ReduceSum)
 // ReduceLogSumExp                  =>  m + Log(ReduceSum(Exp(x - m))), m the greatest, bounded by the finite numbers
 // IsInf                            =>  Equal(Abs(x), infinity), or of x itself where one sign counts
-// ThresholdedRelu                  =>  Where(x > alpha, x, 0)
 // Trilu                            =>  Where(a constant triangle, x, 0)
 // Selu, Celu                       =>  gamma * Elu(alpha), alpha * Elu(x / alpha)
 // EmbedLayerNormalization          =>  Gather and Add of three tables, LayerNormalization
@@ -132,18 +131,6 @@ void expand_is_inf(Expanding& e) {
   const ValueId size = both ? e.add("Abs", {x}, shape) : x;
   const ValueId bound = e.number(*positive != 0 ? infinity : -infinity, e.dtype(x));
   e.give(0, e.add_typed("Equal", DType::kBool, {size, bound}, shape));
-  e.done();
-}
-
-void expand_thresholded_relu(Expanding& e) {
-  const Node& node = e.node();
-  const Result<float> alpha = get_float(node, "alpha", 1);
-  if (!alpha || !e.dims(node.inputs[0]) || e.dtype(node.inputs[0]) != DType::kFloat32) return;
-  const ValueId x = node.inputs[0];
-  const Dims shape = *e.dims(x);
-  const ValueId above =
-      e.add_typed("Greater", DType::kBool, {x, e.number(static_cast<double>(*alpha), DType::kFloat32)}, shape);
-  e.give(0, e.add("Where", {above, x, e.number(0, DType::kFloat32)}, shape, {}, 1));
   e.done();
 }
 

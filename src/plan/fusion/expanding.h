@@ -95,7 +95,6 @@ void expand_selu(Expanding& e);
 void expand_shrink(Expanding& e);
 void expand_softmax(Expanding& e);
 void expand_stft(Expanding& e);
-void expand_thresholded_relu(Expanding& e);
 void expand_trilu(Expanding& e);
 
 }  // namespace cycloid

@@ -91,8 +91,7 @@ constexpr std::string_view kMicrosoft[] = {"GroupQueryAttention", "MatMulNBits",
 // Rounding to whole numbers and comparisons, in which the last bit of an argument becomes a whole step: they take what was rounded
 // to the narrow type.
 constexpr std::string_view kStepping[] = {
-    "ArgMax",         "ArgMin", "Ceil", "Equal",       "Floor", "Greater",
-    "GreaterOrEqual", "IsNaN",  "Less", "LessOrEqual", "Round", "Sign",
+    "ArgMax", "ArgMin", "Ceil", "Equal", "Floor", "Greater", "GreaterOrEqual", "IsNaN", "Less", "LessOrEqual", "Round",
 };
 
 // They only move elements: wide where what they move is.

@@ -162,11 +162,12 @@ std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, 
 }
 
 Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, const std::vector<ElementLoop>& loops,
-                      std::span<const ValueId> operands, ValueId y, NodeId node) {
+                      std::span<const ValueId> operands, ValueId y, NodeId node, const Tensor* last) {
   std::vector<ElementLoop> joined = join_loops(loops);
   if (joined.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
   Lowering::Draft draft;
   for (const ValueId operand : operands) draft.reads.push_back(lowering.read(operand, Layout::kRowMajor));
+  if (last != nullptr) draft.reads.push_back(lowering.constant_place(*last));
   const Place to = lowering.define(y, Layout::kRowMajor);
   auto step = std::make_unique<ElementsStep>(fn, std::move(joined), draft.reads, to);
   draft.nodes = {node};
@@ -258,14 +259,34 @@ Declined lower_elements1(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   const ValueId x = node.inputs[0];
   const auto* const line = std::ranges::find(kLines, node.op_type, [](const auto& l) { return l.op; });
-  const auto kind = kind_for(node.op_type, lowering.dtype(x));
-  const ElementFn fn = line == std::end(kLines) || !kind
-                           ? nullptr
-                           : kernels::elements1_kernel(line->kind, *kind, lowering.options().isa);
+  auto kind = kind_for(node.op_type, lowering.dtype(x));
+  Elements1 function = line == std::end(kLines) ? Elements1::kNot : line->kind;
+  if (function == Elements1::kSign && (lowering.dtype(x) == DType::kFloat16 || lowering.dtype(x) == DType::kBFloat16)) {
+    kind = ElementKind::kUInt16;  // their bits
+    function = lowering.dtype(x) == DType::kFloat16 ? Elements1::kSignFloat16 : Elements1::kSignBFloat16;
+  }
+  const ElementFn fn =
+      line == std::end(kLines) || !kind ? nullptr : kernels::elements1_kernel(function, *kind, lowering.options().isa);
   if (fn == nullptr) return no_kernel(lowering, x);
   const Dims* const dims[] = {lowering.dims(x)};
-  return add_elements(lowering, fn, kernels::name_of(line->kind),
-                      broadcast_loops(dims, *lowering.dims(node.outputs[0])), {{x}}, node.outputs[0], id);
+  return add_elements(lowering, fn, kernels::name_of(function), broadcast_loops(dims, *lowering.dims(node.outputs[0])),
+                      {{x}}, node.outputs[0], id);
+}
+
+Declined lower_thresholded_relu(Lowering& lowering, NodeId id) {
+  const Node& node = lowering.graph().node(id);
+  const ValueId x = node.inputs[0];
+  const Result<float> alpha = get_float(node, "alpha", 1);
+  if (!alpha) return alpha.error().message();
+  const auto kind = element_kind(lowering.dtype(x));
+  const ElementFn fn = kind ? kernels::elements2_kernel(Elements2::kThreshold, *kind, lowering.options().isa) : nullptr;
+  if (fn == nullptr) return no_kernel(lowering, x);
+  static const Dims kScalar;
+  const Dims* const dims[] = {lowering.dims(x), &kScalar};
+  const Tensor bound = *kind == ElementKind::kFloat32 ? Tensor::of<float>({}, {{*alpha}})
+                                                      : Tensor::of<double>({}, {{static_cast<double>(*alpha)}});
+  return add_elements(lowering, fn, kernels::name_of(Elements2::kThreshold),
+                      broadcast_loops(dims, *lowering.dims(node.outputs[0])), {{x}}, node.outputs[0], id, &bound);
 }
 
 Declined lower_typed_clip(Lowering& lowering, NodeId id) {

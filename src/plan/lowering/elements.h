@@ -63,10 +63,11 @@ std::optional<kernels::ElementKind> element_kind(DType dtype);
 // The loops of operands of these dims that are broadcast to those of the result; all row-major.
 std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, const Dims& result);
 
-// y = fn(operands) in these loops, outermost first. The innermost one moves the result by 1 and operands by 0 or 1. A
+// y = fn(operands) in these loops, outermost first; `last`, if there is one, is a constant operand behind the others. The innermost one moves the result by 1 and operands by 0 or 1. A
 // reason where there are too many loops; nothing was added then.
 Declined add_elements(Lowering& lowering, kernels::ElementFn fn, std::string_view name,
-                      const std::vector<ElementLoop>& loops, std::span<const ValueId> operands, ValueId y, NodeId node);
+                      const std::vector<ElementLoop>& loops, std::span<const ValueId> operands, ValueId y, NodeId node,
+                      const Tensor* last = nullptr);
 
 // The loops of Tile: of each axis the repetition, over which the operand does not move, and the axis itself.
 std::vector<ElementLoop> tile_loops(const Dims& from, const Dims& to);
@@ -78,6 +79,7 @@ std::optional<MadeStep> make_copy(const Place& from, const std::vector<ElementLo
 Declined lower_elements(Lowering& lowering, NodeId id);    // of two operands of one type
 Declined lower_elements1(Lowering& lowering, NodeId id);   // of one
 Declined lower_typed_clip(Lowering& lowering, NodeId id);  // with both bounds
+Declined lower_thresholded_relu(Lowering& lowering, NodeId id);
 Declined lower_pow(Lowering& lowering, NodeId id);
 Declined lower_cast(Lowering& lowering, NodeId id);
 Declined lower_bit_cast(Lowering& lowering, NodeId id);

@@ -125,65 +125,92 @@ Declined lower_hardmax(Lowering& lowering, NodeId id) {
 
 namespace {
 
-// With a k that the run brings: the outputs go into slots.
-class TopOfAnyStep final : public Step {
+// With a k that the run brings the outputs go into slots: one step makes room for them, the next fills it, a lane a unit.
+struct TopOfAny {
+  kernels::TopParams params;
+  Axis axis;
+  std::size_t at;  // the axis
+  Place x, k;
+  std::uint32_t values, indices;
+  std::string where;
+};
+
+class TopRoomStep final : public Step {
  public:
-  TopOfAnyStep(kernels::TopParams params, Axis axis, std::size_t at, Place x, Place k, std::uint32_t values,
-               std::uint32_t indices, std::string where)
-      : params_(params),
-        axis_(axis),
-        at_(at),
-        x_(std::move(x)),
-        k_(std::move(k)),
-        values_(values),
-        indices_(indices),
-        where_(std::move(where)) {}
+  explicit TopRoomStep(TopOfAny top) : top_(std::move(top)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
+    run_one_unit(context, begin, end, top_.where, [&] { return compute(context); });
   }
 
  private:
   Status compute(const StepContext& context) const {
-    kernels::TopParams params = params_;
-    params.k = *context.at<const std::int64_t>(k_);
-    if (params.k < 0 || params.k > axis_.n) return invalid_argument("{} elements of an axis of {}", params.k, axis_.n);
-    Dims dims = x_.dims;
-    dims[at_] = params.k;
-    CYCLOID_ASSIGN(Tensor values, Tensor::empty(x_.dtype, dims));
+    const std::int64_t k = *context.at<const std::int64_t>(top_.k);
+    if (k < 0 || k > top_.axis.n) return invalid_argument("{} elements of an axis of {}", k, top_.axis.n);
+    Dims dims = top_.x.dims;
+    dims[top_.at] = k;
+    CYCLOID_ASSIGN(Tensor values, Tensor::empty(top_.x.dtype, dims));
     CYCLOID_ASSIGN(Tensor indices, Tensor::empty(DType::kInt64, dims));
-    if (values.element_count() > 0) {
-      CYCLOID_ASSIGN(Tensor scratch, Tensor::empty(DType::kUInt8, {static_cast<std::int64_t>(params.scratch_bytes())}));
-      kernels::top_lanes(params, context.at<const void>(x_), values.mutable_bytes(),
-                         indices.mutable_data<std::int64_t>().data(), scratch.mutable_bytes(), 0, axis_.outer);
-    }
-    context.run->slots[values_] = Datum(std::move(values));
-    context.run->slots[indices_] = Datum(std::move(indices));
+    context.run->slots[top_.values] = Datum(std::move(values));
+    context.run->slots[top_.indices] = Datum(std::move(indices));
     return {};
   }
 
-  kernels::TopParams params_;
-  Axis axis_;
-  std::size_t at_;
-  Place x_, k_;
-  std::uint32_t values_, indices_;
-  std::string where_;
+  TopOfAny top_;
 };
+
+class TopOfAnyStep final : public Step {
+ public:
+  explicit TopOfAnyStep(TopOfAny top) : top_(std::move(top)) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    run_one_unit(context, begin, end, top_.where, [&] { return compute(context, begin, end); });
+  }
+
+ private:
+  Status compute(const StepContext& context, std::int64_t begin, std::int64_t end) const {
+    kernels::TopParams params = top_.params;
+    params.k = *context.at<const std::int64_t>(top_.k);
+    if (params.k == 0) return {};
+    // The room is the first step's, which nobody shares; several threads fill it.
+    const auto memory = [&](std::uint32_t slot) {
+      return const_cast<std::byte*>(context.run->slots[slot].tensor()->bytes());
+    };
+    CYCLOID_ASSIGN(Tensor scratch, Tensor::empty(DType::kUInt8, {static_cast<std::int64_t>(params.scratch_bytes())}));
+    kernels::top_lanes(params, context.at<const void>(top_.x), memory(top_.values),
+                       reinterpret_cast<std::int64_t*>(memory(top_.indices)), scratch.mutable_bytes(), begin, end);
+    return {};
+  }
+
+  TopOfAny top_;
+};
+
+// What an element costs: where many are kept, more are looked at again.
+double top_ns(double k, double n) { return 0.4 + 6 * std::min(4.0, 16 * k / n); }
 
 Declined lower_top_of_any(Lowering& lowering, NodeId id, kernels::TopParams params, Axis axis, std::size_t at) {
   const Node& node = lowering.graph().node(id);
   const Dims* k = lowering.dims(node.inputs[1]);
   if (k == nullptr || element_count(*k) != 1 || lowering.dtype(node.inputs[1]) != DType::kInt64)
     return "a number of elements that is no number";
-  Lowering::Draft draft{.nodes = {id}, .kernel = "lanes.top"};
-  for (const ValueId input : node.inputs) draft.reads.push_back(lowering.read(input, Layout::kRowMajor));
-  const std::uint32_t values = lowering.slot(node.outputs[0]), indices = lowering.slot(node.outputs[1]);
-  for (const std::uint32_t slot : {values, indices})
-    draft.uses.push_back({.buffer = lowering.slot_buffer(slot), .write = true});
-  draft.cost_ns = static_cast<double>(draft.reads[0].count());
-  auto step = std::make_unique<TopOfAnyStep>(params, axis, at, draft.reads[0], draft.reads[1], values, indices,
-                                             describe(lowering.graph(), node));
-  lowering.add(std::move(step), std::move(draft));
+  const TopOfAny top{params,
+                     axis,
+                     at,
+                     lowering.read(node.inputs[0], Layout::kRowMajor),
+                     lowering.read(node.inputs[1], Layout::kRowMajor),
+                     lowering.slot(node.outputs[0]),
+                     lowering.slot(node.outputs[1]),
+                     describe(lowering.graph(), node)};
+  std::vector<BufferUse> uses;
+  for (const std::uint32_t slot : {top.values, top.indices})
+    uses.push_back({.buffer = lowering.slot_buffer(slot), .write = true});
+  lowering.add(std::make_unique<TopRoomStep>(top),
+               {.nodes = {id}, .kernel = "lanes.top_room", .reads = {top.k}, .uses = uses, .cost_ns = 200});
+  Lowering::Draft draft{.nodes = {id}, .kernel = "lanes.top", .reads = {top.x, top.k}, .uses = uses};
+  draft.units = axis.outer * axis.inner;
+  const auto n = static_cast<double>(axis.n);
+  draft.cost_ns = top_ns(n / 64, n) * static_cast<double>(top.x.count());
+  lowering.add(std::make_unique<TopOfAnyStep>(top), std::move(draft));
   return {};
 }
 
@@ -210,7 +237,8 @@ Declined lower_top_k(Lowering& lowering, NodeId id) {
               values = lowering.define(node.outputs[0], Layout::kRowMajor),
               indices = lowering.define(node.outputs[1], Layout::kRowMajor);
   Lowering::Draft draft{.reads = {x}, .writes = {values, indices}, .scratch_bytes = params.scratch_bytes()};
-  add_lanes(lowering, id, "lanes.top", std::move(draft), axis->outer, 1,
+  const double ns = top_ns(static_cast<double>(params.k), static_cast<double>(axis->n));
+  add_lanes(lowering, id, "lanes.top", std::move(draft), axis->outer * axis->inner, ns,
             [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
               kernels::top_lanes(params, context.at<const void>(x), context.at<void>(values),
                                  context.at<std::int64_t>(indices), context.scratch, begin, end);

@@ -159,6 +159,7 @@ constexpr Line kLines[] = {
     {"Tan", lower_unary},
     {"Tanh", lower_unary},
     {"TfIdfVectorizer", lower_tf_idf},
+    {"ThresholdedRelu", lower_thresholded_relu},
     {"Tile", lower_tile},
     {"TopK", lower_top_k},
     {"Transpose", lower_transpose},
