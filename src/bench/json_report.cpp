@@ -41,6 +41,12 @@ Json speedup_json(const std::optional<Ratio>& speedup) {
           {"no_difference", optional(holds_one)}};
 }
 
+// Of 95 %: [low, high]; null where there is none.
+Json interval_json(const std::optional<Ratio>& ratio) {
+  if (!ratio || !ratio->low || !ratio->high) return nullptr;
+  return {*ratio->low, *ratio->high};
+}
+
 // Six significant digits are more than a screen shows, and a third of the bytes.
 double rounded(double value) {
   if (value == 0 || !std::isfinite(value)) return value;
@@ -72,7 +78,8 @@ Json run_json(const RunResult& run, Detail detail) {
                {"form_source", text_or_null(run.model)},
                {"options", run.settings},
                {"latency_us", latency_json(run.latency_us)},
-               {"steadiness", run.latency_us ? optional(run.latency_us->steadiness) : Json(nullptr)}};
+               {"steadiness", run.latency_us ? optional(run.latency_us->steadiness) : Json(nullptr)},
+               {"steadiness_interval", interval_json(run.steadiness)}};
   const std::vector<double> samples = samples_us(run);
   if (detail == Detail::kRaw) {
     json["samples_us"] = samples;
@@ -105,7 +112,8 @@ Json profile_json(const std::optional<Profile>& profile) {
     kernels.push_back({{"kernel", kernel.kernel},
                        {"steps", kernel.steps},
                        {"us", rounded(kernel.us)},
-                       {"least_us", rounded(kernel.least_us)}});
+                       {"least_us", rounded(kernel.least_us)},
+                       {"slow_us", rounded(kernel.slow_us)}});
   }
   return {{"runs", profile->runs},
           {"run_us", rounded(profile->run_us)},

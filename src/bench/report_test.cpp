@@ -51,6 +51,9 @@ TEST(JsonReport, HoldsTheSchemaAndEverySample) {
   EXPECT_TRUE(run["latency_us"]["p999"].is_null());
   EXPECT_NEAR(run["steadiness"].get<double>(),
               run["latency_us"]["p99"].get<double>() / run["latency_us"]["p50"].get<double>(), 1e-12);
+  ASSERT_EQ(run["steadiness_interval"].size(), 2U);
+  EXPECT_LE(run["steadiness_interval"][0], run["steadiness"]);
+  EXPECT_GE(run["steadiness_interval"][1], run["steadiness"]);
   EXPECT_GT(run["speedup"]["ratio"], 2);
   EXPECT_LE(run["speedup"]["low"], run["speedup"]["ratio"]);
   EXPECT_EQ(comparison["runs"][9]["status"], "failed");

@@ -35,14 +35,17 @@ void summarize_group(GroupResult& group, std::uint64_t seed) {
   for (RunResult& run : group.runs) {
     if (run.status != RunStatus::kOk) continue;
     run.latency_us = summarize(samples_us(run));
+    run.steadiness = steadiness(rounds_us(run), seed);
     if (&run == reference) {
       run.speedup = Ratio{1.0, 1.0, 1.0};
     } else if (reference != nullptr) {
       run.speedup = ratio_of_medians(rounds_us(*reference), rounds_us(run), seed);
     }
   }
-  if (group.noise && group.noise->status == RunStatus::kOk)
+  if (group.noise && group.noise->status == RunStatus::kOk) {
     group.noise->latency_us = summarize(samples_us(*group.noise));
+    group.noise->steadiness = steadiness(rounds_us(*group.noise), seed);
+  }
 }
 
 }  // namespace cycloid

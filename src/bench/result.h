@@ -51,7 +51,8 @@ struct RunResult {
 
   // Filled in by summarize_group().
   std::optional<LatencySummary> latency_us;
-  std::optional<Ratio> speedup;  // the reference's p50 over this one's
+  std::optional<Ratio> speedup;     // the reference's p50 over this one's
+  std::optional<Ratio> steadiness;  // p99 over p50
 };
 
 // All participants at one thread count, which took turns in the same rounds.

@@ -18,27 +18,6 @@ struct TaggedSample {
   std::uint32_t round;
 };
 
-// Median of a multiset: each sample of `ascending` counts as often as its round was drawn.
-double weighted_median(const std::vector<TaggedSample>& ascending, const std::vector<std::uint32_t>& draws,
-                       const std::vector<std::uint32_t>& sizes) {
-  std::uint64_t total = 0;
-  for (std::size_t r = 0; r < draws.size(); ++r) total += std::uint64_t{draws[r]} * sizes[r];
-  const std::uint64_t lower = (total - 1) / 2;
-  const std::uint64_t upper = total / 2;
-  std::uint64_t seen = 0;
-  double at_lower = 0;
-  bool has_lower = false;
-  for (const TaggedSample& sample : ascending) {
-    seen += draws[sample.round];
-    if (!has_lower && seen > lower) {
-      at_lower = sample.value;
-      has_lower = true;
-    }
-    if (seen > upper) return (at_lower + sample.value) / 2;
-  }
-  return at_lower;
-}
-
 struct Resampled {
   std::vector<TaggedSample> ascending;
   std::vector<std::uint32_t> sizes;  // samples in each round
@@ -50,7 +29,50 @@ struct Resampled {
   void sort() {
     std::sort(ascending.begin(), ascending.end(), [](const auto& a, const auto& b) { return a.value < b.value; });
   }
+
+  // The q-quantile, as quantile() has it, where each sample counts as often as its round was drawn.
+  double quantile(double q, const std::vector<std::uint32_t>& draws) const {
+    std::uint64_t total = 0;
+    for (std::size_t r = 0; r < draws.size(); ++r) total += std::uint64_t{draws[r]} * sizes[r];
+    const double at = q * static_cast<double>(total - 1);
+    const auto below = static_cast<std::uint64_t>(at), above = std::min(below + 1, total - 1);
+    std::uint64_t seen = 0;
+    std::optional<double> value_below;
+    for (const TaggedSample& sample : ascending) {
+      seen += draws[sample.round];
+      if (!value_below && seen > below) value_below = sample.value;
+      if (seen > above) return *value_below + (at - static_cast<double>(below)) * (sample.value - *value_below);
+    }
+    return value_below.value_or(0);
+  }
 };
+
+// The statistic of all `rounds` rounds and, from kMinRoundsForInterval on, its interval: the expanded percentile interval. `statistic`
+// takes how often each round was drawn; nullopt where it has no value.
+template <class Statistic>
+std::optional<Ratio> bootstrap(std::uint32_t rounds, std::uint64_t seed, const Statistic& statistic) {
+  std::vector<std::uint32_t> draws(rounds, 1);
+  const std::optional<double> all = statistic(draws);
+  if (!all) return std::nullopt;
+  Ratio result;
+  result.ratio = *all;
+  if (rounds < kMinRoundsForInterval) return result;
+  std::mt19937_64 random(seed);
+  std::vector<double> resampled;
+  for (int i = 0; i < kResamples; ++i) {
+    std::fill(draws.begin(), draws.end(), 0);
+    for (std::uint32_t r = 0; r < rounds; ++r) ++draws[random() % rounds];  // the bias of % is below 2^-58
+    if (const std::optional<double> value = statistic(draws)) resampled.push_back(*value);
+  }
+  if (resampled.empty()) return result;
+  std::sort(resampled.begin(), resampled.end());
+  const double n = rounds;
+  const double expanded = std::sqrt(n / (n - 1)) * student_quantile(0.975, n - 1);
+  const double tail = std::erfc(expanded / std::numbers::sqrt2) / 2;
+  result.low = quantile(resampled, tail);
+  result.high = quantile(resampled, 1 - tail);
+  return result;
+}
 
 }  // namespace
 
@@ -109,29 +131,26 @@ std::optional<Ratio> ratio_of_medians(const Rounds& numerator, const Rounds& den
   if (rounds == 0) return std::nullopt;
   top.sort();
   bottom.sort();
-  std::vector<std::uint32_t> draws(rounds, 1);
-  const double denominator_median = weighted_median(bottom.ascending, draws, bottom.sizes);
-  if (denominator_median <= 0) return std::nullopt;
-  Ratio result;
-  result.ratio = weighted_median(top.ascending, draws, top.sizes) / denominator_median;
-  if (rounds < kMinRoundsForInterval) return result;
+  return bootstrap(rounds, seed, [&](const std::vector<std::uint32_t>& draws) -> std::optional<double> {
+    const double below = bottom.quantile(0.5, draws);
+    if (below <= 0) return std::nullopt;
+    return top.quantile(0.5, draws) / below;
+  });
+}
 
-  std::mt19937_64 random(seed);
-  std::vector<double> ratios;
-  for (int i = 0; i < kResamples; ++i) {
-    std::fill(draws.begin(), draws.end(), 0);
-    for (std::uint32_t r = 0; r < rounds; ++r) ++draws[random() % rounds];  // the bias of % is below 2^-58
-    const double below = weighted_median(bottom.ascending, draws, bottom.sizes);
-    if (below > 0) ratios.push_back(weighted_median(top.ascending, draws, top.sizes) / below);
+std::optional<Ratio> steadiness(const Rounds& rounds, std::uint64_t seed) {
+  Resampled samples;
+  std::uint32_t count = 0;
+  for (const std::vector<double>& round : rounds) {
+    if (!round.empty()) samples.add(count++, round);
   }
-  if (ratios.empty()) return result;
-  std::sort(ratios.begin(), ratios.end());
-  const double n = rounds;
-  const double expanded = std::sqrt(n / (n - 1)) * student_quantile(0.975, n - 1);
-  const double tail = std::erfc(expanded / std::numbers::sqrt2) / 2;
-  result.low = quantile(ratios, tail);
-  result.high = quantile(ratios, 1 - tail);
-  return result;
+  if (static_cast<std::int64_t>(samples.ascending.size()) < samples_needed(990)) return std::nullopt;
+  samples.sort();
+  return bootstrap(count, seed, [&](const std::vector<std::uint32_t>& draws) -> std::optional<double> {
+    const double median = samples.quantile(0.5, draws);
+    if (median <= 0) return std::nullopt;
+    return samples.quantile(0.99, draws) / median;
+  });
 }
 
 double student_cdf(double t, double freedom) {

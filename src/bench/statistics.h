@@ -66,6 +66,10 @@ inline constexpr std::size_t kMinRoundsForInterval = 5;
 // samples or the denominator's median is 0. Same seed, same result.
 std::optional<Ratio> ratio_of_medians(const Rounds& numerator, const Rounds& denominator, std::uint64_t seed);
 
+// p99 over p50 of all samples, with the same interval. Bursts of somebody else's work fall into single rounds, so of a thousand samples it
+// is wide: steadiness differs between two participants where their intervals are apart. nullopt with fewer samples than a p99 needs.
+std::optional<Ratio> steadiness(const Rounds& rounds, std::uint64_t seed);
+
 // P(T <= t) of Student's distribution with `freedom` >= 1 degrees of freedom, and its inverse for 0 < p < 1.
 double student_cdf(double t, double freedom);
 double student_quantile(double p, double freedom);

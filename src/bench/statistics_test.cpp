@@ -130,5 +130,51 @@ TEST(Statistics, IntervalCoversTheTruthAboutAsOftenAsItSays) {
   EXPECT_LE(covered, 300);
 }
 
+TEST(Statistics, SteadinessIsP99OverP50AndNeedsAThousandSamples) {
+  std::mt19937_64 random(5);
+  std::lognormal_distribution<double> latency(0, 0.1);
+  Rounds rounds(32, std::vector<double>(32));
+  std::vector<double> all;
+  for (auto& round : rounds) {
+    for (double& value : round) all.push_back(value = latency(random));
+  }
+  const auto found = steadiness(rounds, 1);
+  ASSERT_TRUE(found && found->low && found->high);
+  EXPECT_NEAR(found->ratio, *summarize(all)->steadiness, 1e-12);  // of the same samples
+  EXPECT_LT(*found->low, found->ratio);
+  EXPECT_GT(*found->high, found->ratio);
+  rounds.resize(31);  // 992
+  EXPECT_FALSE(steadiness(rounds, 1));
+}
+
+// Of lognormal latencies p99/p50 is exp(sigma * 2.3263), the normal distribution's 99 % point.
+TEST(Statistics, SteadinessIntervalCoversTheTruthAboutAsOftenAsItSays) {
+  std::mt19937_64 random(6);
+  std::lognormal_distribution<double> latency(0, 0.1);
+  constexpr int kTrials = 100;
+  int covered = 0;
+  for (int i = 0; i < kTrials; ++i) {
+    Rounds rounds(32, std::vector<double>(32));
+    for (auto& round : rounds) {
+      for (double& value : round) value = latency(random);
+    }
+    const auto found = steadiness(rounds, static_cast<std::uint64_t>(i));
+    const double truth = std::exp(0.1 * 2.3263);
+    covered += *found->low <= truth && truth <= *found->high ? 1 : 0;
+  }
+  // A quantile's percentile interval is a little narrow; binomial spread of 100 trials at 95 %: 2.2.
+  EXPECT_GE(covered, 85);
+}
+
+// One round of 32 is slow as a whole: the interval says that p99 hangs on it.
+TEST(Statistics, ABurstInOneRoundMakesTheIntervalWide) {
+  Rounds rounds(32, std::vector<double>(32, 1.0));
+  rounds[7].assign(32, 1.6);
+  const auto found = steadiness(rounds, 1);
+  EXPECT_NEAR(found->ratio, 1.6, 1e-12);  // 32 of 1024 are above the 99 % point
+  EXPECT_EQ(found->low, 1.0);             // a third of the resamples lack the round
+  EXPECT_EQ(found->high, 1.6);
+}
+
 }  // namespace
 }  // namespace cycloid

@@ -24,14 +24,17 @@ std::string padded(std::string_view text, std::size_t width, bool right) {
 
 std::string number(const std::optional<double>& us) { return us ? format_us(*us) : std::string(kNone); }
 
-std::string ratio(const std::optional<double>& value) {
-  return value ? fmt::format("{:.2f}", *value) : std::string(kNone);
+std::string with_interval(const std::optional<Ratio>& value) {
+  if (!value) return std::string(kNone);
+  if (!value->low || !value->high) return fmt::format("{:.2f}", value->ratio);
+  return fmt::format("{:.2f} ({:.2f}–{:.2f})", value->ratio, *value->low, *value->high);
 }
 
 std::string megabytes(const std::optional<double>& mb) { return mb ? fmt::format("{:.0f}", *mb) : std::string(kNone); }
 
 constexpr std::array<std::string_view, 12> kHeads = {
-    "backend", "version", "status", "min", "p50", "p90", "p99", "max", "p99/p50", "MB", "max error", "speed-up (95 %)"};
+    "backend", "version", "status",         "min", "p50",       "p90",
+    "p99",     "max",     "p99/p50 (95 %)", "MB",  "max error", "speed-up (95 %)"};
 constexpr std::size_t kTextColumns = 3;  // those aligned to the left, and the last
 
 using Row = std::array<std::string, kHeads.size()>;
@@ -48,7 +51,7 @@ Row row_of(const RunResult& run, const GroupResult& group, bool noise) {
   row[5] = number(latency.p90);
   row[6] = number(latency.p99);
   row[7] = format_us(latency.max);
-  row[8] = ratio(latency.steadiness);
+  row[8] = with_interval(run.steadiness);
   row[9] = megabytes(run.peak_rss_mb);
   if (noise) return row;
   row[10] = run.max_rel_error ? fmt::format("{:.1e}", *run.max_rel_error) : std::string(kNone);

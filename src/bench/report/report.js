@@ -44,7 +44,12 @@ function headline({runs, group, noise}, unit) {
     tiles.append(tile("Fastest", best.backend, `median ${digits(best.latency_us.p50 * unit.scale)} ${unit.name}${against}`));
   }
   const steady = good.filter((run) => run.steadiness !== null).sort((a, b) => a.steadiness - b.steadiness);
-  if (steady.length > 0) tiles.append(tile("Steadiest", steady[0].backend, `p99 is ${digits(steady[0].steadiness)} times the median`));
+  if (steady.length > 0) {
+    const upTo = steady[0].steadiness_interval ? steady[0].steadiness_interval[1] : steady[0].steadiness;
+    const alike = steady.slice(1).filter((run) => run.steadiness_interval && run.steadiness_interval[0] <= upTo).map((run) => run.backend);
+    const also = alike.length > 0 ? `; the intervals of ${alike.join(", ")} overlap with its own` : "";
+    tiles.append(tile("Steadiest", steady[0].backend, `p99 is ${digits(steady[0].steadiness)} times the median${also}`));
+  }
   if (noise && noise.steadiness !== null) {
     tiles.append(tile("The machine’s own noise", digits(noise.steadiness), "p99/p50 of a fixed amount of arithmetic"));
   }
@@ -95,7 +100,8 @@ function tableRow(run, {group, unit, scaleMax, best, noise, columns}) {
   number(time(run.latency_us.p50), "p50");
   const interval = noise ? null : intervalText(run, group.reference);
   row.append(element("td", {}, noise ? DASH : speedupText(run, group.reference), interval ? element("span", {class: "interval"}, interval) : null));
-  number(run.steadiness);
+  const steady = run.steadiness_interval;
+  row.append(element("td", {}, digits(run.steadiness), steady ? element("span", {class: "interval"}, `${digits(steady[0])}–${digits(steady[1])}`) : null));
   for (const metric of ["min", "p90", "p99"]) number(time(run.latency_us[metric]));
   if (columns.some(([title]) => title === "p99.9")) number(time(run.latency_us.p999));
   number(time(run.latency_us.max));
