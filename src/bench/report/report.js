@@ -47,7 +47,7 @@ function headline({runs, group, noise}, unit) {
   if (steady.length > 0) {
     const upTo = steady[0].steadiness_interval ? steady[0].steadiness_interval[1] : steady[0].steadiness;
     const alike = steady.slice(1).filter((run) => run.steadiness_interval && run.steadiness_interval[0] <= upTo).map((run) => run.backend);
-    const also = alike.length > 0 ? `; the intervals of ${alike.join(", ")} overlap with its own` : "";
+    const also = alike.length > 0 ? `; by this run not to be told apart from ${alike.join(", ")}` : "";
     tiles.append(tile("Steadiest", steady[0].backend, `p99 is ${digits(steady[0].steadiness)} times the median${also}`));
   }
   if (noise && noise.steadiness !== null) {
@@ -123,7 +123,7 @@ function table(entry, unit) {
   const context = {group, unit, scaleMax: Math.min(widest, 2.5 * slowest) || 1, best: measured[0], noise: false, columns};
   const body = element("tbody", {}, ...sorted.map((run) => tableRow(run, context)));
   if (noise) body.append(tableRow(noise, {...context, scaleMax: Math.max(context.scaleMax, noise.latency_us.p99 ?? noise.latency_us.p50), noise: true}));
-  const caption = `Times in ${unit.name === "ms" ? "milliseconds" : "microseconds"}; speed-up with its 95 % interval; max error is max |e| / max |reference|.`;
+  const caption = `Times in ${unit.name === "ms" ? "milliseconds" : "microseconds"}; speed-up and p99/p50 with their 95 % intervals; max error is max |e| / max |reference|.`;
   const head = element("tr", {}, ...columns.map(([title, kind]) => element("th", {scope: "col", class: kind}, title)));
   return element("div", {class: "card table-card", tabindex: "0", role: "region", "aria-label": `Results for ${comparison.model.name}, ${plural(group.threads, "thread")}`},
     element("table", {}, element("caption", {}, caption), element("thead", {}, head), body));
