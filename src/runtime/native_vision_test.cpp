@@ -18,6 +18,15 @@ constexpr Case kCases[] = {
         <int64[1] line = {20}, int64[1] three = {3}, int64[3] cube = {2, 3, 4}, int64[3] twos = {2, 2, 2}, int64[2] image = {6, 9}, int64[2] block = {2, 2}> {
         y = Col2Im <strides=[2]> (x, line, three) t = Col2Im <pads=[0,1,0,1,0,1]> (z, cube, twos) v = Col2Im <dilations=[2,3], strides=[1,2], pads=[0,1,1,1]> (s, image, block) })",
      8, 8 * kUlp},
+    {"col2im_of_patches",
+     R"(g (float[2,24,15] x, double[1,6,28] d, int64[1,24,8] l) => (float[?,?,?,?] y, double[?,?,?] z, int64[?,?,?,?,?] t)
+        <int64[2] image = {12, 10}, int64[2] block = {4, 2}, int64[1] line = {84}, int64[1] three = {3}, int64[3] cube = {4, 4, 6}, int64[3] edges = {2, 2, 3}> {
+        y = Col2Im <strides=[4,2]> (x, image, block) z = Col2Im <strides=[3]> (d, line, three) t = Col2Im <strides=[2,2,3]> (l, cube, edges) })",
+     200},
+    {"largest_of_regions",
+     R"(g (float[2,21,9,7] x, float[1,3,5,5] z) => (float[?,?,?,?] p, float[?,?,?,?] q, float[?,?,?,?] s)
+        <float[6,5] r = {0, 0, 0, 5, 5, 1, -2, 1, 9, 7, 0, 3, 3, 3, 3, 1, 20, 20, 30, 30, 0, 4, 4, 1, 1, 1.5, 0.5, 1.5, 4.4, 6.6}, float[1,5] one = {0, 0, 0, 90, 90}> {
+        p = MaxRoiPool <pooled_shape=[3,2]> (x, r) q = MaxRoiPool <pooled_shape=[4,4], spatial_scale=0.5> (x, r) s = MaxRoiPool <pooled_shape=[1,1], spatial_scale=0.1> (z, one) })"},
     {"unpool_of_what_was_pooled",
      R"(g (float[2,5,8,12] x, double[1,2,6,6] d) => (float[?,?,?,?] y, float[?,?,?,?] z, double[?,?,?,?] t) <int64[4] wide = {2, 5, 9, 15}> {
         p, i = MaxPool <kernel_shape=[2,2], strides=[2,2]> (x) y = MaxUnpool <kernel_shape=[2,2], strides=[2,2]> (p, i) z = MaxUnpool <kernel_shape=[2,2], strides=[2,2]> (p, i, wide)

@@ -1,4 +1,6 @@
 // MaxRoiPool: regions of interest cut out of feature maps along whole elements, pooled to one size by maximum.
+#include "ops/vision/max_roi_pool.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -10,23 +12,42 @@
 #include "ops/vision/list.h"
 
 namespace cycloid {
+
+Result<RoiPool> RoiPool::parse(const Node& node) {
+  RoiPool a;
+  CYCLOID_ASSIGN(a.size, get_ints(node, "pooled_shape"));
+  constexpr std::int64_t kMost = 1 << 20;
+  if (a.size.size() != 2 || a.size[0] < 1 || a.size[1] < 1 || a.size[0] > kMost || a.size[1] > kMost)
+    return invalid_model("pooled_shape must be a height and a width, but is {}", to_string(a.size));
+  CYCLOID_ASSIGN(const float scale, get_float(node, "spatial_scale", 1));
+  a.scale = static_cast<double>(scale);
+  return a;
+}
+
+Result<RoiPool::Region> RoiPool::region(std::array<double, 5> box, std::int64_t batch) const {
+  if (!(box[0] >= 0 && box[0] < static_cast<double>(batch)))
+    return invalid_argument("batch index {} is outside a batch of {}", box[0], batch);
+  Region region{.image = static_cast<std::int64_t>(box[0])};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const double place = std::round(box[i + 1] * scale);
+    constexpr double kMost = 1e9;
+    if (!(std::abs(place) <= kMost)) return invalid_argument("a region with a corner at {}", box[i + 1]);
+    region.corner[i] = static_cast<std::int64_t>(place);
+  }
+  return region;
+}
+
+RoiPool::Bin::Bin(std::int64_t first, std::int64_t last, std::int64_t i, std::int64_t bins, std::int64_t length) {
+  const double each = static_cast<double>(std::max<std::int64_t>(last - first + 1, 1)) / static_cast<double>(bins);
+  begin = static_cast<std::int64_t>(std::floor(static_cast<double>(i) * each)) + first;
+  end = static_cast<std::int64_t>(std::ceil(static_cast<double>(i + 1) * each)) + first;
+  begin = std::clamp<std::int64_t>(begin, 0, length);
+  end = std::clamp<std::int64_t>(end, 0, length);
+}
+
 namespace {
 
-struct RoiPoolAttributes {
-  Dims size;  // height and width of the output
-  double scale = 1;
-
-  static Result<RoiPoolAttributes> parse(const Node& node) {
-    RoiPoolAttributes a;
-    CYCLOID_ASSIGN(a.size, get_ints(node, "pooled_shape"));
-    constexpr std::int64_t kMost = 1 << 20;
-    if (a.size.size() != 2 || a.size[0] < 1 || a.size[1] < 1 || a.size[0] > kMost || a.size[1] > kMost)
-      return invalid_model("pooled_shape must be a height and a width, but is {}", to_string(a.size));
-    CYCLOID_ASSIGN(const float scale, get_float(node, "spatial_scale", 1));
-    a.scale = static_cast<double>(scale);
-    return a;
-  }
-};
+using Bin = RoiPool::Bin;
 
 // X (N, C, H, W), rois (R, 5).
 Status check_shapes(const Shape& x, const Shape& rois) {
@@ -36,7 +57,7 @@ Status check_shapes(const Shape& x, const Shape& rois) {
 }
 
 Status infer(InferContext& context) {
-  CYCLOID_ASSIGN(const RoiPoolAttributes a, RoiPoolAttributes::parse(context.node()));
+  CYCLOID_ASSIGN(const RoiPool a, RoiPool::parse(context.node()));
   CYCLOID_ASSIGN(const ValueType x, input_type(context, 0, kFloats));
   CYCLOID_ASSIGN(const ValueType rois, input_type(context, 1, kFloats));
   CYCLOID_TRY(check_same_dtype(x, rois, "X and rois"));
@@ -46,21 +67,6 @@ Status infer(InferContext& context) {
   context.set_output(0, ValueType::tensor(x.dtype, Shape{count, channels, a.size[0], a.size[1]}));
   return {};
 }
-
-// The elements [begin, end) of an axis that a bin covers.
-struct Bin {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-
-  // Bin `i` of `bins` over the elements `first` to `last`, both included, of an axis of `size`.
-  Bin(std::int64_t first, std::int64_t last, std::int64_t i, std::int64_t bins, std::int64_t size) {
-    const double each = static_cast<double>(std::max<std::int64_t>(last - first + 1, 1)) / static_cast<double>(bins);
-    begin = static_cast<std::int64_t>(std::floor(static_cast<double>(i) * each)) + first;
-    end = static_cast<std::int64_t>(std::ceil(static_cast<double>(i + 1) * each)) + first;
-    begin = std::clamp<std::int64_t>(begin, 0, size);
-    end = std::clamp<std::int64_t>(end, 0, size);
-  }
-};
 
 // The greatest element; 0 of none.
 double most_of(const double* image, std::int64_t width, const Bin& rows, const Bin& columns) {
@@ -73,7 +79,7 @@ double most_of(const double* image, std::int64_t width, const Bin& rows, const B
 }
 
 Result<std::vector<Datum>> evaluate(EvalContext& context) {
-  CYCLOID_ASSIGN(const RoiPoolAttributes a, RoiPoolAttributes::parse(context.node()));
+  CYCLOID_ASSIGN(const RoiPool a, RoiPool::parse(context.node()));
   CYCLOID_ASSIGN(const Tensor* x, tensor_input(context, 0, kFloats));
   CYCLOID_ASSIGN(const Tensor* rois, tensor_input(context, 1, kFloats));
   CYCLOID_TRY(check_shapes(to_shape(x->dims()), to_shape(rois->dims())));
@@ -86,23 +92,16 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   y.reserve(static_cast<std::size_t>(*element_count(dims)));
   for (std::size_t r = 0; r < static_cast<std::size_t>(rois->dim(0)); ++r) {
     const double* box = boxes.data() + 5 * r;
-    if (!(box[0] >= 0 && box[0] < static_cast<double>(x->dim(0))))
-      return invalid_argument("batch index {} is outside a batch of {}", box[0], x->dim(0));
-    std::int64_t corner[4];  // left, top, right, bottom
-    for (std::size_t i = 0; i < 4; ++i) {
-      const double place = std::round(box[i + 1] * a.scale);
-      constexpr double kMost = 1e9;
-      if (!(std::abs(place) <= kMost)) return invalid_argument("a region with a corner at {}", box[i + 1]);
-      corner[i] = static_cast<std::int64_t>(place);
-    }
+    CYCLOID_ASSIGN(const RoiPool::Region region, a.region({box[0], box[1], box[2], box[3], box[4]}, x->dim(0)));
+    const auto [left, top, right, bottom] = region.corner;
     for (std::int64_t c = 0; c < x->dim(1); ++c) {
       CYCLOID_TRY(check_stop());
-      const std::int64_t image = static_cast<std::int64_t>(box[0]) * x->dim(1) + c;
+      const std::int64_t image = region.image * x->dim(1) + c;
       const double* from = values.data() + image * x->dim(2) * x->dim(3);
       for (std::int64_t i = 0; i < a.size[0]; ++i) {
-        const Bin rows(corner[1], corner[3], i, a.size[0], x->dim(2));
+        const Bin rows(top, bottom, i, a.size[0], x->dim(2));
         for (std::int64_t j = 0; j < a.size[1]; ++j)
-          y.push_back(most_of(from, x->dim(3), rows, Bin(corner[0], corner[2], j, a.size[1], x->dim(3))));
+          y.push_back(most_of(from, x->dim(3), rows, Bin(left, right, j, a.size[1], x->dim(3))));
       }
     }
   }

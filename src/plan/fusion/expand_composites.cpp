@@ -91,6 +91,7 @@ constexpr Line kLines[] = {
     {"", "Celu", expand_celu},
     {"", "CenterCropPad", expand_center_crop_pad},
     {"", "Clip", expand_clip},
+    {"", "Col2Im", expand_col2im},
     {"", "DFT", expand_dft},
     {"", "Einsum", expand_einsum},
     {"", "EyeLike", expand_eye_like},

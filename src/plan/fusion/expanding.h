@@ -68,6 +68,7 @@ void expand_binarizer(Expanding& e);
 void expand_celu(Expanding& e);
 void expand_center_crop_pad(Expanding& e);
 void expand_clip(Expanding& e);
+void expand_col2im(Expanding& e);
 void expand_dft(Expanding& e);
 void expand_einsum(Expanding& e);
 void expand_embed_layer_normalization(Expanding& e);

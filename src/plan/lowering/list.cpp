@@ -103,6 +103,7 @@ constexpr Line kLines[] = {
     {"MatMulInteger", lower_matmul_integer},
     {"Max", lower_binary},
     {"MaxPool", lower_pool},
+    {"MaxRoiPool", lower_max_roi_pool},
     {"MaxUnpool", lower_max_unpool},
     {"Min", lower_binary},
     {"Mish", lower_unary},

@@ -8,6 +8,7 @@ namespace cycloid {
 Declined lower_affine_grid(Lowering& lowering, NodeId id);
 Declined lower_col2im(Lowering& lowering, NodeId id);
 Declined lower_deform_conv(Lowering& lowering, NodeId id);
+Declined lower_max_roi_pool(Lowering& lowering, NodeId id);
 Declined lower_max_unpool(Lowering& lowering, NodeId id);
 
 }  // namespace cycloid
