@@ -87,13 +87,14 @@ class Caches {
 template <class Plan>
 std::vector<Timing> time_plans(const std::vector<TuneCandidate<Plan>>& candidates, bool cold, double budget,
                                const AlignedBuffer<float>& in, AlignedBuffer<float>& out,
+                               const std::function<void(const Plan&, float* packed)>& pack,
                                const std::function<void(const Plan&, void* packed, void* scratch)>& run) {
   const FlushDenormals flush;
-  // What a kernel packs are floats, and nothing in its time depends on their values.
   std::vector<AlignedBuffer<float>> packed;
   std::size_t scratch_bytes = 0;
   for (const TuneCandidate<Plan>& candidate : candidates) {
-    packed.push_back(some_floats(candidate.plan.packed_bytes / sizeof(float)));
+    packed.emplace_back(candidate.plan.packed_bytes / sizeof(float));
+    pack(candidate.plan, packed.back().data());
     scratch_bytes = std::max(scratch_bytes, candidate.plan.scratch_bytes);
   }
   AlignedBuffer<char> scratch(scratch_bytes);
@@ -194,15 +195,18 @@ std::vector<Timing> time_candidates(const std::vector<ConvTuneCandidate>& candid
   AlignedBuffer<float> out(as_size(p.batch * p.out_h * p.out_w * p.out_stride));
   const AlignedBuffer<float> residual =
       some_floats(p.has_residual ? as_size(p.batch * p.out_h * p.out_w * p.residual_stride) : 0);
-  return time_plans<ConvPlan>(candidates, cold, budget, in, out,
-                              [&](const ConvPlan& plan, void* packed, void* scratch) {
-                                plan.run({.in = in.data(),
-                                          .residual = p.has_residual ? residual.data() : nullptr,
-                                          .packed = packed,
-                                          .out = out.data(),
-                                          .scratch = scratch},
-                                         0, plan.units);
-                              });
+  // What a kernel packs is not only weights: in a first layer's lie distances of inputs. So it packs itself.
+  const AlignedBuffer<float> weights = some_floats(as_size(p.out_c * (p.in_c / p.groups) * p.kernel_h * p.kernel_w));
+  const auto pack = [&](const ConvPlan& plan, float* packed) { plan.pack(weights.data(), nullptr, packed); };
+  const auto run = [&](const ConvPlan& plan, void* packed, void* scratch) {
+    plan.run({.in = in.data(),
+              .residual = p.has_residual ? residual.data() : nullptr,
+              .packed = packed,
+              .out = out.data(),
+              .scratch = scratch},
+             0, plan.units);
+  };
+  return time_plans<ConvPlan>(candidates, cold, budget, in, out, pack, run);
 }
 
 std::vector<Timing> time_candidates(const std::vector<GemmTuneCandidate>& candidates, bool cold, double budget) {
@@ -210,13 +214,15 @@ std::vector<Timing> time_candidates(const std::vector<GemmTuneCandidate>& candid
   const GemmParams& p = candidates.front().plan.params;
   const std::int64_t last = p.batch - 1;
   const AlignedBuffer<float> a = some_floats(as_size(last * p.a_step + (p.a_transposed ? p.k : p.m) * p.a_stride));
-  const AlignedBuffer<float> b =
-      some_floats(p.b_constant ? 0 : as_size(last * p.b_step + (p.b_transposed ? p.n : p.k) * p.b_stride));
+  const AlignedBuffer<float> b = some_floats(as_size(last * p.b_step + (p.b_transposed ? p.n : p.k) * p.b_stride));
   AlignedBuffer<float> c(as_size(last * p.c_step + p.m * p.c_stride));
   const AlignedBuffer<float> residual =
       some_floats(p.has_residual ? as_size(last * p.residual_step + p.m * p.residual_stride) : 0);
   const AlignedBuffer<float> bias = some_floats(p.has_bias ? as_size(p.n) : 0);
-  return time_plans<GemmPlan>(candidates, cold, budget, a, c, [&](const GemmPlan& plan, void* packed, void* scratch) {
+  const auto pack = [&](const GemmPlan& plan, float* packed) {
+    if (p.b_constant) plan.pack(b.data(), packed);
+  };
+  const auto run = [&](const GemmPlan& plan, void* packed, void* scratch) {
     plan.run({.a = a.data(),
               .b = p.b_constant ? nullptr : b.data(),
               .bias = p.has_bias ? bias.data() : nullptr,
@@ -225,7 +231,8 @@ std::vector<Timing> time_candidates(const std::vector<GemmTuneCandidate>& candid
               .c = c.data(),
               .scratch = scratch},
              0, plan.units);
-  });
+  };
+  return time_plans<GemmPlan>(candidates, cold, budget, a, c, pack, run);
 }
 
 }  // namespace cycloid

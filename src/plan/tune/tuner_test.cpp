@@ -57,6 +57,32 @@ TEST(TuneCandidates, AreAllKernelsAndWidthsWithTheEstimatesChoiceFirst) {
   }
 }
 
+// First layers (whose kernels pack distances beside weights), few outputs, depthwise, strided, small maps in batches.
+TEST(TuneCandidates, OfEveryKindCanBeTimed) {
+  std::vector<ConvParams> kinds(5, small_conv());
+  kinds[0].in_c = 3;
+  kinds[0].channels_first = true;
+  kinds[1].out_c = 3;
+  kinds[2].groups = kinds[2].out_c = kinds[2].in_c;
+  kinds[3].stride_h = kinds[3].stride_w = 2;
+  kinds[3].out_h = kinds[3].out_w = 4;
+  kinds[4].batch = 5;
+  kinds[4].in_h = kinds[4].in_w = kinds[4].out_h = kinds[4].out_w = 3;
+  std::set<std::string> families;
+  for (const Isa isa : kAllIsas) {
+    if (!isa_available(isa)) continue;
+    for (const ConvParams& params : kinds) {
+      const auto candidates = conv_tune_candidates(params, isa);
+      const std::vector<Timing> timings = time_candidates(candidates, false, 0.01);
+      ASSERT_EQ(timings.size(), candidates.size());
+      for (const ConvTuneCandidate& candidate : candidates)
+        families.insert(std::string(candidate.plan.name().substr(0, candidate.plan.name().rfind('.'))));
+    }
+  }
+  for (const kernels::ConvKernel& kernel : kernels::conv_kernels())
+    EXPECT_TRUE(families.contains(std::string(kernel.name.substr(0, kernel.name.rfind('.'))))) << kernel.name;
+}
+
 TEST(TuneCandidates, OfOtherNamesAreNone) {
   const ConvParams params = small_conv();
   for (const char* name :
