@@ -1,4 +1,4 @@
-// Arguments and per-ISA tables of the products of float64 and of integers.
+// Arguments and per-ISA tables of the products of float64, of float32 that gemm/ does not take, and of integers.
 #pragma once
 
 #include <stdint.h>
@@ -6,8 +6,8 @@
 namespace cycloid::kernels {
 
 // Integers wrap, so those without a sign are those with one.
-enum class ProductType { kFloat64, kInt32, kInt64 };
-inline constexpr int kProductTypes = 3;
+enum class ProductType { kFloat64, kInt32, kInt64, kFloat32 };
+inline constexpr int kProductTypes = 4;
 
 // y[i][j] = alpha * sum_k a[i][k] * panel[k][j] + c[i][j] for `rows` rows and the first `columns` columns of one panel. Distances
 // are in elements; alpha and c are only of the last part of a sum (`last`).
@@ -23,7 +23,7 @@ struct ProductTile {
   bool last = true;
   const void* c = nullptr;
   int64_t c_row = 0, c_step = 0;
-  double alpha = 1;  // of float64
+  double alpha = 1;  // of floats
 };
 
 using ProductFn = void (*)(const ProductTile&);

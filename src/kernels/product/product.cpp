@@ -60,30 +60,39 @@ void ProductPlan::pack(const void* b, void* packed, int64_t begin, int64_t end) 
     pack_panels(*this, static_cast<const uint64_t*>(b), static_cast<uint64_t*>(packed), begin, end);
 }
 
-void ProductPlan::run(const void* a, const void* packed, const void* c, void* y, int64_t begin, int64_t end) const {
+void ProductPlan::run_unit(const void* a, const void* panel_data, const void* c, void* y, int64_t row,
+                           int64_t column) const {
   const ProductParams& p = params;
   const int64_t bytes = element_bytes(), a_row = p.a_transposed ? 1 : p.k, a_step = p.a_transposed ? p.m : 1;
+  ProductTile tile_args{.a_row = a_row,
+                        .a_step = a_step,
+                        .y = const_cast<std::byte*>(at(y, row * p.n + column, bytes)),
+                        .y_row = p.n,
+                        .rows = std::min(kRows, p.m - row),
+                        .columns = std::min(panel, p.n - column),
+                        .c = c == nullptr ? nullptr : at(c, row * p.c_row + column * p.c_step, bytes),
+                        .c_row = p.c_row,
+                        .c_step = p.c_step,
+                        .alpha = p.alpha};
+  for (int64_t k = 0; k < p.k; k += kSteps) {
+    tile_args.a = at(a, row * a_row + k * a_step, bytes);
+    tile_args.panel = at(panel_data, k * panel, bytes);
+    tile_args.k = std::min(kSteps, p.k - k);
+    tile_args.adds = k > 0;
+    tile_args.last = k + tile_args.k == p.k;
+    tile(tile_args);
+  }
+}
+
+void ProductPlan::run(const void* a, const void* packed, const void* c, void* y, int64_t begin, int64_t end) const {
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t row = unit / panels * kRows, column = unit % panels * panel;
-    ProductTile tile_args{.a_row = a_row,
-                          .a_step = a_step,
-                          .y = const_cast<std::byte*>(at(y, row * p.n + column, bytes)),
-                          .y_row = p.n,
-                          .rows = std::min(kRows, p.m - row),
-                          .columns = std::min(panel, p.n - column),
-                          .c = c == nullptr ? nullptr : at(c, row * p.c_row + column * p.c_step, bytes),
-                          .c_row = p.c_row,
-                          .c_step = p.c_step,
-                          .alpha = p.alpha};
-    for (int64_t k = 0; k < p.k; k += kSteps) {
-      tile_args.a = at(a, row * a_row + k * a_step, bytes);
-      tile_args.panel = at(packed, column * p.k + k * panel, bytes);
-      tile_args.k = std::min(kSteps, p.k - k);
-      tile_args.adds = k > 0;
-      tile_args.last = k + tile_args.k == p.k;
-      tile(tile_args);
-    }
+    run_unit(a, at(packed, column * params.k, element_bytes()), c, y, row, column);
   }
+}
+
+void ProductPlan::run_panel(const void* a, const void* panel_data, const void* c, void* y, int64_t index) const {
+  for (int64_t row = 0; row < params.m; row += kRows) run_unit(a, panel_data, c, y, row, index * panel);
 }
 
 }  // namespace cycloid::kernels

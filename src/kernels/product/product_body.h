@@ -19,6 +19,10 @@ struct VectorOf<double> {
   typedef double type __attribute__((vector_size(kVectorBytes)));
 };
 template <>
+struct VectorOf<float> {
+  typedef float type __attribute__((vector_size(kVectorBytes)));
+};
+template <>
 struct VectorOf<uint32_t> {
   typedef uint32_t type __attribute__((vector_size(kVectorBytes)));
 };
@@ -94,8 +98,8 @@ CYCLOID_INLINE void rows_of_tile(const ProductTile& t, int64_t first) {
       for (int v = 0; v < kVectors; ++v) sum[i][v] += before[v];
     }
     if (t.last) {
-      if constexpr (sizeof(T) == sizeof(double) && static_cast<T>(0.5) != 0) {
-        for (int v = 0; v < kVectors; ++v) sum[i][v] *= t.alpha;
+      if constexpr (static_cast<T>(0.5) != 0) {
+        for (int v = 0; v < kVectors; ++v) sum[i][v] *= static_cast<T>(t.alpha);
       }
       if (t.c != nullptr) {
         const T* c = static_cast<const T*>(t.c) + (first + i) * t.c_row;
@@ -132,7 +136,8 @@ void product_tile(const ProductTile& t) {
 constexpr ProductFn kProductTiles[kProductTypes][kMostPanelVectors] = {
     {product_tile<double, 1>, product_tile<double, 2>, product_tile<double, 3>},
     {product_tile<uint32_t, 1>, product_tile<uint32_t, 2>, product_tile<uint32_t, 3>},
-    {product_tile<uint64_t, 1>, product_tile<uint64_t, 2>, product_tile<uint64_t, 3>}};
+    {product_tile<uint64_t, 1>, product_tile<uint64_t, 2>, product_tile<uint64_t, 3>},
+    {product_tile<float, 1>, product_tile<float, 2>, product_tile<float, 3>}};
 
 }  // namespace
 }  // namespace cycloid::kernels

@@ -29,7 +29,7 @@ std::vector<T> numbers(std::mt19937& random, int64_t count) {
   std::vector<T> all(static_cast<size_t>(count));
   for (T& x : all) {
     if constexpr (std::is_floating_point_v<T>)
-      x = std::uniform_real_distribution<double>(-1, 1)(random);
+      x = static_cast<T>(std::uniform_real_distribution<double>(-1, 1)(random));
     else
       x = static_cast<T>((uint64_t{random()} << 32) | random());
   }
@@ -53,6 +53,10 @@ void check(ProductType type, const ProductParams& params, Isa isa, std::mt19937&
   const T* with = has_c ? c.data() : nullptr;
   plan.run(a.data(), packed.data(), with, y.data() + kGuard, cut, plan.units());
   plan.run(a.data(), packed.data(), with, y.data() + kGuard, 0, cut);
+  if (pick(random, 0, 1) != 0) {  // panel by panel
+    for (int64_t i = 0; i < plan.panels; ++i)
+      plan.run_panel(a.data(), packed.data() + i * plan.panel * p.k, with, y.data() + kGuard, i);
+  }
   using Sum = std::conditional_t<std::is_floating_point_v<T>, long double, uint64_t>;
   for (int64_t i = 0; i < p.m; ++i) {
     for (int64_t j = 0; j < p.n; ++j) {
@@ -95,6 +99,7 @@ TEST_P(Product, OfAllShapes) {
     p.c_row = form == 1 ? 1 : form == 3 ? p.n : 0;
     p.c_step = form >= 2 ? 1 : 0;
     check<double>(ProductType::kFloat64, p, GetParam(), random);
+    check<float>(ProductType::kFloat32, p, GetParam(), random);
     check<uint32_t>(ProductType::kInt32, p, GetParam(), random);
     check<uint64_t>(ProductType::kInt64, p, GetParam(), random);
     if (HasFatalFailure()) return;

@@ -5,7 +5,7 @@
 // SkipLayerNormalization                           =>  Add, Add, LayerNormalization
 // SimplifiedLayerNormalization, the one with Skip  =>  Add, Add, RMSNormalization
 // and those of expand_attention.cpp, expand_einsum.cpp, expand_elementwise.cpp, expand_features.cpp, expand_nbits.cpp,
-// expand_products.cpp, expand_scores.cpp, expand_signal.cpp and expand_typed.cpp.
+// expand_products.cpp, expand_scores.cpp, expand_signal.cpp, expand_typed.cpp, expand_wider.cpp and expand_windows.cpp.
 //
 // What has no such form stays.
 #include "plan/fusion/expand_composites.h"
@@ -87,15 +87,22 @@ struct Line {
 constexpr std::string_view kMicrosoft = "com.microsoft";
 constexpr std::string_view kMl = "ai.onnx.ml";
 constexpr Line kLines[] = {
+    {"", "ArgMax", expand_to_wider},
+    {"", "ArgMin", expand_to_wider},
     {"", "Attention", expand_attention_scores},
+    {"", "BatchNormalization", expand_batch_normalization},
     {"", "Celu", expand_celu},
     {"", "CenterCropPad", expand_center_crop_pad},
     {"", "Clip", expand_clip},
     {"", "Col2Im", expand_col2im},
+    {"", "ConvTranspose", expand_conv_transpose},
     {"", "DFT", expand_dft},
     {"", "Einsum", expand_einsum},
+    {"", "DequantizeLinear", expand_dequantize},
     {"", "EyeLike", expand_eye_like},
+    {"", "GlobalAveragePool", expand_global_pool},
     {"", "GlobalLpPool", expand_global_lp_pool},
+    {"", "GlobalMaxPool", expand_global_pool},
     {"", "IsInf", expand_is_inf},
     {"", "LayerNormalization", expand_layer_normalization},
     {"", "LogSoftmax", expand_softmax},
@@ -103,14 +110,22 @@ constexpr Line kLines[] = {
     {"", "LpPool", expand_lp_pool},
     {"", "Mean", expand_mean},
     {"", "MeanVarianceNormalization", expand_mean_variance},
+    {"", "QuantizeLinear", expand_quantize},
+    {"", "ReduceL1", expand_to_signed},
     {"", "ReduceLogSum", expand_reduce_log_sum},
     {"", "ReduceLogSumExp", expand_reduce_log_sum_exp},
+    {"", "ReduceMax", expand_to_wider},
+    {"", "ReduceMin", expand_to_wider},
+    {"", "ReduceProd", expand_to_signed},
+    {"", "ReduceSum", expand_to_signed},
+    {"", "ReduceSumSquare", expand_to_signed},
     {"", "Relu", expand_relu},
     {"", "Selu", expand_selu},
     {"", "SimplifiedLayerNormalization", expand_simplified},
     {"", "STFT", expand_stft},
     {"", "Softmax", expand_softmax},
     {"", "Shrink", expand_shrink},
+    {"", "TopK", expand_to_wider},
     {"", "Trilu", expand_trilu},
     {kMl, "ArrayFeatureExtractor", expand_array_feature_extractor},
     {kMl, "Binarizer", expand_binarizer},

@@ -192,9 +192,10 @@ void expand_shrink(Expanding& e) {
   const Node& node = e.node();
   const Result<float> lambd = get_float(node, "lambd", 0.5F), bias = get_float(node, "bias", 0);
   const auto dims = e.dims(node.inputs[0]);
-  if (!lambd || !bias || !dims || e.dtype(node.inputs[0]) != DType::kFloat32) return;
+  const DType type = e.dtype(node.inputs[0]);
+  if (!lambd || !bias || !dims || (type != DType::kFloat32 && type != DType::kFloat64)) return;
   const ValueId x = node.inputs[0];
-  const auto number = [&](float value) { return e.number(static_cast<double>(value), DType::kFloat32); };
+  const auto number = [&](float value) { return e.number(static_cast<double>(value), type); };
   const ValueId below = e.add_typed("Less", DType::kBool, {x, number(-*lambd)}, *dims);
   const ValueId above = e.add_typed("Greater", DType::kBool, {x, number(*lambd)}, *dims);
   const ValueId raised = *bias == 0 ? x : e.add("Add", {x, number(*bias)}, *dims);

@@ -64,11 +64,14 @@ class Expanding {
 void expand_array_feature_extractor(Expanding& e);
 void expand_attention(Expanding& e);  // com.microsoft's
 void expand_attention_scores(Expanding& e);
+void expand_batch_normalization(Expanding& e);
 void expand_binarizer(Expanding& e);
 void expand_celu(Expanding& e);
 void expand_center_crop_pad(Expanding& e);
 void expand_clip(Expanding& e);
 void expand_col2im(Expanding& e);
+void expand_conv_transpose(Expanding& e);
+void expand_dequantize(Expanding& e);
 void expand_dft(Expanding& e);
 void expand_einsum(Expanding& e);
 void expand_embed_layer_normalization(Expanding& e);
@@ -78,6 +81,7 @@ void expand_fused_conv(Expanding& e);
 void expand_fused_gemm(Expanding& e);
 void expand_fused_matmul(Expanding& e);
 void expand_global_lp_pool(Expanding& e);
+void expand_global_pool(Expanding& e);
 void expand_imputer(Expanding& e);
 void expand_is_inf(Expanding& e);
 void expand_layer_normalization(Expanding& e);
@@ -89,6 +93,7 @@ void expand_mean_variance(Expanding& e);
 void expand_multi_head_attention(Expanding& e);
 void expand_one_hot_encoder(Expanding& e);
 void expand_qattention(Expanding& e);
+void expand_quantize(Expanding& e);
 void expand_reduce_log_sum(Expanding& e);
 void expand_reduce_log_sum_exp(Expanding& e);
 void expand_relu(Expanding& e);
@@ -96,6 +101,8 @@ void expand_selu(Expanding& e);
 void expand_shrink(Expanding& e);
 void expand_softmax(Expanding& e);
 void expand_stft(Expanding& e);
+void expand_to_signed(Expanding& e);
+void expand_to_wider(Expanding& e);
 void expand_trilu(Expanding& e);
 
 }  // namespace cycloid

@@ -88,10 +88,11 @@ constexpr std::string_view kComputing[] = {
 // The same of com.microsoft.
 constexpr std::string_view kMicrosoft[] = {"GroupQueryAttention", "MatMulNBits", "RotaryEmbedding"};
 
-// Rounding to whole numbers and comparisons, in which the last bit of an argument becomes a whole step: they take what was rounded
+// Rounding to whole numbers, choices and comparisons, in which the last bit of an argument becomes a whole step: they take what was rounded
 // to the narrow type.
 constexpr std::string_view kStepping[] = {
-    "ArgMax", "ArgMin", "Ceil", "Equal", "Floor", "Greater", "GreaterOrEqual", "IsNaN", "Less", "LessOrEqual", "Round",
+    "ArgMax",  "ArgMin", "Ceil", "Equal",       "Floor",    "Greater", "GreaterOrEqual", "GridSample",
+    "Hardmax", "IsNaN",  "Less", "LessOrEqual", "RoiAlign", "Round",   "TopK",
 };
 
 // They only move elements: wide where what they move is.

@@ -178,14 +178,15 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   const Tensor* weights = lowering.constant(node.inputs[1]);
   const bool has_bias = node.inputs.size() > 2 && node.inputs[2].valid();
   const Tensor* bias = has_bias ? lowering.constant(node.inputs[2]) : nullptr;
-  if (!lowering.is_float(x)) return "only float32 is native";
-  if (weights == nullptr || (has_bias && bias == nullptr)) return "the weights are computed in the run";
+  if (!lowering.is_float(x)) return lower_conv_columns(lowering, id, "only float32 and float64 are native");
+  if (weights == nullptr || (has_bias && bias == nullptr))
+    return lower_conv_columns(lowering, id, "the weights are computed in the run");
   const Dims in = *lowering.dims(x), out = *lowering.dims(node.outputs[0]);
   KernelWindow window;
   if (Declined reason = parse_window(
           node, in, out, std::span(weights->dims()).subspan(std::min<std::size_t>(2, weights->rank())), window);
       !reason.empty())
-    return reason;
+    return lower_conv_columns(lowering, id, reason);
   const Result<std::int64_t> groups = get_int(node, "group", 1);
   if (!groups || *groups < 1 || in[1] % *groups != 0 || weights->dim(0) != out[1] || weights->dim(1) * *groups != in[1])
     return "weights that do not fit the groups";

@@ -99,6 +99,7 @@ constexpr Line kLines[] = {
     {"Log", lower_unary},
     {"LogSoftmax", lower_softmax},
     {"Loop", lower_loop},
+    {"LpPool", lower_lp_pool},
     {"MatMul", lower_matmul},
     {"MatMulInteger", lower_matmul_integer},
     {"Max", lower_binary},

@@ -12,6 +12,8 @@ Declined lower_byte_max_pool(Lowering& lowering, NodeId id);
 Declined lower_cast_half(Lowering& lowering, NodeId id);
 Declined lower_concat(Lowering& lowering, NodeId id);
 Declined lower_conv(Lowering& lowering, NodeId id);
+// Takes what lower_conv() has no kernel for; the reason where it does not.
+Declined lower_conv_columns(Lowering& lowering, NodeId id, const std::string& reason);
 Declined lower_conv_integer(Lowering& lowering, NodeId id);
 Declined lower_conv_transpose(Lowering& lowering, NodeId id);
 Declined lower_depth_to_space(Lowering& lowering, NodeId id);
@@ -24,11 +26,14 @@ Declined lower_grid_sample(Lowering& lowering, NodeId id);
 Declined lower_group_normalization(Lowering& lowering, NodeId id);
 Declined lower_layer_normalization(Lowering& lowering, NodeId id);
 Declined lower_lrn(Lowering& lowering, NodeId id);
+Declined lower_lp_pool(Lowering& lowering, NodeId id);
 Declined lower_matmul(Lowering& lowering, NodeId id);
 Declined lower_matmul_integer(Lowering& lowering, NodeId id);
 Declined lower_matmul_integer_to_float(Lowering& lowering, NodeId id);
 Declined lower_matmul_nbits(Lowering& lowering, NodeId id);
 Declined lower_pad(Lowering& lowering, NodeId id);
+// Takes what lower_pool() has no kernel for; the reason where it does not.
+Declined lower_plane_pool(Lowering& lowering, NodeId id, const std::string& reason);
 Declined lower_pool(Lowering& lowering, NodeId id);
 Declined lower_prelu(Lowering& lowering, NodeId id);
 Declined lower_qgemm(Lowering& lowering, NodeId id);

@@ -70,7 +70,8 @@ Declined lower_pool(Lowering& lowering, NodeId id) {
   if (node.op_type == "MaxPool" && (dtype == DType::kInt8 || dtype == DType::kUInt8))
     return lower_byte_max_pool(lowering, id);
   PoolParams params;
-  if (Declined reason = pool_params(lowering, id, params); !reason.empty()) return reason;
+  if (Declined reason = pool_params(lowering, id, params); !reason.empty())
+    return node.op_type.starts_with("Global") ? reason : lower_plane_pool(lowering, id, reason);
   // What is in planes is pooled there: if its users want channels-last, the result is the smaller one to convert.
   const Layout layout = lowering.layout_of(x);
   params.planes = layout == Layout::kRowMajor;

@@ -1,0 +1,7 @@
+#include "kernels/pool/plane_body.h"
+
+namespace cycloid::kernels {
+
+const PlanePoolBodies plane_pool_bodies_avx512 = CYCLOID_PLANE_POOL_BODIES;
+
+}  // namespace cycloid::kernels
