@@ -112,7 +112,7 @@ constexpr Line kOwn[] = {
     {"AveragePool", "g ($[1,4,6,6] x) => (y) { y = AveragePool <kernel_shape=[2,2]> (x) }"},
     {"BatchNormalization",
      "g ($[2,4,6,8] x, $[4] S, $[4] B, $[4] M, $[4] V) => (y) { y = BatchNormalization (x, S, B, M, V) }"},
-    {"BitCast", "g ($[4,8] x) => (y) { y = BitCast <to=6> (x) }"},
+    {"BitCast", "g ($[4,8] x) => (y) { y = BitCast <to=~> (x) }"},
     {"BitShift", "g ($[4,8] x, $[8] z) => (y) { y = BitShift <direction=\"LEFT\"> (x, z) }"},
     {"Cast", "g ($[4,8] x) => (y) { y = Cast <to=1> (x) }"},
     {"CastLike", "g ($[4,8] x, float[1] L) => (y) { y = CastLike (x, L) }"},
@@ -317,10 +317,40 @@ std::string replaced(std::string_view text, char mark, std::string_view by) {
   return result;
 }
 
+// Another type of elements of as many bits, where there is one.
+DType same_bits(DType dtype) {
+  for (const DType other : {DType::kUInt2, DType::kUInt4, DType::kUInt8, DType::kUInt16, DType::kUInt32, DType::kUInt64,
+                            DType::kInt2, DType::kInt4, DType::kInt8, DType::kInt16, DType::kInt32, DType::kInt64}) {
+    if (other != dtype && bits_of(other) == bits_of(dtype)) return other;
+  }
+  return dtype;
+}
+
+// Elements of tensors of strings in quotes.
+std::string quoted(std::string text) {
+  for (std::size_t at = text.find("=string["); at != std::string::npos; at = text.find("=string[", at + 1)) {
+    const std::size_t begin = text.find('{', at);
+    std::string items;
+    std::size_t end = begin + 1;
+    for (; end < text.size() && text[end] != '}'; ++end) {
+      const bool digit = std::isdigit(static_cast<unsigned char>(text[end])) != 0;
+      items += digit ? fmt::format("\"{}\"", text[end]) : std::string(1, text[end]);
+    }
+    text.replace(begin + 1, end - begin - 1, items);
+  }
+  return text;
+}
+
+// The example's text with this element type for "$", and the number of another one of as many bits for "~".
+std::string of_type(std::string_view text, DType dtype) {
+  const std::string typed = replaced(text, '$', to_string(dtype));
+  return quoted(replaced(typed, '~', std::to_string(static_cast<int>(same_bits(dtype)))));
+}
+
 // Which of the node's inputs has a type of "$", if one has.
 std::optional<std::size_t> varying_input(std::string_view text) {
-  const Result<ModelIr> model = parse_model(replaced(text, '$', "float"));
-  const Result<ModelIr> other = parse_model(replaced(text, '$', "double"));
+  const Result<ModelIr> model = parse_model(of_type(text, DType::kFloat32));
+  const Result<ModelIr> other = parse_model(of_type(text, DType::kFloat64));
   if (!model || !other) return {};
   const auto inputs_of = [](const ModelIr& ir) { return ir.graph.node(*ir.graph.nodes().begin()).inputs; };
   const std::vector<ValueId> a = inputs_of(*model), b = inputs_of(*other);
@@ -371,7 +401,7 @@ std::optional<OperatorExample> operator_example(std::string_view domain, std::st
 }
 
 Result<ModelIr> example_model(const OperatorExample& example, DType dtype) {
-  CYCLOID_ASSIGN(ModelIr model, parse_model(replaced(example.text, '$', to_string(dtype))));
+  CYCLOID_ASSIGN(ModelIr model, parse_model(of_type(example.text, dtype)));
   CYCLOID_TRY(bind_constants(model.graph));
   CYCLOID_TRY(infer_types(model));
   return model;

@@ -13,7 +13,7 @@
 namespace cycloid {
 
 struct OperatorExample {
-  // In the text form, with $ for the element type that varies. Inputs in capitals are constants of ones (of zeros in types of fewer bits than 8 and float8).
+  // In the text form, with $ for the element type that varies, ~ for the number of another of as many bits. Inputs in capitals are constants of ones (of zeros in types of fewer bits than 8 and float8).
   std::string text;
   // The node's input that has the element type, if one has: what an If returns has it, but no input.
   std::optional<std::size_t> input;

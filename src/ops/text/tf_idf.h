@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cycloid/result.h"
@@ -24,15 +25,13 @@ struct TfIdf {
   std::int64_t most = 1;
   std::int64_t skips = 0;
   std::int64_t columns = 0;
-  std::vector<float> weights;  // by column; may be empty
+  std::vector<std::pair<std::int64_t, float>> column_weights;  // 1 for other columns
   std::vector<std::int64_t> ints;
   std::vector<std::string> strings;  // the pool is one of both
   std::vector<Gram> grams;           // of equal n-grams the last one counts
 
   static Result<TfIdf> parse(const Node& node);
 
-  // Whether the weights, where they are used, are enough.
-  Status check_weights() const;
   // Counts of a row become its results.
   void weigh(std::span<float> counts) const;
 
@@ -47,6 +46,8 @@ struct TfIdf {
   }
 
  private:
+  std::vector<float> weights;  // by n-gram of the pool; may be empty
+
   Status read_attributes(const Node& node);
   Status read_pool(const Node& node);
 };

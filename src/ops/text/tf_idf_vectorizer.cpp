@@ -49,6 +49,11 @@ Status TfIdf::read_pool(const Node& node) {
   }
   if (!weights.empty() && weights.size() != places.size())
     return invalid_model("{} weights for {} n-grams", weights.size(), places.size());
+  // The i-th weight is the i-th n-gram's, as the standard and ONNX Runtime have it; the standard's own evaluator takes it for
+  // the i-th column's. Of n-grams that share a column the last one counts.
+  std::map<std::int64_t, float> by_column;
+  for (std::size_t i = 0; i < weights.size(); ++i) by_column[places[i]] = weights[i];
+  column_weights.assign(by_column.begin(), by_column.end());
   const auto size = static_cast<std::int64_t>(ints.size() + strings.size());
   if (most > static_cast<std::int64_t>(starts.size()))
     return invalid_model("ngram_counts says nothing of {}-grams", most);
@@ -67,21 +72,12 @@ Status TfIdf::read_pool(const Node& node) {
   return {};
 }
 
-// A weight belongs to a column: the standard's text says to an n-gram, but what its reference and other runtimes do,
-// and models are made for, is this. The two differ where ngram_indexes is no identity.
-Status TfIdf::check_weights() const {
-  if (weighting != Weighting::kTf && !weights.empty() && static_cast<std::int64_t>(weights.size()) < columns)
-    return invalid_model("{} weights for {} columns", weights.size(), columns);
-  return {};
-}
-
 void TfIdf::weigh(std::span<float> counts) const {
   if (weighting == Weighting::kTf) return;
   if (weighting == Weighting::kIdf) {
     for (float& count : counts) count = count > 0 ? 1.0F : 0.0F;
   }
-  if (weights.empty()) return;
-  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] *= weights[i];
+  for (const auto& [column, weight] : column_weights) counts[static_cast<std::size_t>(column)] *= weight;
 }
 
 namespace {
@@ -194,7 +190,6 @@ Result<std::vector<Datum>> evaluate(EvalContext& context) {
   std::ranges::fill(to, 0.0F);
   const std::size_t length = rows == 0 ? 0 : tokens.size() / static_cast<std::size_t>(rows);
   const auto columns = static_cast<std::size_t>(v.columns);
-  CYCLOID_TRY(v.check_weights());
   for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
     CYCLOID_TRY(check_stop());
     const std::span<float> counts = to.subspan(r * columns, columns);

@@ -84,7 +84,6 @@ Declined lower_tf_idf(Lowering& lowering, NodeId id) {
   const DType type = lowering.dtype(node.inputs[0]);
   auto model = TfIdf::parse(node);
   if (!model) return model.error().message();
-  if (Status status = model->check_weights(); !status) return status.error().message();
   if (model->ints.empty() || (type != DType::kInt64 && type != DType::kInt32)) return "items that are strings";
   if (dims.empty() || dims.size() > 2) return "X is of another rank than 1 or 2";
   // Tokens, nodes and columns are numbers of 32 bits.
