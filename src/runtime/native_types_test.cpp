@@ -20,9 +20,9 @@ constexpr Case
         p = Mod <fmod=1> (x, a) q = Mod <fmod=1> (b, c) u = Sub (d, three) r = Mod <fmod=1> (u, e) v = Neg (f) s = Mod <fmod=1> (v, minus) t = Mod <fmod=1> (h, h) })",
              20, 0, 1},
             {"thresholds",
-         R"(g (float[3,100] x, double[70] a, bfloat16[9] b) => (float[?,?] p, double[?] q, bfloat16[?] r) {
+             R"(g (float[3,100] x, double[70] a, bfloat16[9] b) => (float[?,?] p, double[?] q, bfloat16[?] r) {
         p = ThresholdedRelu <alpha=0.25> (x) q = ThresholdedRelu (a) r = Sign (b) })"},
-        {"running_sums",
+            {"running_sums",
              R"(g (float[3,7,300] x, int64[9,20] a, double[20,11] b) => (float[?,?,?] p, float[?,?,?] q, int64[?,?] r, double[?,?] s, uint32[?,?] t, uint64[?,?] u) <int64 zero = {0}, int64 one = {1}, int64 last = {-1}> {
         p = CumSum <exclusive=1> (x, one) q = CumSum <reverse=1> (x, last) r = CumSum <reverse=1, exclusive=1> (a, zero) s = CumSum (b, one)
         c = Cast <to=12> (a) t = CumSum <reverse=1> (c, one) d = Cast <to=13> (a) u = CumSum (d, zero) })",
@@ -300,6 +300,26 @@ TEST(NativeTypes, SpecialValues) {
     const std::vector<AnyValue> actual = run(session, inputs);
     for (std::size_t i = 0; i < expected.size(); ++i)
       compare(actual[i].tensor(), expected[i].tensor(), 0, std::to_string(i) + " " + std::string(to_string(isa)));
+  }
+}
+
+// A search counts no FLOPs, but takes long: several threads share it, with the same result, also where k comes in the run.
+TEST(NativeTypes, LongSearchesAreShared) {
+  for (const bool of_run : {false, true}) {
+    const std::string text =
+        of_run ? "g (float[4,16384] x, int64[1] k) => (float[?,?] y, int64[?,?] i) { y, i = TopK (x, k) }"
+               : "g (float[4,16384] x) => (float[?,?] y, int64[?,?] i) <int64[1] k = {100}> { y, i = TopK (x, k) }";
+    const Model model = model_of({.name = "", .text = text.c_str()});
+    std::mt19937 random(5);
+    std::vector<Tensor> inputs = {random_tensor(DType::kFloat32, {4, 16384}, 0, random)};
+    if (of_run) inputs.push_back(Tensor::of<std::int64_t>({1}, {100}));
+    const std::vector<AnyValue> expected = run(Session::create(model, {.reference = true}).value(), inputs);
+    const Session session = Session::create(model, {.threads = 2}).value();
+    const PlanInfo plan = session.plan().value();
+    EXPECT_EQ(plan.threads, 2) << plan.to_text();
+    EXPECT_EQ(plan.steps.back().units, 4) << plan.to_text();
+    const std::vector<AnyValue> actual = run(session, inputs);
+    for (std::size_t i = 0; i < expected.size(); ++i) compare(actual[i].tensor(), expected[i].tensor(), 0, "output");
   }
 }
 
