@@ -118,11 +118,12 @@ class Fusing {
       graph_.replace_uses(y, from->q);
       return;
     }
-    const Node* maker = graph_.producer(x);
-    if (maker == nullptr || !maker->domain.empty() || !used_once(x)) return;
-    if (maker->op_type == "Conv") fuse_conv(*maker, *to, y, id);
-    if (maker->op_type == "MatMul") fuse_matmul(*maker, *to, y, id);
-    if (maker->op_type == "Add" || maker->op_type == "Mul") fuse_binary(*maker, *to, y, id);
+    const Node* producer = graph_.producer(x);
+    if (producer == nullptr || !producer->domain.empty() || !used_once(x)) return;
+    const Node maker = *producer;  // a copy: what is added moves the graph's nodes
+    if (maker.op_type == "Conv") fuse_conv(maker, *to, y, id);
+    if (maker.op_type == "MatMul") fuse_matmul(maker, *to, y, id);
+    if (maker.op_type == "Add" || maker.op_type == "Mul") fuse_binary(maker, *to, y, id);
   }
 
   // A bias in steps of the products: its int32 elements, or an absent one (true, invalid).
