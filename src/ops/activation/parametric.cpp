@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ops/broadcast.h"
 #include "ops/cost.h"
+#include "ops/from_double.h"
 #include "ops/infer.h"
 #include "ops/tensor/arguments.h"
 
@@ -109,8 +110,10 @@ Outputs evaluate_shrink(EvalContext& context) {
   const auto shrink = [=](double x) { return x < -lambd ? x + bias : x > lambd ? x - bias : 0.0; };
   ElementKernel kernel;
   kernel.f64 = unary_chunk<double>(shrink);
-  kernel.i64 = unary_chunk<std::int64_t>([shrink](std::int64_t x) { return shrink(static_cast<double>(x)); });
-  kernel.u64 = unary_chunk<std::uint64_t>([shrink](std::uint64_t x) { return shrink(static_cast<double>(x)); });
+  kernel.i64 = unary_chunk<std::int64_t>(
+      [shrink](std::int64_t x) { return from_double<std::int64_t>(shrink(static_cast<double>(x))); });
+  kernel.u64 = unary_chunk<std::uint64_t>(
+      [shrink](std::uint64_t x) { return from_double<std::uint64_t>(shrink(static_cast<double>(x))); });
   return map_inputs(context, kernel);
 }
 

@@ -8,6 +8,7 @@
 #include "ops/broadcast.h"
 #include "ops/cost.h"
 #include "ops/elements.h"
+#include "ops/from_double.h"
 #include "ops/infer.h"
 
 namespace cycloid {
@@ -119,18 +120,6 @@ Outputs evaluate_reduce(EvalContext& context, const Reducers& reducers) {
 }
 
 // --- The functions. Integer sums and products wrap; other integer results are computed in double and truncated.
-
-// Of a result in double. What an integer type does not hold (the logarithm of 0, say) is its least value, or 0.
-template <class T>
-T from_double(double x) {
-  if constexpr (std::is_integral_v<T>) {
-    constexpr int kBits = std::numeric_limits<T>::digits;
-    const bool holds = x >= static_cast<double>(std::numeric_limits<T>::min()) && x < std::ldexp(1.0, kBits);
-    return holds ? static_cast<T>(x) : std::numeric_limits<T>::min();
-  } else {
-    return x;
-  }
-}
 
 template <class T>
 using Modular = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
