@@ -1,7 +1,6 @@
 #include "kernels/fold/unfold.h"
 
 #include <algorithm>
-#include <cstddef>
 
 namespace cycloid::kernels {
 namespace {
@@ -12,63 +11,26 @@ struct Run {
   int64_t last = 0;           // the first one's place in the last axis
 };
 
-// Runs are rows of images or parts of a panel, tens of elements: calls of memcpy() and memset() would take longer than these.
-template <int kBytes>
-void copy_bytes(const std::byte*& from, std::byte*& to, int64_t& bytes) {
-  if (bytes < kBytes) return;
-  __builtin_memcpy(to, from, kBytes);
-  from += kBytes;
-  to += kBytes;
-  bytes -= kBytes;
-}
-
-template <class T>
-void copy_run(const T* from, int64_t count, T* to) {
-  const auto* source = reinterpret_cast<const std::byte*>(from);
-  auto* target = reinterpret_cast<std::byte*>(to);
-  int64_t bytes = count * static_cast<int64_t>(sizeof(T));
-  while (bytes >= 64) copy_bytes<64>(source, target, bytes);
-  copy_bytes<32>(source, target, bytes);
-  copy_bytes<16>(source, target, bytes);
-  copy_bytes<8>(source, target, bytes);
-  copy_bytes<4>(source, target, bytes);
-}
-
-template <class T>
-void zero_run(int64_t count, T* to) {
-  static constexpr T kZeros[16] = {};
-  for (; count > 16; count -= 16, to += 16) copy_run(kZeros, 16, to);
-  copy_run(kZeros, count, to);
-}
-
 template <class T>
 class Unfolding {
  public:
   Unfolding(const UnfoldParams& params, int64_t panel)
-      : p_(params), panel_(panel), kernel_(params.kernel()), image_(params.image()) {
-    for (int axis = 0; axis + 1 < p_.rank; ++axis) outer_taps_ *= p_.axes[static_cast<size_t>(axis)].kernel;
-  }
+      : p_(params), panel_(panel), kernel_(params.kernel()), image_(params.image()) {}
 
   void run(const T* x, Run r, int64_t outer, T* to) const {
-    const FoldAxis& a = p_.axes[static_cast<size_t>(p_.rank - 1)];
-    for (int64_t tap = 0; tap < a.kernel; ++tap) {
-      // Positions low to high - 1 of the run are inside.
-      Inside inside{.place = r.last * a.stride + tap * a.dilation - a.pad, .low = 0, .high = 0};
-      if (inside.place < 0) inside.low = std::min((-inside.place + a.stride - 1) / a.stride, r.count);
-      if (inside.place < a.image) inside.high = std::min((a.image - 1 - inside.place) / a.stride + 1, r.count);
-      inside.high = std::max(inside.low, inside.high);
-      for (int64_t outer_tap = 0; outer_tap < outer_taps_; ++outer_tap)
-        row_of_all_channels(x, base_of(outer_tap, outer), inside, r.count,
-                            to + (outer_tap * a.kernel + tap) * panel_ + r.at);
+    const int outer_axes = p_.rank - 1;
+    int64_t outer_taps = 1;
+    for (int axis = 0; axis < outer_axes; ++axis) outer_taps *= p_.axes[static_cast<size_t>(axis)].kernel;
+    const int64_t last_kernel = p_.axes[static_cast<size_t>(outer_axes)].kernel;
+    for (int64_t tap = 0; tap < outer_taps; ++tap) {
+      const int64_t base = base_of(tap, outer);
+      T* rows = to + tap * last_kernel * panel_ + r.at;
+      for (int64_t c = 0; c < p_.channels; ++c, rows += kernel_ * panel_)
+        taps_of_row(base < 0 ? nullptr : x + c * image_ + base, r, rows);
     }
   }
 
  private:
-  struct Inside {
-    int64_t place;  // that the first position reads, in the row of the image
-    int64_t low, high;
-  };
-
   // Where the row of the image begins that an outer kernel element reads at an outer position; -1: in the padding.
   int64_t base_of(int64_t tap, int64_t outer) const {
     int64_t base = 0, step = p_.axes[static_cast<size_t>(p_.rank - 1)].image;
@@ -84,27 +46,30 @@ class Unfolding {
     return base;
   }
 
-  void row_of_all_channels(const T* x, int64_t base, const Inside& inside, int64_t count, T* to) const {
-    const int64_t stride = p_.axes[static_cast<size_t>(p_.rank - 1)].stride, step = kernel_ * panel_;
-    if (base < 0) {
-      for (int64_t c = 0; c < p_.channels; ++c, to += step) zero_run(count, to);
-      return;
-    }
-    const T* from = x + base + inside.place + inside.low * stride;
-    const int64_t length = inside.high - inside.low;
-    for (int64_t c = 0; c < p_.channels; ++c, to += step, from += image_) {
-      zero_run(inside.low, to);
-      if (stride == 1)
-        copy_run(from, length, to + inside.low);
+  void taps_of_row(const T* row, const Run& r, T* to) const {
+    const FoldAxis& a = p_.axes[static_cast<size_t>(p_.rank - 1)];
+    for (int64_t tap = 0; tap < a.kernel; ++tap, to += panel_) {
+      if (row == nullptr) {
+        std::fill_n(to, r.count, T{0});
+        continue;
+      }
+      // Positions low to high - 1 of the run are inside.
+      const int64_t place = r.last * a.stride + tap * a.dilation - a.pad;
+      const int64_t low = std::clamp<int64_t>(place >= 0 ? 0 : (-place + a.stride - 1) / a.stride, 0, r.count);
+      const int64_t high =
+          std::clamp<int64_t>(place >= a.image ? 0 : (a.image - 1 - place) / a.stride + 1, low, r.count);
+      const T* from = row + place;
+      std::fill_n(to, low, T{0});
+      if (a.stride == 1)
+        std::copy(from + low, from + high, to + low);
       else
-        for (int64_t j = 0; j < length; ++j) to[inside.low + j] = from[j * stride];
-      zero_run(count - inside.high, to + inside.high);
+        for (int64_t j = low; j < high; ++j) to[j] = from[j * a.stride];
+      std::fill(to + high, to + r.count, T{0});
     }
   }
 
   const UnfoldParams& p_;
   const int64_t panel_, kernel_, image_;
-  int64_t outer_taps_ = 1;
 };
 
 template <class T>
