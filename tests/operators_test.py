@@ -71,12 +71,22 @@ def needs_reference(plan):
     )
 
 
+def same_bits(dtype):
+    """The number of another element type of as many bits, where there is one."""
+    from onnx import TensorProto
+
+    bits = 8 if dtype == "bool" else int(re.search(r"[0-9]+", dtype).group())
+    of_integers = "int" if dtype.startswith("uint") else "uint"
+    return TensorProto.DataType.Value(f"{of_integers}{bits}".upper() if bits <= 64 else dtype.upper())
+
+
 def onnx_text(text, dtype):
-    """The example with this element type, in the words of ONNX's textual syntax."""
+    """The example with this element type for "$" and another one of its width for "~", in the words of ONNX's textual syntax."""
     names = {"float32": "float", "float64": "double"}
     names |= {
         name: name.replace("_", "") for name in DTYPES if name.startswith("float8_") or name.startswith("float4_")
     }
+    text = text.replace("~", str(same_bits(dtype))) if "~" in text else text
     return text.replace("$", names.get(dtype, dtype))
 
 
