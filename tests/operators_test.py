@@ -81,13 +81,15 @@ def same_bits(dtype):
 
 
 def onnx_text(text, dtype):
-    """The example with this element type for "$" and another one of its width for "~", in the words of ONNX's textual syntax."""
+    """The example with this element type for "$" and another one of its width for "~", strings in quotes, in the words of ONNX's textual syntax."""
     names = {"float32": "float", "float64": "double"}
     names |= {
         name: name.replace("_", "") for name in DTYPES if name.startswith("float8_") or name.startswith("float4_")
     }
     text = text.replace("~", str(same_bits(dtype))) if "~" in text else text
-    return text.replace("$", names.get(dtype, dtype))
+    text = text.replace("$", names.get(dtype, dtype))
+    quoted = lambda found: found[1] + re.sub(r"\d+", r'"\g<0>"', found[2])  # noqa: E731
+    return re.sub(r"(=string\[[^\]]*\] *)(\{[^}]*\})", quoted, text)
 
 
 def one_node_model(onnx, text, dtype):
