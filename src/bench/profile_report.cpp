@@ -56,7 +56,7 @@ std::string slow_runs(const Profile& profile) {
     text += fmt::format("  {:>9.1f} us  {:>5.1f} % of its time  {}\n", kernel.slow_us, 100 * kernel.slow_us / kernel.us,
                         kernel.kernel);
   }
-  text += fmt::format("  {:>9.1f} us  {:>5}               between steps\n", profile.slow_run_us - steps, "");
+  text += fmt::format("  {:>9.1f} us                      between steps\n", profile.slow_run_us - steps);
   return text;
 }
 

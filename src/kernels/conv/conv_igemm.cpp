@@ -52,7 +52,7 @@ bool far_weights(const ConvPlan& plan) { return plan.params.weights_far || plan.
 bool divides_weights(const ConvPlan& plan) {
   const ConvParams& p = plan.params;
   const int64_t pixel_bytes = pixels(p) * group_in(p) * p.stride_h * p.stride_w * kFloat;
-  const int64_t uneven = (plan.panels + p.threads - 1) / p.threads * p.threads - plan.panels;
+  const int64_t uneven = round_up(plan.panels, p.threads) - plan.panels;
   return p.threads > 1 && far_weights(plan) && plan.fold == 1 &&
          plan.tiles < kTilesForPanel * plan.vectors * p.threads && plan.block_tiles == plan.tiles &&
          plan.group_bytes > 2 * pixel_bytes && 8 * uneven <= plan.panels;

@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/helpers.h"
-#include "base/work_bounds.h"
+#include "base/work_room.h"
 #include "kernels/move/move.h"
 #include "ops/op.h"
 #include "ops/tensor/expand.h"
@@ -59,10 +59,8 @@ bool is_empty(const Dims& dims) { return std::ranges::find(dims, 0) != dims.end(
 Status check_room(DType dtype, const Dims& dims) {
   // More than any address space has.
   constexpr std::size_t kMostBytes = std::size_t{1} << 56;
-  const WorkBounds* bounds = work_bounds();
-  const std::size_t left = bounds != nullptr && bounds->memory != nullptr ? bounds->memory->left() : kMostBytes;
   const auto count = element_count(dims);
-  if (count && static_cast<std::size_t>(*count) <= std::min(left, kMostBytes) / size_of(dtype)) return {};
+  if (count && static_cast<std::size_t>(*count) <= room_left(kMostBytes) / size_of(dtype)) return {};
   return make_error(ErrorCode::kResourceExhausted,
                     "no memory for a {} tensor of shape {}, or none left of the limit (max_memory)", to_string(dtype),
                     to_string(dims));
