@@ -247,6 +247,24 @@ Case square_case(int seed) {
   return test;
 }
 
+// Kernels of one row or column, on maps that tiles cut unevenly.
+Case line_case(int seed) {
+  Case test = square_case(seed);
+  std::mt19937 random(static_cast<unsigned>(seed) + 50000);
+  ConvParams& p = test.p;
+  p.stride_h = p.stride_w = 1;
+  const bool row = pick(random, 0, 1) == 0;
+  p.kernel_h = row ? 1 : pick(random, 2, 8);
+  p.kernel_w = row ? pick(random, 2, 8) : 1;
+  p.pad_top = pick(random, 0, p.kernel_h);
+  p.pad_left = pick(random, 0, p.kernel_w);
+  p.in_h = pick(random, p.kernel_h, row ? 5 : 40);
+  p.in_w = pick(random, p.kernel_w, row ? 40 : 5);
+  p.out_h = p.in_h + p.pad_top + pick(random, 0, 2) - p.kernel_h + 1;
+  p.out_w = p.in_w + p.pad_left + pick(random, 0, 2) - p.kernel_w + 1;
+  return test;
+}
+
 class ConvKernels : public ::testing::TestWithParam<const ConvKernel*> {
  protected:
   void SetUp() override {
@@ -268,6 +286,15 @@ TEST_P(ConvKernels, AgreesOnSquareKernels) {
     check(*GetParam(), square_case(seed));
     if (HasFailure()) return;
   }
+}
+
+TEST_P(ConvKernels, AgreesOnKernelsOfOneRowOrColumn) {
+  int computed = 0;
+  for (int seed = 0; seed < 300; ++seed) {
+    computed += check(*GetParam(), line_case(seed));
+    if (HasFailure()) return;
+  }
+  if (GetParam()->name.find("winograd_n8") != std::string_view::npos) EXPECT_GT(computed, 200);
 }
 
 TEST_P(ConvKernels, AgreesWithEveryWidthOfTheRegisterTile) {

@@ -1,6 +1,6 @@
 // Convolution by Winograd's minimal filtering (winograd.h): square kernels of 2 to 4 taps with stride 1, or of 3 to 8 with
-// stride 2, which is 4 convolutions of stride 1 and half as many taps added up (winograd_shape.h). n is the most points
-// that a tile has along an axis.
+// stride 2, which is 4 convolutions of stride 1 and half as many taps added up (winograd_shape.h); kernels of one row or
+// column of 2 to 7 taps with stride 1, whose tiles are one pixel wide. n is the most points that a tile has along an axis.
 //
 // Work unit (split, block, panel): `splits` parts of the panels of output channels, blocks of tiles, the part's panels; the
 // panel runs fastest. Every block has its share of each kind of tile (winograd_shape.h), so that blocks cost the same. A
@@ -29,6 +29,8 @@ int64_t blocks(const ConvPlan& plan) { return plan.units / plan.panels; }
 // Cycles of a vector's transforms, per point; of laying 2 x 2 pixels side by side, per point. Measured on Zen 4; other vector
 // widths differ little.
 constexpr double kInputCycles = 7, kOutputCycles = 5.5, kGatherCycles = 5;
+// Of one dimension's (Sapphire Rapids).
+constexpr double kLineInputCycles = 3.5, kLineOutputCycles = 3;
 
 // Points of a tile, over the kinds: small tiles have fewer.
 double mean_points(const ConvPlan& plan) {
@@ -44,7 +46,8 @@ double input_cost(const ConvPlan& plan) {
   const int64_t lanes = plan.igemm->lanes, channels = plan.params.in_c;
   const int64_t vectors = winograd_gathers(plan) ? round_up(plan.phases * channels, lanes) / lanes
                                                  : plan.phases * (round_up(channels, lanes) / lanes);
-  const double cycles = static_cast<double>(vectors) * kInputCycles + (winograd_gathers(plan) ? kGatherCycles : 0);
+  const double each = winograd_is_line(plan.params) ? kLineInputCycles : kInputCycles;
+  const double cycles = static_cast<double>(vectors) * each + (winograd_gathers(plan) ? kGatherCycles : 0);
   return kCostPerCycle * cycles * mean_points(plan) * static_cast<double>(plan.tiles) /
          static_cast<double>(blocks(plan));
 }
@@ -107,13 +110,17 @@ bool choose_panels(ConvPlan& plan) {
   return true;
 }
 
-std::string why_not(const ConvParams& p) {
+std::string why_not(const ConvParams& p, int64_t points) {
   if (p.channels_first) return "Winograd: the input is channels-first";
   if (p.strict) return "strict: Winograd's error is larger than that of direct sums";
-  if (p.kernel_h != p.kernel_w || p.stride_h != p.stride_w) return "Winograd: the kernel or stride is not square";
-  if (p.stride_h > 2) return "Winograd: the stride is neither 1 nor 2";
-  const int64_t taps = (p.kernel_h + p.stride_h - 1) / p.stride_h;
-  if (taps < kWinogradMinTaps || taps > kWinogradMaxTaps) return "Winograd: too few or too many taps";
+  const bool line = winograd_is_line(p);
+  if ((!line && p.kernel_h != p.kernel_w) || p.stride_h != p.stride_w)
+    return "Winograd: the kernel or stride is not square";
+  if (p.stride_h > (line ? 1 : 2)) return "Winograd: too large a stride";
+  if (!line && points == kWinogradLinePoints) return "Winograd: too many points for two dimensions";
+  const int64_t taps = (std::max(p.kernel_h, p.kernel_w) + p.stride_h - 1) / p.stride_h;
+  if (taps < kWinogradMinTaps || taps > std::min<int64_t>(points, line ? kWinogradLineMaxTaps : kWinogradMaxTaps))
+    return "Winograd: too few or too many taps";
   if (p.dilation_h != 1 || p.dilation_w != 1) return "Winograd: dilated";
   if (p.groups != 1) return "Winograd: grouped";
   return {};
@@ -121,13 +128,12 @@ std::string why_not(const ConvParams& p) {
 
 std::string configure_points(const ConvKernel& kernel, ConvPlan& plan, int64_t points) {
   const ConvParams& p = plan.params;
-  if (std::string reason = why_not(p); !reason.empty()) return reason;
-  const int64_t taps = (p.kernel_h + p.stride_h - 1) / p.stride_h;
+  if (std::string reason = why_not(p, points); !reason.empty()) return reason;
   plan.igemm = &igemm_kernels(kernel.isa);
   plan.isa_table = &CYCLOID_ISA_TABLE(kernel.isa, winograd_bodies);
   plan.phases = p.stride_h * p.stride_w;
-  plan.axis_y = winograd_axis(p.out_h, taps, points);
-  plan.axis_x = winograd_axis(p.out_w, taps, points);
+  plan.axis_y = winograd_axis(p.out_h, (p.kernel_h + p.stride_h - 1) / p.stride_h, points);
+  plan.axis_x = winograd_axis(p.out_w, (p.kernel_w + p.stride_w - 1) / p.stride_w, points);
   if (std::max(plan.axis_y.points, plan.axis_x.points) < points) return "Winograd: fewer points do";
   plan.tiles = p.batch * plan.axis_y.tiles * plan.axis_x.tiles;
   plan.channels = plan.phases * p.in_c;
@@ -158,7 +164,8 @@ double cost(const ConvPlan& plan) {
   return std::max(plan.cost_flops / 2 * mean_points(plan) / all + calls * kCostPerCycle,
                   weight_streaming_cost(plan, passes)) +
          plan.range_cost * passes * static_cast<double>(plan.splits) +
-         kCostPerCycle * tiles * mean_points(plan) * out_vectors * kOutputCycles;
+         kCostPerCycle * tiles * mean_points(plan) * out_vectors *
+             (winograd_is_line(plan.params) ? kLineOutputCycles : kOutputCycles);
 }
 
 // One unit.
@@ -234,6 +241,16 @@ class Block {
     const WinogradPlace at = places_[t];
     const float* image = args_.in + at.image * p_.in_h * p_.in_w * p_.in_stride;
     const int64_t top = at.y * p_.stride_h - p_.pad_top, left = at.x * p_.stride_w - p_.pad_left;
+    WinogradInput in{};
+    const float* pixels[kWinogradMaxPoints * kWinogradMaxPoints];
+    in.pixels = pixels;
+    in.channels = p_.in_c;
+    in.point_stride = count_ * stride_;
+    if (winograd_is_line(p_)) {
+      point_at(pixels, image, top, left, at);
+      in.v = v_ + t * stride_;
+      return bodies(plan_).input_line[winograd_line_size(at.points_y * at.points_x)](in);
+    }
     const int64_t size_y = at.points_y - kWinogradMinPoints, size_x = at.points_x - kWinogradMinPoints;
     const int64_t v_row = point(1, 0) * stride_;
     const bool gathers = winograd_gathers(plan_);
@@ -243,11 +260,6 @@ class Block {
                                                         2 * p_.in_w * p_.in_c, v_ + t * stride_, count_ * stride_,
                                                         v_row});
     }
-    WinogradInput in{};
-    const float* pixels[kWinogradMaxPoints * kWinogradMaxPoints];
-    in.pixels = pixels;
-    in.channels = p_.in_c;
-    in.point_stride = count_ * stride_;
     in.row_stride = v_row;
     const auto body = bodies(plan_).input[size_y][size_x];
     if (gathers) {
@@ -326,7 +338,6 @@ class Block {
     const WinogradPlace at = places_[t];
     const int64_t channel = panel * plan_.vectors * plan_.igemm->lanes;
     const int64_t pixel = (at.image * p_.out_h + at.y) * p_.out_w + at.x;
-    const int64_t taps = plan_.axis_y.taps;
     const bool clip = epilogue_.activation.kind == ActivationKind::kClip;
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const float* residual = p_.has_residual ? args_.residual + pixel * p_.residual_stride + channel : nullptr;
@@ -342,20 +353,34 @@ class Block {
     out.out = args_.out + pixel * p_.out_stride + channel;
     out.out_stride = p_.out_stride;
     out.out_row = p_.out_w * p_.out_stride;
-    out.rows = std::min(at.points_y - taps + 1, p_.out_h - at.y);
-    out.pixels = std::min(at.points_x - taps + 1, p_.out_w - at.x);
+    out.rows = std::min(at.points_y - plan_.axis_y.taps + 1, p_.out_h - at.y);
+    out.pixels = std::min(at.points_x - plan_.axis_x.taps + 1, p_.out_w - at.x);
     out.lo = clip ? epilogue_.activation.lo : -kInfinity;
     out.hi = clip ? epilogue_.activation.hi : kInfinity;
     out.activation = clip && !epilogue_.activation.scaled ? nullptr : epilogue_.in_body();
     out.slope = epilogue_.slope(channel);
     out.residual_last = epilogue_.residual_last;
-    bodies(plan_).output[taps - kWinogradMinTaps][at.points_y - kWinogradMinPoints][at.points_x - kWinogradMinPoints](
-        out);
+    if (winograd_is_line(p_)) {
+      line_output(out, at);
+    } else {
+      const int64_t size_y = at.points_y - kWinogradMinPoints, size_x = at.points_x - kWinogradMinPoints;
+      bodies(plan_).output[plan_.axis_y.taps - kWinogradMinTaps][size_y][size_x](out);
+    }
     if (!epilogue_.post) return;
     for (int64_t row = 0; row < out.rows; ++row) {
       plan_.igemm->post(out.out + row * out.out_row, out.out_stride, out.pixels, out.columns, epilogue_.activation,
                         epilogue_.residual_in_post ? residual + row * out.residual_row : nullptr, p_.residual_stride);
     }
+  }
+
+  void line_output(WinogradOutput out, const WinogradPlace& at) const {
+    if (p_.kernel_w == 1) {  // its pixels are a column's
+      out.pixels = out.rows;
+      out.out_stride = out.out_row;
+      out.residual_stride = out.residual_row;
+    }
+    const int64_t taps = std::max(plan_.axis_y.taps, plan_.axis_x.taps);
+    bodies(plan_).output_line[taps - kWinogradMinTaps][winograd_line_size(at.points_y * at.points_x)](out);
   }
 
   const ConvPlan& plan_;
@@ -394,6 +419,9 @@ ConvKernel conv_winograd_n5_kernel(std::string_view name, Isa isa) {
 }
 ConvKernel conv_winograd_n6_kernel(std::string_view name, Isa isa) {
   return {name, isa, configure<6>, pack_winograd, run, cost};
+}
+ConvKernel conv_winograd_n8_kernel(std::string_view name, Isa isa) {
+  return {name, isa, configure<8>, pack_winograd, run, cost};
 }
 
 }  // namespace cycloid::kernels

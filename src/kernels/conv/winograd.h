@@ -13,6 +13,13 @@
 // The sets are nested, and a point's row of G is the same in all of them (the factor that n changes is on the side of
 // the input): so tiles of several sizes, even of different n in the two dimensions, share one set of transformed
 // weights, and a row of 7 outputs is cut into 4 + 3 without waste.
+//
+// Kernels of one row or column have one-dimensional tiles F(m, r). Their error grows with n along one axis alone, so n may also
+// be 8, with points that are each other's inverses:
+//
+//   0, a, -a, infinity, b, -b, c, -c      a = 3/5, b = 1, c = 5/3
+//
+// (64 channels, normal data, 5 taps: 1.1e-6, where sqrt(1/2), sqrt(2), 1 have 2.0e-6 and n = 6 has 5.6e-7).
 #pragma once
 
 #include <stdint.h>
@@ -25,6 +32,9 @@ namespace cycloid::kernels {
 inline constexpr double kWinogradA = 0.70710678118654752440, kWinogradB = 1.41421356237309504880;
 inline constexpr int64_t kWinogradMinPoints = 4, kWinogradMaxPoints = 6;
 inline constexpr int64_t kWinogradInfinity = 3;  // which point it is
+// a, b and c of the 8 points.
+inline constexpr double kWinogradLine[] = {0.6, 1, 1 / 0.6};
+inline constexpr int64_t kWinogradLinePoints = 8;
 
 // V[point] = (B^T d B)[point] for one tile, vectors of channels at a time.
 struct WinogradInput {
@@ -74,6 +84,11 @@ struct WinogradGather {
 
 inline constexpr int kWinogradSizes = kWinogradMaxPoints - kWinogradMinPoints + 1;
 inline constexpr int kWinogradMinTaps = 2, kWinogradMaxTaps = 4;
+// Of tiles in one dimension: 4, 5, 6 or 8 points.
+inline constexpr int kWinogradLineSizes = kWinogradSizes + 1, kWinogradLineMaxTaps = 7;
+constexpr int winograd_line_size(int64_t points) {
+  return points == kWinogradLinePoints ? kWinogradSizes : static_cast<int>(points - kWinogradMinPoints);
+}
 
 struct WinogradBodies {
   int lanes;
@@ -83,6 +98,10 @@ struct WinogradBodies {
   void (*input_pairs[kWinogradSizes][kWinogradSizes])(const WinogradPairs&);
   // By taps - kWinogradMinTaps, then as above.
   void (*output[kWinogradMaxTaps - kWinogradMinTaps + 1][kWinogradSizes][kWinogradSizes])(const WinogradOutput&);
+  // In one dimension, by winograd_line_size(); pixel i, point i and output i are one pointer, point_stride and out_stride apart,
+  // and the rows are not read. Null where there are fewer points than taps.
+  void (*input_line[kWinogradLineSizes])(const WinogradInput&);
+  void (*output_line[kWinogradLineMaxTaps - kWinogradMinTaps + 1][kWinogradLineSizes])(const WinogradOutput&);
 };
 
 extern const WinogradBodies winograd_bodies_scalar;

@@ -69,6 +69,50 @@ CYCLOID_INLINE void winograd_output_1d(const Vec (&x)[n], Vec (&y)[m]) {
   }
 }
 
+// Of the 8 points of lines: squares of a, b and c, and x^2 to the powers 2, 1 and 0 in (x^2 - s) (x^2 - t).
+constexpr double kSquareA = kWinogradLine[0] * kWinogradLine[0], kSquareB = kWinogradLine[1] * kWinogradLine[1],
+                 kSquareC = kWinogradLine[2] * kWinogradLine[2];
+
+// Rows p and -p of B^T: x (x + p) (x^2 - s) (x^2 - t) and the one of -p.
+CYCLOID_INLINE void winograd_line_pair(const Vec (&x)[8], double p, double s, double t, Vec& plus, Vec& minus) {
+  const Vec sum = set1(static_cast<float>(-(s + t))), product = set1(static_cast<float>(s * t));
+  const Vec even = fma(product, x[2], fma(sum, x[4], x[6]));
+  const Vec odd = set1(static_cast<float>(p)) * fma(product, x[1], fma(sum, x[3], x[5]));
+  plus = even + odd;
+  minus = even - odd;
+}
+
+template <>
+[[maybe_unused]] CYCLOID_INLINE void winograd_input_1d<8>(const Vec (&x)[8], Vec (&y)[8]) {
+  // (x^2 - a^2) (x^2 - b^2) (x^2 - c^2)
+  const Vec fourth = set1(static_cast<float>(-(kSquareA + kSquareB + kSquareC)));
+  const Vec second = set1(static_cast<float>(kSquareA * kSquareB + kSquareA * kSquareC + kSquareB * kSquareC));
+  const Vec zeroth = set1(static_cast<float>(-kSquareA * kSquareB * kSquareC));
+  y[0] = fma(zeroth, x[0], fma(second, x[2], fma(fourth, x[4], x[6])));
+  y[3] = fma(zeroth, x[1], fma(second, x[3], fma(fourth, x[5], x[7])));
+  winograd_line_pair(x, kWinogradLine[0], kSquareB, kSquareC, y[1], y[2]);
+  winograd_line_pair(x, kWinogradLine[1], kSquareA, kSquareC, y[4], y[5]);
+  winograd_line_pair(x, kWinogradLine[2], kSquareA, kSquareB, y[6], y[7]);
+}
+
+// A^T of the 8 points.
+template <int m>
+CYCLOID_INLINE void winograd_line_output(const Vec (&x)[8], Vec (&y)[m]) {
+  constexpr double a = kWinogradLine[0], b = kWinogradLine[1], c = kWinogradLine[2];
+  constexpr double kPowers[3][7] = {{1, a, a * a, a * a * a, a * a * a * a, a * a * a * a * a, a * a * a * a * a * a},
+                                    {1, b, b * b, b * b * b, b * b * b * b, b * b * b * b * b, b * b * b * b * b * b},
+                                    {1, c, c * c, c * c * c, c * c * c * c, c * c * c * c * c, c * c * c * c * c * c}};
+  const Vec even[] = {x[1] + x[2], x[4] + x[5], x[6] + x[7]}, odd[] = {x[1] - x[2], x[4] - x[5], x[6] - x[7]};
+#pragma GCC unroll 7
+  for (int k = 0; k < m; ++k) {
+    Vec sum = k + 1 == m ? x[kWinogradInfinity] : zero();
+    if (k == 0) sum = sum + x[0];
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; ++i) sum = fma(set1(static_cast<float>(kPowers[i][k])), k % 2 == 0 ? even[i] : odd[i], sum);
+    y[k] = sum;
+  }
+}
+
 [[maybe_unused]] void winograd_gather(const WinogradGather& t) {
   const int64_t pair = 2 * t.channels;
   // Places whose two columns are both inside.
@@ -186,24 +230,64 @@ void winograd_output(const WinogradOutput& t) {
   });
 }
 
+template <int n>
+void winograd_input_line(const WinogradInput& t) {
+  for_each_vector(t.channels, [&]<bool kFull>(int64_t c, Mask mask) {
+    Vec x[n], y[n];
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i) x[i] = load_part<kFull>(t.pixels[i] + c, mask);
+    winograd_input_1d<n>(x, y);
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i) store(t.v + i * t.point_stride + c, y[i]);
+  });
+}
+
+template <int kTaps, int n>
+void winograd_output_line(const WinogradOutput& t) {
+  constexpr int m = n - kTaps + 1;
+  for_each_vector(t.columns, [&]<bool kFull>(int64_t c, Mask mask) {
+    Vec x[n], y[m];
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i) x[i] = load(t.products + i * t.point_stride + c);
+    if constexpr (n == 8) {
+      winograd_line_output<m>(x, y);
+    } else {
+      winograd_output_1d<n, m>(x, y);
+    }
+    const Vec bias = load(t.bias + c);
+#pragma GCC unroll 7
+    for (int pixel = 0; pixel < m; ++pixel) {
+      if (pixel < t.pixels) winograd_store<kFull>(t, 0, pixel, c, y[pixel] + bias, mask);
+    }
+  });
+}
+
 constexpr WinogradBodies make_winograd_bodies() {
-  return {kLanes,
-          winograd_gather,
-          {{winograd_input<4, 4>, winograd_input<4, 5>, winograd_input<4, 6>},
-           {winograd_input<5, 4>, winograd_input<5, 5>, winograd_input<5, 6>},
-           {winograd_input<6, 4>, winograd_input<6, 5>, winograd_input<6, 6>}},
-          {{winograd_input_pairs<4, 4>, winograd_input_pairs<4, 5>, winograd_input_pairs<4, 6>},
-           {winograd_input_pairs<5, 4>, winograd_input_pairs<5, 5>, winograd_input_pairs<5, 6>},
-           {winograd_input_pairs<6, 4>, winograd_input_pairs<6, 5>, winograd_input_pairs<6, 6>}},
-          {{{winograd_output<2, 4, 4>, winograd_output<2, 4, 5>, winograd_output<2, 4, 6>},
-            {winograd_output<2, 5, 4>, winograd_output<2, 5, 5>, winograd_output<2, 5, 6>},
-            {winograd_output<2, 6, 4>, winograd_output<2, 6, 5>, winograd_output<2, 6, 6>}},
-           {{winograd_output<3, 4, 4>, winograd_output<3, 4, 5>, winograd_output<3, 4, 6>},
-            {winograd_output<3, 5, 4>, winograd_output<3, 5, 5>, winograd_output<3, 5, 6>},
-            {winograd_output<3, 6, 4>, winograd_output<3, 6, 5>, winograd_output<3, 6, 6>}},
-           {{winograd_output<4, 4, 4>, winograd_output<4, 4, 5>, winograd_output<4, 4, 6>},
-            {winograd_output<4, 5, 4>, winograd_output<4, 5, 5>, winograd_output<4, 5, 6>},
-            {winograd_output<4, 6, 4>, winograd_output<4, 6, 5>, winograd_output<4, 6, 6>}}}};
+  return {
+      kLanes,
+      winograd_gather,
+      {{winograd_input<4, 4>, winograd_input<4, 5>, winograd_input<4, 6>},
+       {winograd_input<5, 4>, winograd_input<5, 5>, winograd_input<5, 6>},
+       {winograd_input<6, 4>, winograd_input<6, 5>, winograd_input<6, 6>}},
+      {{winograd_input_pairs<4, 4>, winograd_input_pairs<4, 5>, winograd_input_pairs<4, 6>},
+       {winograd_input_pairs<5, 4>, winograd_input_pairs<5, 5>, winograd_input_pairs<5, 6>},
+       {winograd_input_pairs<6, 4>, winograd_input_pairs<6, 5>, winograd_input_pairs<6, 6>}},
+      {{{winograd_output<2, 4, 4>, winograd_output<2, 4, 5>, winograd_output<2, 4, 6>},
+        {winograd_output<2, 5, 4>, winograd_output<2, 5, 5>, winograd_output<2, 5, 6>},
+        {winograd_output<2, 6, 4>, winograd_output<2, 6, 5>, winograd_output<2, 6, 6>}},
+       {{winograd_output<3, 4, 4>, winograd_output<3, 4, 5>, winograd_output<3, 4, 6>},
+        {winograd_output<3, 5, 4>, winograd_output<3, 5, 5>, winograd_output<3, 5, 6>},
+        {winograd_output<3, 6, 4>, winograd_output<3, 6, 5>, winograd_output<3, 6, 6>}},
+       {{winograd_output<4, 4, 4>, winograd_output<4, 4, 5>, winograd_output<4, 4, 6>},
+        {winograd_output<4, 5, 4>, winograd_output<4, 5, 5>, winograd_output<4, 5, 6>},
+        {winograd_output<4, 6, 4>, winograd_output<4, 6, 5>, winograd_output<4, 6, 6>}}},
+      {winograd_input_line<4>, winograd_input_line<5>, winograd_input_line<6>, winograd_input_line<8>},
+      {{winograd_output_line<2, 4>, winograd_output_line<2, 5>, winograd_output_line<2, 6>, winograd_output_line<2, 8>},
+       {winograd_output_line<3, 4>, winograd_output_line<3, 5>, winograd_output_line<3, 6>, winograd_output_line<3, 8>},
+       {winograd_output_line<4, 4>, winograd_output_line<4, 5>, winograd_output_line<4, 6>, winograd_output_line<4, 8>},
+       {nullptr, winograd_output_line<5, 5>, winograd_output_line<5, 6>, winograd_output_line<5, 8>},
+       {nullptr, nullptr, winograd_output_line<6, 6>, winograd_output_line<6, 8>},
+       {nullptr, nullptr, nullptr, winograd_output_line<7, 8>}}};
 }
 
 }  // namespace

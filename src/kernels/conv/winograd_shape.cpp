@@ -9,22 +9,30 @@ namespace {
 
 constexpr int64_t kFloat = sizeof(float);
 
-using PointRow = std::array<double, kWinogradMaxTaps>;
+using PointRow = std::array<double, kWinogradLineMaxTaps>;
+using FilterTransform = std::array<PointRow, kWinogradLinePoints>;
 
 // G: row i is what the taps are multiplied by at point i: powers of the point, over the product of its distances to the
-// other finite points of all six.
-std::array<PointRow, kWinogradMaxPoints> filter_transform(int64_t taps) {
+// other finite points of all six, or eight.
+FilterTransform filter_transform(const WinogradAxis& axis) {
+  FilterTransform g{};
+  if (axis.taps == 1) {
+    g[0][0] = 1;
+    return g;
+  }
   constexpr double kInfinity = 0;  // not used
-  const double at[] = {0, kWinogradA, -kWinogradA, kInfinity, kWinogradB, -kWinogradB};
-  std::array<PointRow, kWinogradMaxPoints> g{};
-  for (size_t i = 0; i < g.size(); ++i) {
+  const bool eight = axis.points == kWinogradLinePoints;
+  const double a = eight ? kWinogradLine[0] : kWinogradA, b = eight ? kWinogradLine[1] : kWinogradB;
+  const double at[] = {0, a, -a, kInfinity, b, -b, kWinogradLine[2], -kWinogradLine[2]};
+  const size_t points = static_cast<size_t>(eight ? kWinogradLinePoints : kWinogradMaxPoints);
+  for (size_t i = 0; i < points; ++i) {
     if (i == kWinogradInfinity) {
-      g[i][static_cast<size_t>(taps - 1)] = 1;
+      g[i][static_cast<size_t>(axis.taps - 1)] = 1;
       continue;
     }
     double value = 1;
-    for (size_t j = 0; j < g.size(); ++j) value /= i == j || j == kWinogradInfinity ? 1 : at[i] - at[j];
-    for (size_t k = 0; k < static_cast<size_t>(taps); ++k, value *= at[i]) g[i][k] = value;
+    for (size_t j = 0; j < points; ++j) value /= i == j || j == kWinogradInfinity ? 1 : at[i] - at[j];
+    for (size_t k = 0; k < static_cast<size_t>(axis.taps); ++k, value *= at[i]) g[i][k] = value;
   }
   return g;
 }
@@ -32,7 +40,14 @@ std::array<PointRow, kWinogradMaxPoints> filter_transform(int64_t taps) {
 }  // namespace
 
 WinogradAxis winograd_axis(int64_t outputs, int64_t taps, int64_t points) {
+  if (taps == 1) return {.taps = 1, .points = 1, .size = 1, .tiles = outputs, .large = outputs};
   WinogradAxis axis{.taps = taps};
+  if (points == kWinogradLinePoints) {
+    axis.points = points;
+    axis.size = points - taps + 1;
+    axis.tiles = axis.large = (outputs + axis.size - 1) / axis.size;
+    return axis;
+  }
   const int64_t smallest = std::max<int64_t>(1, kWinogradMinPoints - taps + 1);
   const int64_t most = points - taps + 1;
   axis.tiles = (outputs + most - 1) / most;
@@ -90,23 +105,23 @@ WinogradScratch winograd_scratch(const ConvPlan& plan) {
 
 namespace {
 
-using Points = std::array<std::array<double, kWinogradMaxPoints>, kWinogradMaxPoints>;
+using Points = std::array<std::array<double, kWinogradLinePoints>, kWinogradLinePoints>;
 
 // G w G^T for one pair of channels and one phase; `step` from tap to tap.
-Points transform_filter(const ConvPlan& plan, const std::array<PointRow, kWinogradMaxPoints>& g, const float* w,
+Points transform_filter(const ConvPlan& plan, const FilterTransform& g_y, const FilterTransform& g_x, const float* w,
                         int64_t phase_y, int64_t phase_x, int64_t step) {
   const ConvParams& p = plan.params;
-  std::array<std::array<double, kWinogradMaxTaps>, kWinogradMaxPoints> rows{};  // G w
+  std::array<PointRow, kWinogradLinePoints> rows{};  // G w
   for (size_t i = 0; i < static_cast<size_t>(plan.axis_y.points); ++i) {
     for (int64_t x = phase_x, b = 0; x < p.kernel_w; x += step, ++b) {
       for (int64_t y = phase_y, a = 0; y < p.kernel_h; y += step, ++a)
-        rows[i][static_cast<size_t>(b)] += g[i][static_cast<size_t>(a)] * static_cast<double>(w[y * p.kernel_w + x]);
+        rows[i][static_cast<size_t>(b)] += g_y[i][static_cast<size_t>(a)] * static_cast<double>(w[y * p.kernel_w + x]);
     }
   }
   Points points{};
   for (size_t i = 0; i < static_cast<size_t>(plan.axis_y.points); ++i) {
     for (size_t j = 0; j < static_cast<size_t>(plan.axis_x.points); ++j) {
-      for (size_t b = 0; b < kWinogradMaxTaps; ++b) points[i][j] += rows[i][b] * g[j][b];
+      for (size_t b = 0; b < static_cast<size_t>(plan.axis_x.taps); ++b) points[i][j] += rows[i][b] * g_x[j][b];
     }
   }
   return points;
@@ -117,7 +132,7 @@ Points transform_filter(const ConvPlan& plan, const std::array<PointRow, kWinogr
 void pack_winograd(const ConvPlan& plan, const float* weights, const float* bias, void* packed) {
   const ConvParams& p = plan.params;
   std::memset(packed, 0, plan.packed_bytes);
-  const auto g = filter_transform(plan.axis_y.taps);
+  const FilterTransform g_y = filter_transform(plan.axis_y), g_x = filter_transform(plan.axis_x);
   const int64_t full = plan.vectors * plan.igemm->lanes, step = plan.phases == 4 ? 2 : 1;
   float* panel_to = reinterpret_cast<float*>(static_cast<char*>(packed) + plan.zero_bytes);
   for (int64_t panel = 0; panel < plan.panels; ++panel) {
@@ -127,7 +142,7 @@ void pack_winograd(const ConvPlan& plan, const float* weights, const float* bias
       const int64_t phase = k / p.in_c, c = k % p.in_c;
       for (int64_t o = 0; o < std::min(width, p.out_c - first); ++o) {
         const float* w = weights + ((first + o) * p.in_c + c) * p.kernel_h * p.kernel_w;
-        const Points points = transform_filter(plan, g, w, phase / 2, phase % 2, step);
+        const Points points = transform_filter(plan, g_y, g_x, w, phase / 2, phase % 2, step);
         float* to = panel_to;
         for (int64_t i = 0; i < plan.axis_y.points; ++i) {
           for (int64_t j = 0; j < plan.axis_x.points; ++j) {

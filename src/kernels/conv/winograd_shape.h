@@ -19,8 +19,11 @@ struct WinogradKind {
 inline constexpr WinogradKind kWinogradKinds[] = {{true, false}, {true, true}, {false, true}, {false, false}};
 inline constexpr int kWinogradKindCount = 4;
 
+// A kernel of one row or column, and the taps of it.
+inline bool winograd_is_line(const ConvParams& p) { return (p.kernel_h == 1) != (p.kernel_w == 1); }
+
 // Cuts an axis of `outputs` into tiles of at most `points` points. No tile has fewer than kWinogradMinPoints
-// points; what then lies beyond the last output is computed in vain.
+// points, nor other than 8 where that is `points`; what then lies beyond the last output is computed in vain. One tap is one point an output.
 WinogradAxis winograd_axis(int64_t outputs, int64_t taps, int64_t points);
 
 inline int64_t winograd_tiles(const WinogradAxis& axis, bool large) {

@@ -57,9 +57,9 @@ TEST(TuneCandidates, AreAllKernelsAndWidthsWithTheEstimatesChoiceFirst) {
   }
 }
 
-// First layers (whose kernels pack distances beside weights), few outputs, depthwise, strided, small maps in batches.
+// First layers (whose kernels pack distances beside weights), few outputs, depthwise, strided, small maps in batches, one row.
 TEST(TuneCandidates, OfEveryKindCanBeTimed) {
-  std::vector<ConvParams> kinds(5, small_conv());
+  std::vector<ConvParams> kinds(6, small_conv());
   kinds[0].in_c = 3;
   kinds[0].channels_first = true;
   kinds[1].out_c = 3;
@@ -68,6 +68,8 @@ TEST(TuneCandidates, OfEveryKindCanBeTimed) {
   kinds[3].out_h = kinds[3].out_w = 4;
   kinds[4].batch = 5;
   kinds[4].in_h = kinds[4].in_w = kinds[4].out_h = kinds[4].out_w = 3;
+  kinds[5].kernel_h = 1;
+  kinds[5].pad_top = 0;
   std::set<std::string> families;
   for (const Isa isa : kAllIsas) {
     if (!isa_available(isa)) continue;
