@@ -5,6 +5,15 @@
 
 namespace cycloid {
 
+// Between two looks at what another thread writes.
+inline void pause_cpu() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 // Meets the standard's Lockable, so std::lock_guard takes it.
 class SpinLock {
  public:
@@ -13,7 +22,7 @@ class SpinLock {
     for (;;) {
       for (int i = 0; i < kSpins; ++i) {
         if (try_lock()) return;
-        pause();
+        pause_cpu();
       }
       locked_.wait(true, std::memory_order_relaxed);
     }
@@ -27,12 +36,6 @@ class SpinLock {
   }
 
  private:
-  static void pause() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-  }
-
   std::atomic<bool> locked_{false};
 };
 

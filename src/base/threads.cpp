@@ -12,6 +12,7 @@
 #include "base/cgroup.h"
 #include "base/denormal.h"
 #include "base/error.h"
+#include "base/spin_lock.h"
 
 #if defined(__linux__)
 #include <linux/futex.h>
@@ -21,14 +22,6 @@
 
 namespace cycloid {
 namespace {
-
-inline void pause_cpu() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
 
 // std::atomic::wait would do, but its notify looks into a table shared by the whole process and may wake for a
 // stranger; a futex of our own makes no system call when nobody sleeps.

@@ -153,7 +153,7 @@ class Worker {
 void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times, StopSignal* stop) {
   StopSignal* const caller = memory.state().bounds.stop;
   memory.reset_progress();
-  Helpers helpers(team.progress(), memory.plan()->threads);
+  Helpers helpers(team.progress(), memory.plan()->threads, team.spin_microseconds());
   team.assist([&](int thread) { Worker(memory, team, helpers, thread, times, stop, caller).run(); });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/aligned.h"
+#include "base/helpers.h"
 #include "kernels/elementwise/elementwise.h"
 #include "ops/recurrent/recurrent.h"
 #include "plan/lowering/lowerings.h"
@@ -18,11 +19,20 @@ struct Sizes {
   std::int64_t steps, batch, input, hidden, directions;
 };
 
+// Some hidden units [begin, end) of one direction: their gates i, o, f, c, each of so many columns, are a product of their own.
+struct Slice {
+  std::int64_t begin = 0, end = 0;
+  std::size_t plan = 0;
+  const void* packed = nullptr;
+  const float* scale = nullptr;
+
+  std::int64_t count() const { return end - begin; }
+};
+
 // What one direction needs in the run.
 struct Direction {
   Place input_part;  // [steps * batch][4 * hidden]
-  const void* packed = nullptr;
-  const float* scale = nullptr;
+  std::vector<Slice> slices;
   bool reversed = false;
 };
 
@@ -31,80 +41,127 @@ struct Places {
   std::optional<Place> h, c, y, y_h, y_c;
 };
 
-// A unit is one element of the batch in one direction.
+// A sequence is one element of the batch in one direction. It is a unit of work; or, where there are more threads than
+// sequences, all of them are one, and threads share the slices of a time step and meet after it.
 class QlstmStep final : public Step {
  public:
-  QlstmStep(QgemmPlan plan, Sizes sizes, Places places, Isa isa)
-      : plan_(std::move(plan)),
+  QlstmStep(std::vector<QgemmPlan> plans, Sizes sizes, Places places, Isa isa)
+      : plans_(std::move(plans)),
         s_(sizes),
         places_(std::move(places)),
         kernels_(kernels::qtile_kernels(isa)),
         sigmoid_(kernels::activation_kernel(kernels::ActivationKind::kSigmoid, isa)),
         tanh_(kernels::activation_kernel(kernels::ActivationKind::kTanh, isa)),
         add_(kernels::binary_kernel(kernels::BinaryKind::kAdd, isa)),
-        mul_(kernels::binary_kernel(kernels::BinaryKind::kMul, isa)) {}
+        mul_(kernels::binary_kernel(kernels::BinaryKind::kMul, isa)) {
+    for (const QgemmPlan& plan : plans_) product_bytes_ = std::max(product_bytes_, align_up(plan.scratch_bytes));
+  }
 
-  static std::size_t scratch_bytes(const QgemmPlan& plan, std::int64_t hidden) {
-    return align_up(plan.scratch_bytes) + align_up(static_cast<std::size_t>(hidden)) +
-           7 * align_up(static_cast<std::size_t>(hidden) * sizeof(float));
+  std::int64_t sequences() const { return s_.directions * s_.batch; }
+  std::int64_t units() const { return slices() == 1 ? sequences() : 1; }
+  std::size_t scratch_bytes() const {
+    const std::int64_t together = slices() == 1 ? 1 : sequences();
+    return static_cast<std::size_t>(together) * (state_bytes() + static_cast<std::size_t>(slices()) * slice_bytes());
   }
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    for (std::int64_t unit = begin; unit < end; ++unit) run_sequence(context, unit / s_.batch, unit % s_.batch);
+    if (slices() > 1) return run_sequences(context, 0, sequences());
+    for (std::int64_t unit = begin; unit < end; ++unit) run_sequences(context, unit, 1);
   }
 
  private:
-  void run_sequence(const StepContext& context, std::int64_t d, std::int64_t b) const {
-    const Direction& direction = places_.directions[static_cast<std::size_t>(d)];
-    const std::size_t row = align_up(static_cast<std::size_t>(s_.hidden) * sizeof(float));
-    std::byte* at = context.scratch + align_up(plan_.scratch_bytes);
-    auto* q = reinterpret_cast<std::uint8_t*>(at);
-    at += align_up(static_cast<std::size_t>(s_.hidden));
-    auto* h = reinterpret_cast<float*>(at);
-    auto* c = reinterpret_cast<float*>(at + row);
-    auto* part = reinterpret_cast<float*>(at + 2 * row);
-    auto* gates = reinterpret_cast<float*>(at + 3 * row);  // i, o, f, c
-    const std::int64_t state = (d * s_.batch + b) * s_.hidden, n = s_.hidden;
-    const auto begin = [&](const std::optional<Place>& place, float* to) {
-      if (place) {
-        std::copy_n(context.at<const float>(*place) + state, n, to);
-      } else {
-        std::fill_n(to, n, 0.0f);
-      }
-    };
-    begin(places_.h, h);
-    begin(places_.c, c);
-    for (std::int64_t i = 0; i < s_.steps; ++i) {
-      const std::int64_t t = direction.reversed ? s_.steps - 1 - i : i;
-      multiply(context, direction, h, q, gates);
-      combine(add_, gates, context.at<const float>(direction.input_part) + (t * s_.batch + b) * 4 * n, gates, 4 * n);
-      apply(sigmoid_, gates, gates, 3 * n);
-      apply(tanh_, gates + 3 * n, gates + 3 * n, n);
-      combine(mul_, gates + 2 * n, c, c, n);
-      combine(mul_, gates, gates + 3 * n, part, n);
-      combine(add_, c, part, c, n);
-      apply(tanh_, c, part, n);
-      combine(mul_, gates + n, part, h, n);
-      if (places_.y) std::copy_n(h, n, context.at<float>(*places_.y) + ((t * s_.directions + d) * s_.batch + b) * n);
+  // A sequence's part of the scratch: the states of even and of odd steps, and the cells.
+  struct State {
+    float* h[2];
+    float* c;
+  };
+
+  std::int64_t slices() const { return static_cast<std::int64_t>(places_.directions.front().slices.size()); }
+  std::size_t row_bytes() const { return align_up(static_cast<std::size_t>(s_.hidden) * sizeof(float)); }
+  std::size_t state_bytes() const { return 3 * row_bytes(); }
+  std::size_t slice_bytes() const {
+    return product_bytes_ + align_up(static_cast<std::size_t>(s_.hidden)) + 5 * row_bytes();
+  }
+
+  State state_of(std::byte* scratch, std::int64_t i) const {
+    std::byte* at = scratch + static_cast<std::size_t>(i) * state_bytes();
+    const auto row = [&](std::size_t r) { return reinterpret_cast<float*>(at + r * row_bytes()); };
+    return {{row(0), row(1)}, row(2)};
+  }
+
+  void run_sequences(const StepContext& context, std::int64_t first, std::int64_t count) const {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const State state = state_of(context.scratch, i);
+      begin(context, places_.h, first + i, state.h[0]);
+      begin(context, places_.c, first + i, state.c);
     }
-    if (places_.y_h) std::copy_n(h, n, context.at<float>(*places_.y_h) + state);
-    if (places_.y_c) std::copy_n(c, n, context.at<float>(*places_.y_c) + state);
+    std::byte* const of_slices = context.scratch + static_cast<std::size_t>(count) * state_bytes();
+    share_rounds(s_.steps, static_cast<int>(count * slices()), [&](std::int64_t step, int part) {
+      const std::int64_t i = part / slices();
+      run_slice(context, first + i, static_cast<std::size_t>(part % slices()), step, state_of(context.scratch, i),
+                of_slices + static_cast<std::size_t>(part) * slice_bytes());
+    });
+    for (std::int64_t i = 0; i < count; ++i) {
+      const State state = state_of(context.scratch, i);
+      end(context, state.h[s_.steps % 2], first + i, places_.y_h);
+      end(context, state.c, first + i, places_.y_c);
+    }
+  }
+
+  void begin(const StepContext& context, const std::optional<Place>& place, std::int64_t sequence, float* to) const {
+    if (place) {
+      std::copy_n(context.at<const float>(*place) + sequence * s_.hidden, s_.hidden, to);
+    } else {
+      std::fill_n(to, s_.hidden, 0.0f);
+    }
+  }
+  void end(const StepContext& context, const float* from, std::int64_t sequence,
+           const std::optional<Place>& place) const {
+    if (place) std::copy_n(from, s_.hidden, context.at<float>(*place) + sequence * s_.hidden);
+  }
+
+  void run_slice(const StepContext& context, std::int64_t sequence, std::size_t which, std::int64_t step,
+                 const State& state, std::byte* scratch) const {
+    const std::int64_t d = sequence / s_.batch, b = sequence % s_.batch;
+    const Direction& direction = places_.directions[static_cast<std::size_t>(d)];
+    const Slice& slice = direction.slices[which];
+    const std::int64_t t = direction.reversed ? s_.steps - 1 - step : step, n = slice.count();
+    auto* gates = reinterpret_cast<float*>(scratch + product_bytes_);  // i, o, f, c
+    float* part = gates + 4 * n;
+    float* c = state.c + slice.begin;
+    float* h = state.h[(step + 1) % 2] + slice.begin;
+    auto* q = reinterpret_cast<std::uint8_t*>(scratch + product_bytes_ + 5 * row_bytes());
+    multiply(slice, state.h[step % 2], q, gates, scratch);
+    const float* input = context.at<const float>(direction.input_part) + (t * s_.batch + b) * 4 * s_.hidden;
+    for (std::int64_t gate = 0; gate < 4; ++gate)
+      combine(add_, gates + gate * n, input + gate * s_.hidden + slice.begin, gates + gate * n, n);
+    apply(sigmoid_, gates, gates, 3 * n);
+    apply(tanh_, gates + 3 * n, gates + 3 * n, n);
+    combine(mul_, gates + 2 * n, c, c, n);
+    combine(mul_, gates, gates + 3 * n, part, n);
+    combine(add_, c, part, c, n);
+    apply(tanh_, c, part, n);
+    combine(mul_, gates + n, part, h, n);
+    if (places_.y) {
+      std::copy_n(h, n,
+                  context.at<float>(*places_.y) + ((t * s_.directions + d) * s_.batch + b) * s_.hidden + slice.begin);
+    }
   }
 
   // gates = quantised(h) * R
-  void multiply(const StepContext& context, const Direction& direction, const float* h, std::uint8_t* q,
-                float* gates) const {
+  void multiply(const Slice& slice, const float* h, std::uint8_t* q, float* gates, std::byte* scratch) const {
     const DynamicScale scale = dynamic_scale(kernels_, h, s_.hidden);
     kernels_.quantize(
         {.x = h, .count = s_.hidden, .scale = scale.scale, .zero = scale.zero, .lo = 0, .hi = 255, .y = q});
-    plan_.run({.a = q,
-               .packed = direction.packed,
-               .a_zero = scale.zero,
-               .scale = direction.scale,
-               .factor = scale.scale,
-               .c = gates,
-               .scratch = context.scratch},
-              0, plan_.units);
+    const QgemmPlan& plan = plans_[slice.plan];
+    plan.run({.a = q,
+              .packed = slice.packed,
+              .a_zero = scale.zero,
+              .scale = slice.scale,
+              .factor = scale.scale,
+              .c = gates,
+              .scratch = scratch},
+             0, plan.units);
   }
 
   static void combine(kernels::BinaryFn fn, const float* a, const float* b, float* y, std::int64_t count) {
@@ -126,12 +183,13 @@ class QlstmStep final : public Step {
     fn({.x = x, .x_stride = 0, .y = y, .y_stride = 0, .rows = 1, .columns = count, .activation = {}});
   }
 
-  QgemmPlan plan_;
+  std::vector<QgemmPlan> plans_;
   Sizes s_;
   Places places_;
   const kernels::QtileKernels& kernels_;
   kernels::UnaryFn sigmoid_, tanh_;
   kernels::BinaryFn add_, mul_;
+  std::size_t product_bytes_ = 0;
 };
 
 // The scales and zero points of one direction's columns.
@@ -188,11 +246,9 @@ class Builder {
       w.push_back(*of_w);
       r.push_back(*of_r);
     }
-    const auto product = select(1, s_.steps * s_.batch, s_.input, lowering_.threads()),
-               state = select(2, 1, s_.hidden, 1);
-    for (const auto* selection : {&product, &state}) {
-      if (const auto* reason = std::get_if<std::string>(selection)) return *reason;
-    }
+    const auto product = select(1, s_.steps * s_.batch, columns, s_.input, lowering_.threads());
+    if (const auto* reason = std::get_if<std::string>(&product)) return *reason;
+    if (Declined reason = plan_slices(); !reason.empty()) return reason;
     const Place x = lowering_.read(node_.inputs[0], Layout::kRowMajor);
     const DynamicPlaces q{.q = lowering_.temporary(DType::kUInt8, x.dims),
                           .scale = lowering_.temporary(DType::kFloat32, {}),
@@ -204,29 +260,75 @@ class Builder {
       Direction direction{.input_part = lowering_.temporary(DType::kFloat32, {s_.steps * s_.batch, columns})};
       direction.reversed = a.reversed(d);
       add_input_product(std::get<QgemmPlan>(product), q, w[k], d, direction.input_part);
-      direction.packed = pack(std::get<QgemmPlan>(state), 2, s_.hidden, r[k], d);
-      direction.scale = constant_array(lowering_, r[k].scales);
-      places.directions.push_back(direction);
+      for (const Slice& slice : slices_) direction.slices.push_back(pack_slice(slice, r[k], d));
+      places.directions.push_back(std::move(direction));
     }
-    add_recurrence(std::get<QgemmPlan>(state), std::move(places));
+    add_recurrence(std::move(places));
     return {};
   }
 
  private:
-  kernels::QgemmSelection select(std::size_t weights, std::int64_t m, std::int64_t k, int threads) const {
-    kernels::QgemmParams p{.m = m, .n = 4 * s_.hidden, .k = k};
+  // As many slices as give each thread one, but none of so few weights that they are read in less time than threads need to
+  // meet; cut between vectors.
+  Declined plan_slices() {
+    constexpr std::int64_t kLeastBytes = 64 << 10, kUnits = 16;
+    const std::int64_t sequences = std::max<std::int64_t>(1, s_.directions * s_.batch),
+                       blocks = (s_.hidden + kUnits - 1) / kUnits;
+    const std::int64_t threads = std::min(lowering_.threads(), kMostRoundParts);
+    const std::int64_t count =
+        std::max<std::int64_t>(1, std::min({threads / sequences, 4 * s_.hidden * s_.hidden / kLeastBytes, blocks}));
+    for (std::int64_t i = 0; i < count; ++i) {
+      Slice slice{.begin = i * blocks / count * kUnits, .end = std::min(s_.hidden, (i + 1) * blocks / count * kUnits)};
+      while (slice.plan < plans_.size() && plans_[slice.plan].params.n != 4 * slice.count()) ++slice.plan;
+      if (slice.plan == plans_.size()) {
+        auto selection = select(2, 1, 4 * slice.count(), s_.hidden, 1);
+        if (const auto* reason = std::get_if<std::string>(&selection)) return *reason;
+        plans_.push_back(std::get<QgemmPlan>(std::move(selection)));
+      }
+      slices_.push_back(slice);
+    }
+    return {};
+  }
+
+  kernels::QgemmSelection select(std::size_t weights, std::int64_t m, std::int64_t n, std::int64_t k,
+                                 int threads) const {
+    kernels::QgemmParams p{.m = m, .n = n, .k = k};
     p.b_signed = lowering_.dtype(node_.inputs[weights]) == DType::kInt8;
     p.output = kernels::QgemmOutput::kFloat;
     p.threads = threads;
     return kernels::select_qgemm(p, lowering_.options().isa);
   }
 
-  const void* pack(const QgemmPlan& plan, std::size_t weights, std::int64_t rows, const Columns& columns,
-                   std::int64_t d) {
+  const void* pack(const QgemmPlan& plan, const std::byte* weights, const Columns& columns) {
     BufferId buffer;
     std::byte* memory = lowering_.constant_memory(plan.packed_bytes, buffer);
-    plan.pack(lowering_.constant(node_.inputs[weights])->bytes() + d * rows * 4 * s_.hidden, columns.zeros, memory);
+    plan.pack(weights, columns.zeros, memory);
     return memory;
+  }
+  // Of a direction, [rows][4 * hidden].
+  const std::byte* weights(std::size_t input, std::int64_t rows, std::int64_t d) const {
+    return lowering_.constant(node_.inputs[input])->bytes() + d * rows * 4 * s_.hidden;
+  }
+
+  // The slice with its columns of R, gate by gate.
+  Slice pack_slice(Slice slice, const Columns& r, std::int64_t d) {
+    const std::byte* from = weights(2, s_.hidden, d);
+    std::vector<std::byte> part;
+    for (std::int64_t row = 0; row < s_.hidden; ++row) {
+      for (std::int64_t gate = 0; gate < 4; ++gate) {
+        const std::byte* begin = from + (4 * row + gate) * s_.hidden;
+        part.insert(part.end(), begin + slice.begin, begin + slice.end);
+      }
+    }
+    Columns columns;
+    for (std::int64_t gate = 0; gate < 4; ++gate) {
+      const std::int64_t begin = gate * s_.hidden + slice.begin, end = begin + slice.count();
+      columns.scales.insert(columns.scales.end(), r.scales.begin() + begin, r.scales.begin() + end);
+      columns.zeros.insert(columns.zeros.end(), r.zeros.begin() + begin, r.zeros.begin() + end);
+    }
+    slice.packed = pack(plans_[slice.plan], part.data(), columns);
+    slice.scale = constant_array(lowering_, columns.scales);
+    return slice;
   }
 
   // x W + both biases.
@@ -235,7 +337,7 @@ class Builder {
     QgemmPlaces places;
     places.a = q.q;
     places.c = to;
-    places.packed = pack(plan, 1, s_.input, w, d);
+    places.packed = pack(plan, weights(1, s_.input, d), w);
     places.a_zero.place = q.zero;
     places.factor.place = q.scale;
     places.scale = constant_array(lowering_, w.scales);
@@ -252,8 +354,8 @@ class Builder {
     add_qgemm(lowering_, plan, std::move(places), {.nodes = {id_}});
   }
 
-  void add_recurrence(const QgemmPlan& plan, Places places) {
-    Lowering::Draft draft{.nodes = {id_}, .kernel = "lstm." + std::string(plan.name)};
+  void add_recurrence(Places places) {
+    Lowering::Draft draft{.nodes = {id_}, .kernel = "lstm." + std::string(plans_.front().name)};
     for (const Direction& direction : places.directions) draft.reads.push_back(direction.input_part);
     if (given(node_, 5)) draft.reads.push_back(places.h.emplace(lowering_.read(node_.inputs[5], Layout::kRowMajor)));
     if (given(node_, 6)) draft.reads.push_back(places.c.emplace(lowering_.read(node_.inputs[6], Layout::kRowMajor)));
@@ -262,17 +364,20 @@ class Builder {
       if (wanted(node_, i))
         draft.writes.push_back(outputs[i]->emplace(lowering_.define(node_.outputs[i], Layout::kRowMajor)));
     }
-    draft.units = s_.directions * s_.batch;
-    draft.scratch_bytes = QlstmStep::scratch_bytes(plan, s_.hidden);
-    draft.flops = plan.params.flops() * static_cast<double>(s_.steps * draft.units);
+    auto step = std::make_unique<QlstmStep>(std::move(plans_), s_, std::move(places), lowering_.options().isa);
+    draft.units = step->units();
+    draft.scratch_bytes = step->scratch_bytes();
+    draft.flops = 8.0 * static_cast<double>(s_.hidden * s_.hidden) * static_cast<double>(s_.steps * step->sequences());
     draft.speed = 0.5;  // bound by the memory of R
-    lowering_.add(std::make_unique<QlstmStep>(plan, s_, std::move(places), lowering_.options().isa), std::move(draft));
+    lowering_.add(std::move(step), std::move(draft));
   }
 
   Lowering& lowering_;
   const Node& node_;
   NodeId id_;
   Sizes s_;
+  std::vector<QgemmPlan> plans_;  // of slices, one of each size
+  std::vector<Slice> slices_;     // without weights
 };
 
 }  // namespace
