@@ -18,7 +18,7 @@ RunResult run(const std::string& backend, double p50, std::optional<double> p99)
   result.latency_us->count = p99 ? 1000 : 10;
   result.latency_us->p50 = p50;
   result.latency_us->p99 = p99;
-  if (p99) result.latency_us->steadiness = *p99 / p50;
+  if (p99) result.steadiness = Ratio{.ratio = *p99 / p50};
   result.max_abs_error = 1e-6;
   return result;
 }

@@ -78,7 +78,7 @@ Json run_json(const RunResult& run, Detail detail) {
                {"form_source", text_or_null(run.model)},
                {"options", run.settings},
                {"latency_us", latency_json(run.latency_us)},
-               {"steadiness", run.latency_us ? optional(run.latency_us->steadiness) : Json(nullptr)},
+               {"steadiness", run.steadiness ? Json(run.steadiness->ratio) : Json(nullptr)},
                {"steadiness_interval", interval_json(run.steadiness)}};
   const std::vector<double> samples = samples_us(run);
   if (detail == Detail::kRaw) {

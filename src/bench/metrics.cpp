@@ -50,7 +50,7 @@ MetricValue metric_of(const GroupResult& group, const std::string& backend, cons
   if (metric == "p90") return given(latency.p90, few);
   if (metric == "p99") return given(latency.p99, few);
   if (metric == "p999") return given(latency.p999, few);
-  return given(latency.steadiness, few);
+  return given(run->steadiness ? std::optional(run->steadiness->ratio) : std::nullopt, few);
 }
 
 Status check_metric_has_samples(const std::string& metric, std::int64_t loops) {

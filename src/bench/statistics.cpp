@@ -114,7 +114,6 @@ std::optional<LatencySummary> summarize(std::span<const double> samples) {
   summary.p90 = percentile(900);
   summary.p99 = percentile(990);
   summary.p999 = percentile(999);
-  if (summary.p99 && summary.p50 > 0) summary.steadiness = *summary.p99 / summary.p50;
   return summary;
 }
 

@@ -32,7 +32,6 @@ struct LatencySummary {
   std::optional<double> p90;     // each needs samples_needed()
   std::optional<double> p99;
   std::optional<double> p999;
-  std::optional<double> steadiness;  // p99/p50: 1 is perfectly steady
 };
 
 // nullopt when there are no samples. In the unit of the samples.
@@ -66,7 +65,7 @@ inline constexpr std::size_t kMinRoundsForInterval = 5;
 // samples or the denominator's median is 0. Same seed, same result.
 std::optional<Ratio> ratio_of_medians(const Rounds& numerator, const Rounds& denominator, std::uint64_t seed);
 
-// p99 over p50 of all samples, with the same interval. Bursts of somebody else's work fall into single rounds, so of a thousand samples it
+// p99 over p50 of all samples (1 is perfectly steady), with the same interval. Bursts of somebody else's work fall into single rounds, so of a thousand samples it
 // is wide: steadiness differs between two participants where their intervals are apart. nullopt with fewer samples than a p99 needs.
 std::optional<Ratio> steadiness(const Rounds& rounds, std::uint64_t seed);
 

@@ -24,7 +24,7 @@ std::vector<Tensor> inputs_of(const Model& model, const std::vector<int>& flags,
 
 void compare_with_reference(const Session& session, const Session& reference, const std::vector<Tensor>& inputs,
                             double tolerance) {
-  const std::vector<AnyValue> actual = run(session, inputs), expected = run(reference, inputs);
+  const std::vector<AnyValue> actual = run_session(session, inputs), expected = run_session(reference, inputs);
   ASSERT_EQ(actual.size(), expected.size());
   for (std::size_t i = 0; i < actual.size(); ++i) {
     ASSERT_TRUE(std::ranges::equal(actual[i].tensor().shape, expected[i].tensor().shape)) << i;
@@ -101,7 +101,7 @@ TEST(LateShapesPlans, AreMadeOnceForShapesThatComeAgain) {
   const Session session = Session::create(model, {.threads = 1}).value();
   const auto built_by = [&](const std::vector<int>& flags) {
     const std::uint64_t before = plans_built();
-    EXPECT_EQ(run(session, inputs_of(model, flags, 1)).size(), 2u);
+    EXPECT_EQ(run_session(session, inputs_of(model, flags, 1)).size(), 2u);
     return plans_built() - before;
   };
   built_by({1, 1, 1, 1, 1, 0});  // the plan of the whole, and that for any shape
@@ -120,9 +120,9 @@ TEST(LateShapesPlans, GiveTheSameBitsInEveryRun) {
     const Model model = model_of(one);
     const Session session = Session::create(model, {.threads = 1}).value();
     const std::vector<Tensor> inputs = inputs_of(model, {1, 0, 1, 1, 0, 1}, 5);
-    const std::vector<AnyValue> first = run(session, inputs);
+    const std::vector<AnyValue> first = run_session(session, inputs);
     for (int i = 0; i < 2; ++i) {
-      const std::vector<AnyValue> again = run(session, inputs);
+      const std::vector<AnyValue> again = run_session(session, inputs);
       for (std::size_t o = 0; o < first.size(); ++o)
         compare(again[o].tensor(), first[o].tensor(), 0, "output " + std::to_string(o));
     }
@@ -134,11 +134,11 @@ TEST(LateShapesPlans, HeavyPartsAreWorthOneAtOnce) {
                                 .text = "g (bool[6] flags, float[6,3] x) => (float[?,?] y) { c = Compress "
                                         "<axis=0> (x, flags) y = MatMul (c, W[3,5]) }"});
   const Session session = Session::create(model, {.threads = 1}).value();
-  run(session, inputs_of(model, {1, 1, 1, 1, 1, 0}, 1));
+  run_session(session, inputs_of(model, {1, 1, 1, 1, 1, 0}, 1));
   const std::uint64_t before = plans_built();
-  run(session, inputs_of(model, {1, 1, 0, 0, 0, 0}, 1));
+  run_session(session, inputs_of(model, {1, 1, 0, 0, 0, 0}, 1));
   EXPECT_EQ(plans_built() - before, 1u);
-  run(session, inputs_of(model, {0, 1, 0, 0, 1, 0}, 2));
+  run_session(session, inputs_of(model, {0, 1, 0, 0, 1, 0}, 2));
   EXPECT_EQ(plans_built() - before, 1u);
 }
 
@@ -322,9 +322,9 @@ TEST(AmountsOfTheRunPlans, AreNotMadeForAmounts) {
     inputs[2].mutable_data<std::int64_t>()[0] = 64;
     return inputs;
   };
-  for (std::int64_t start = 0; start < 3; ++start) run(session, inputs_at(start));
+  for (std::int64_t start = 0; start < 3; ++start) run_session(session, inputs_at(start));
   const std::uint64_t before = plans_built();
-  for (std::int64_t start = 0; start < 300; ++start) run(session, inputs_at(start));
+  for (std::int64_t start = 0; start < 300; ++start) run_session(session, inputs_at(start));
   EXPECT_EQ(plans_built(), before);
   compare_with_reference(session, reference, inputs_at(311), 16 * kUlp);
 }

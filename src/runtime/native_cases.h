@@ -1,4 +1,5 @@
-// Small models as text, run by kernels and by the reference evaluation: for each instruction set, on one and two threads.
+// Small models of any element types as text, run by kernels and by the reference evaluation: to the bit, or within a tolerance that
+// the case gives.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,12 +10,15 @@
 #include <limits>
 #include <random>
 
-#include "base/cpu.h"
-#include "cycloid/session.h"
 #include "graph/text.h"
 #include "ops/op.h"
+#include "runtime/native_sessions.h"
 
 namespace cycloid::native_cases {
+
+using native::for_each_session;
+using native::run_by_reference;
+using native::run_session;
 
 struct Case {
   const char* name;
@@ -91,15 +95,6 @@ inline Model model_of(const Case& c) {
   return Model(std::make_shared<const ModelIr>(std::move(ir)));
 }
 
-inline std::vector<AnyValue> run(const Session& session, const std::vector<Tensor>& inputs) {
-  std::vector<TensorView> views;
-  for (const Tensor& tensor : inputs)
-    views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
-  Result<std::vector<AnyValue>> values = session.run(views);
-  EXPECT_TRUE(values.ok()) << (values.ok() ? "" : values.error().message());
-  return values ? *std::move(values) : std::vector<AnyValue>();
-}
-
 inline void compare(const TensorView& actual, const TensorView& expected, double relative, const std::string& where) {
   ASSERT_EQ(actual.dtype, expected.dtype) << where;
   ASSERT_EQ(actual.bytes, expected.bytes) << where;
@@ -121,29 +116,19 @@ inline void compare(const TensorView& actual, const TensorView& expected, double
 
 inline void check_case(const Case& c) {
   const Model model = model_of(c);
-  const Result<Session> reference = Session::create(model, {.reference = true});
-  ASSERT_TRUE(reference.ok()) << reference.error().message();
   for (unsigned seed = 0; seed < 3; ++seed) {
     std::mt19937 random(seed);
     std::vector<Tensor> inputs;
     for (const ValueInfo& info : model.inputs())
       inputs.push_back(random_tensor(info.dtype, info.shape, c.below, random));
-    const std::vector<AnyValue> expected = run(*reference, inputs);
-    for (const Isa isa : kAllIsas) {
-      if (!isa_available(isa)) continue;
-      for (const int threads : {1, 2}) {
-        const Result<Session> session =
-            Session::create(model, {.threads = threads, .isa = std::string(to_string(isa))});
-        ASSERT_TRUE(session.ok()) << session.error().message();
-        const PlanInfo plan = session->plan().value();
-        EXPECT_LE(plan.reference_steps, c.reference) << plan.to_text();
-        const std::vector<AnyValue> actual = run(*session, inputs);
-        ASSERT_EQ(actual.size(), expected.size());
-        for (std::size_t i = 0; i < expected.size(); ++i)
-          compare(actual[i].tensor(), expected[i].tensor(), c.tolerance,
-                  "output " + std::to_string(i) + ", " + std::string(to_string(isa)) + "\n" + plan.to_text());
-      }
-    }
+    const std::vector<AnyValue> expected = run_by_reference(model, inputs);
+    for_each_session(model, {1, 2}, [&](const Session& session, const PlanInfo& plan) {
+      EXPECT_LE(plan.reference_steps, c.reference);
+      const std::vector<AnyValue> actual = run_session(session, inputs);
+      ASSERT_EQ(actual.size(), expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i)
+        compare(actual[i].tensor(), expected[i].tensor(), c.tolerance, "output " + std::to_string(i));
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-// What the tests of lowerings share: a model as text, run natively and by the reference evaluation.
+// Models of float32 as text, run by kernels and by the reference evaluation, their weights as constants and as inputs. The tolerance
+// follows from the longest sum.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,10 +9,9 @@
 #include <cstring>
 #include <random>
 
-#include "base/cpu.h"
-#include "cycloid/session.h"
 #include "graph/text.h"
 #include "ops/op.h"
+#include "runtime/native_sessions.h"
 
 namespace cycloid::native {
 
@@ -51,15 +51,9 @@ inline Result<ModelIr> model_of(const Case& c, bool constants, std::mt19937& ran
 
 using Outputs = std::vector<std::vector<float>>;
 
-inline Outputs run(const Session& session, const std::vector<Tensor>& inputs) {
-  std::vector<TensorView> views;
-  for (const Tensor& tensor : inputs)
-    views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
-  const Result<std::vector<AnyValue>> values = session.run(views);
-  EXPECT_TRUE(values.ok()) << (values.ok() ? "" : values.error().message());
+inline Outputs floats_of(const std::vector<AnyValue>& values) {
   Outputs outputs;
-  if (!values) return outputs;
-  for (const AnyValue& value : *values) {
+  for (const AnyValue& value : values) {
     const TensorView view = value.tensor();
     const std::span<const float> data = view.elements<float>();
     outputs.emplace_back(data.begin(), data.end());
@@ -82,41 +76,30 @@ inline void expect_agreement(const Case& c) {
     const Model model(std::make_shared<const ModelIr>(*std::move(ir)));
     std::vector<Tensor> inputs;
     for (const ValueInfo& info : model.inputs()) inputs.push_back(random_tensor(info.shape, random));
-    Result<Session> reference = Session::create(model, {.reference = true});
-    ASSERT_TRUE(reference.ok()) << reference.error().message();
-    const Outputs expected = run(*reference, inputs);
-    for (const Isa isa : kAllIsas) {
-      if (!isa_available(isa)) continue;
-      for (const int threads : {1, 2}) {
-        Result<Session> session = Session::create(model, {.threads = threads, .isa = std::string(to_string(isa))});
-        ASSERT_TRUE(session.ok()) << session.error().message();
-        const PlanInfo plan = session->plan().value();
-        if (constants) {
-          EXPECT_LE(plan.reference_steps, c.reference) << plan.to_text();
-          if (c.conversions >= 0) EXPECT_EQ(plan.conversions, c.conversions) << plan.to_text();
-        }
-        const Outputs actual = run(*session, inputs);
-        ASSERT_EQ(actual.size(), expected.size());
-        for (std::size_t i = 0; i < expected.size(); ++i) {
-          ASSERT_EQ(actual[i].size(), expected[i].size());
-          float largest = 0, worst = 0;
-          for (std::size_t k = 0; k < expected[i].size(); ++k) {
-            largest = std::max(largest, std::fabs(expected[i][k]));
-            worst = std::max(worst, std::fabs(actual[i][k] - expected[i][k]));
-            ASSERT_FALSE(std::isnan(actual[i][k]) != std::isnan(expected[i][k]))
-                << "output " << i << " element " << k << "\n"
-                << plan.to_text();
-          }
-          // Two sums of n terms in different orders differ by about sqrt(n) roundings of the largest partial sum; functions of them (exp, log, a
-          // Winograd transform) lose some bits more: 32 of each.
-          const float tolerance = 32 * std::sqrt(static_cast<float>(c.terms)) * std::numeric_limits<float>::epsilon() *
-                                  std::max(largest, 1e-3f);
-          EXPECT_LE(worst, tolerance) << "output " << i << ", " << to_string(isa) << ", " << threads << " threads\n"
-                                      << plan.to_text();
-        }
-        EXPECT_TRUE(same_bits(run(*session, inputs), actual)) << "the same bits in every run";
+    const Outputs expected = floats_of(run_by_reference(model, inputs));
+    for_each_session(model, {1, 2}, [&](const Session& session, const PlanInfo& plan) {
+      if (constants) {
+        EXPECT_LE(plan.reference_steps, c.reference);
+        if (c.conversions >= 0) EXPECT_EQ(plan.conversions, c.conversions);
       }
-    }
+      const Outputs actual = floats_of(run_session(session, inputs));
+      ASSERT_EQ(actual.size(), expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        ASSERT_EQ(actual[i].size(), expected[i].size());
+        float largest = 0, worst = 0;
+        for (std::size_t k = 0; k < expected[i].size(); ++k) {
+          largest = std::max(largest, std::fabs(expected[i][k]));
+          worst = std::max(worst, std::fabs(actual[i][k] - expected[i][k]));
+          ASSERT_FALSE(std::isnan(actual[i][k]) != std::isnan(expected[i][k])) << "output " << i << " element " << k;
+        }
+        // Two sums of n terms in different orders differ by about sqrt(n) roundings of the largest partial sum; functions of them (exp, log, a
+        // Winograd transform) lose some bits more: 32 of each.
+        const float tolerance = 32 * std::sqrt(static_cast<float>(c.terms)) * std::numeric_limits<float>::epsilon() *
+                                std::max(largest, 1e-3f);
+        EXPECT_LE(worst, tolerance) << "output " << i;
+      }
+      EXPECT_TRUE(same_bits(floats_of(run_session(session, inputs)), actual)) << "the same bits in every run";
+    });
   }
 }
 

@@ -292,12 +292,12 @@ TEST(NativeTypes, SpecialValues) {
   const std::vector<Tensor> inputs = {Tensor::of<float>({20}, std::span<const float>(x)),
                                       Tensor::of<std::int64_t>({4}, {least, 7, -7, least}),
                                       Tensor::of<std::int64_t>({4}, {-1, 0, 2, 1})};
-  const std::vector<AnyValue> expected = run(Session::create(model, {.reference = true}).value(), inputs);
+  const std::vector<AnyValue> expected = run_by_reference(model, inputs);
   for (const Isa isa : kAllIsas) {
     if (!isa_available(isa)) continue;
     const Session session = Session::create(model, {.threads = 1, .isa = std::string(to_string(isa))}).value();
     EXPECT_EQ(session.plan()->reference_steps, 0);
-    const std::vector<AnyValue> actual = run(session, inputs);
+    const std::vector<AnyValue> actual = run_session(session, inputs);
     for (std::size_t i = 0; i < expected.size(); ++i)
       compare(actual[i].tensor(), expected[i].tensor(), 0, std::to_string(i) + " " + std::string(to_string(isa)));
   }
@@ -313,12 +313,12 @@ TEST(NativeTypes, LongSearchesAreShared) {
     std::mt19937 random(5);
     std::vector<Tensor> inputs = {random_tensor(DType::kFloat32, {4, 16384}, 0, random)};
     if (of_run) inputs.push_back(Tensor::of<std::int64_t>({1}, {100}));
-    const std::vector<AnyValue> expected = run(Session::create(model, {.reference = true}).value(), inputs);
+    const std::vector<AnyValue> expected = run_by_reference(model, inputs);
     const Session session = Session::create(model, {.threads = 2}).value();
     const PlanInfo plan = session.plan().value();
     EXPECT_EQ(plan.threads, 2) << plan.to_text();
     EXPECT_EQ(plan.steps.back().units, 4) << plan.to_text();
-    const std::vector<AnyValue> actual = run(session, inputs);
+    const std::vector<AnyValue> actual = run_session(session, inputs);
     for (std::size_t i = 0; i < expected.size(); ++i) compare(actual[i].tensor(), expected[i].tensor(), 0, "output");
   }
 }

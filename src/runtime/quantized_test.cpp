@@ -6,14 +6,17 @@
 #include <cstring>
 #include <random>
 
-#include "base/cpu.h"
-#include "cycloid/session.h"
 #include "graph/text.h"
 #include "ops/elements.h"
 #include "ops/op.h"
+#include "runtime/native_sessions.h"
 
 namespace cycloid {
 namespace {
+
+using native::for_each_session;
+using native::run_by_reference;
+using native::run_session;
 
 struct Case {
   const char* name;
@@ -252,15 +255,9 @@ struct Output {
   friend bool operator==(const Output&, const Output&) = default;
 };
 
-std::vector<Output> run(const Session& session, const std::vector<Tensor>& inputs) {
-  std::vector<TensorView> views;
-  for (const Tensor& tensor : inputs)
-    views.emplace_back(tensor.dtype(), tensor.dims(), tensor.bytes(), tensor.byte_count());
-  const Result<std::vector<AnyValue>> values = session.run(views);
-  EXPECT_TRUE(values.ok()) << (values.ok() ? "" : values.error().message());
+std::vector<Output> outputs_of(const std::vector<AnyValue>& values) {
   std::vector<Output> outputs;
-  if (!values) return outputs;
-  for (const AnyValue& value : *values) {
+  for (const AnyValue& value : values) {
     const TensorView view = value.tensor();
     const Tensor tensor = Tensor::borrow(view.dtype, Dims(view.shape.begin(), view.shape.end()), view.data, nullptr);
     Output& output = outputs.emplace_back(Output{.dtype = view.dtype, .values = {}});
@@ -306,25 +303,17 @@ TEST_P(Quantized, AgreesWithTheReferenceEvaluation) {
   const Model model(std::make_shared<const ModelIr>(*std::move(ir)));
   std::vector<Tensor> inputs;
   for (const ValueInfo& info : model.inputs()) inputs.push_back(random_tensor(info.dtype, info.shape, random));
-  Result<Session> reference = Session::create(model, {.reference = true});
-  ASSERT_TRUE(reference.ok()) << reference.error().message();
-  const std::vector<Output> expected = run(*reference, inputs);
-  for (const Isa isa : kAllIsas) {
-    if (!isa_available(isa)) continue;
-    std::optional<std::vector<Output>> of_one_thread;
-    for (const int threads : {1, 2, 3}) {
-      Result<Session> session = Session::create(model, {.threads = threads, .isa = std::string(to_string(isa))});
-      ASSERT_TRUE(session.ok()) << session.error().message();
-      const PlanInfo plan = session->plan().value();
-      SCOPED_TRACE(std::string(to_string(isa)) + ", " + std::to_string(threads) + " threads\n" + plan.to_text());
-      EXPECT_EQ(plan.reference_steps, 0);
-      const std::vector<Output> actual = run(*session, inputs);
-      compare(c, actual, expected);
-      EXPECT_EQ(run(*session, inputs), actual) << "the same bits in every run";
-      if (!of_one_thread) of_one_thread = actual;
-      EXPECT_EQ(actual, *of_one_thread) << "the same bits on any number of threads";
-    }
-  }
+  const std::vector<Output> expected = outputs_of(run_by_reference(model, inputs));
+  std::vector<Output> of_one_thread;
+  int sessions = 0;
+  for_each_session(model, {1, 2, 3}, [&](const Session& session, const PlanInfo& plan) {
+    EXPECT_EQ(plan.reference_steps, 0);
+    const std::vector<Output> actual = outputs_of(run_session(session, inputs));
+    compare(c, actual, expected);
+    EXPECT_EQ(outputs_of(run_session(session, inputs)), actual) << "the same bits in every run";
+    if (sessions++ % 3 == 0) of_one_thread = actual;
+    EXPECT_EQ(actual, of_one_thread) << "the same bits on any number of threads";
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, Quantized, testing::ValuesIn(kCases),

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "plan/fusion/expanding.h"
+#include "plan/half.h"
 
 namespace cycloid {
 namespace {
@@ -28,8 +29,6 @@ ValueId cast(Expanding& e, ValueId x, DType type) {
   if (e.dtype(x) == type) return x;
   return e.add_typed("Cast", type, {x}, *e.dims(x), {{"to", static_cast<std::int64_t>(type)}});
 }
-
-bool is_half(DType type) { return type == DType::kFloat16 || type == DType::kBFloat16; }
 
 // Scales or zero points, one in all or one for each place of `axis`, for operands of rank `rank`; invalid where they are others.
 ValueId along_axis(Expanding& e, ValueId values, const Dims& shape, std::int64_t axis) {

@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "plan/half.h"
+
 namespace cycloid {
 
 std::optional<Dims> Expanding::dims(ValueId id) const {
@@ -19,9 +21,7 @@ bool Expanding::only_first_output() const {
   return true;
 }
 
-bool Expanding::usable(ValueId id) const {
-  return dims(id) && (dtype(id) == DType::kFloat32 || dtype(id) == DType::kFloat16 || dtype(id) == DType::kBFloat16);
-}
+bool Expanding::usable(ValueId id) const { return dims(id) && (dtype(id) == DType::kFloat32 || is_half(dtype(id))); }
 
 ValueId Expanding::add(std::string op, std::vector<ValueId> inputs, const Dims& shape, Attributes attributes,
                        std::size_t like) {

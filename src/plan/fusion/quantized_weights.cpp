@@ -10,6 +10,7 @@
 #include "ops/quantization/quantize.h"
 #include "plan/fusion/fusion.h"
 #include "plan/fusion/replace.h"
+#include "plan/half.h"
 
 namespace cycloid {
 namespace {
@@ -108,7 +109,7 @@ void fuse_quantized_weights(Graph& graph) {
     if (maker == nullptr || !x.is_tensor() || !x.shape || x.shape->empty()) continue;
     const std::optional<Blocks> blocks = parse(graph, *maker);
     const bool same = blocks && blocks->scales->dtype() == x.dtype &&
-                      (x.dtype == DType::kFloat32 || x.dtype == DType::kFloat16 || x.dtype == DType::kBFloat16) &&
+                      (x.dtype == DType::kFloat32 || is_half(x.dtype)) &&
                       (!x.shape->back().is_known() || x.shape->back().value() == blocks->k);
     if (same) fuse(graph, id, *blocks);
   }

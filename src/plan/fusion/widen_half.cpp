@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "plan/fusion/fusion.h"
+#include "plan/half.h"
 
 namespace cycloid {
 namespace {
@@ -104,7 +105,7 @@ constexpr std::string_view kMoving[] = {
 bool is_half(const Graph& graph, ValueId id) {
   if (!id.valid()) return false;
   const ValueType& type = graph.value(id).type;
-  return type.is_tensor() && (type.dtype == DType::kFloat16 || type.dtype == DType::kBFloat16);
+  return type.is_tensor() && is_half(type.dtype);
 }
 
 Tensor widened(const Tensor& narrow) {

@@ -20,9 +20,9 @@
 #include "ops/tensor/slice.h"
 #include "plan/lowering/body.h"
 #include "plan/lowering/elements.h"
+#include "plan/lowering/fallible.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/move_steps.h"
-#include "plan/lowering/one_unit.h"
 
 namespace cycloid {
 namespace {
@@ -178,7 +178,7 @@ class AmountsStep final : public Step {
       : make_(make), node_(std::move(node)), where_(std::move(where)), isa_(isa), threads_(threads) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
+    run_fallible(context, begin, end, where_, [&] { return compute(context); });
   }
 
   Place from;

@@ -1,5 +1,6 @@
 // Cast between float32 and float16 or bfloat16.
 #include "kernels/half/half.h"
+#include "plan/half.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/rows.h"
 
@@ -26,8 +27,6 @@ class ConvertStep final : public Step {
   Place in_, out_;
   RowUnits units_;
 };
-
-bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
 
 }  // namespace
 

@@ -2,25 +2,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "kernels/move/move.h"
 #include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/move_steps.h"
 
 namespace cycloid {
 namespace {
-
-class BlocksStep final : public Step {
- public:
-  BlocksStep(kernels::PermutePlan plan, Place from, Place to)
-      : plan_(plan), from_(std::move(from)), to_(std::move(to)) {}
-  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    plan_.run(context.at<const std::byte>(from_), context.at<std::byte>(to_), begin, end);
-  }
-
- private:
-  kernels::PermutePlan plan_;
-  Place from_, to_;
-};
 
 // One loop of the permutation: how far an element moves on either side from one to the next, in elements.
 struct Part {
@@ -74,14 +61,7 @@ Declined lower_depth_to_space(Lowering& lowering, NodeId id) {
   const auto plan = kernels::plan_permute(shape, order, static_cast<std::int64_t>(bytes), lowering.options().isa,
                                           lowering.threads(), in_strides, out_strides);
   CYCLOID_CHECK(std::holds_alternative<kernels::PermutePlan>(plan));
-  const auto& permute = std::get<kernels::PermutePlan>(plan);
-  Lowering::Draft draft;
-  draft.nodes = {id};
-  draft.kernel = "move";
-  draft.reads = {from};
-  draft.writes = {to};
-  draft.units = permute.units;
-  lowering.add(std::make_unique<BlocksStep>(permute, from, to), std::move(draft));
+  add_permute(lowering, std::get<kernels::PermutePlan>(plan), from, to, "", {id});
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ops/dtype_set.h"
 #include "ops/op.h"
+#include "plan/half.h"
 #include "plan/lowering/loops.h"
 #include "plan/lowering/lowerings.h"
 
@@ -261,7 +262,7 @@ Declined lower_elements1(Lowering& lowering, NodeId id) {
   const auto* const line = std::ranges::find(kLines, node.op_type, [](const auto& l) { return l.op; });
   auto kind = kind_for(node.op_type, lowering.dtype(x));
   Elements1 function = line == std::end(kLines) ? Elements1::kNot : line->kind;
-  if (function == Elements1::kSign && (lowering.dtype(x) == DType::kFloat16 || lowering.dtype(x) == DType::kBFloat16)) {
+  if (function == Elements1::kSign && is_half(lowering.dtype(x))) {
     kind = ElementKind::kUInt16;  // their bits
     function = lowering.dtype(x) == DType::kFloat16 ? Elements1::kSignFloat16 : Elements1::kSignBFloat16;
   }

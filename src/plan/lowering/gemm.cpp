@@ -48,6 +48,8 @@ class GemmStep final : public Step {
 
 // A product to be lowered: what Gemm and MatMul have in common.
 struct Product {
+  explicit Product(const Node& node) : a(node.inputs[0]), b(node.inputs[1]), output(node.outputs[0]) {}
+
   GemmParams params;
   ValueId a, b;
   ValueId bias;                  // [n]; invalid: none
@@ -134,13 +136,7 @@ Declined emit(Lowering& lowering, Product product, NodeId id) {
 
 Declined lower_gemm(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  Product product{.params = {},
-                  .a = node.inputs[0],
-                  .b = node.inputs[1],
-                  .bias = {},
-                  .folded = {},
-                  .nodes = {},
-                  .output = node.outputs[0]};
+  Product product(node);
   if (!lowering.is_float(product.a)) return lower_typed_gemm(lowering, id);
   const Result<std::int64_t> trans_a = get_int(node, "transA", 0), trans_b = get_int(node, "transB", 0);
   const Result<float> alpha = get_float(node, "alpha", 1), beta = get_float(node, "beta", 1);
@@ -176,13 +172,7 @@ Declined lower_gemm(Lowering& lowering, NodeId id) {
 
 Declined lower_matmul(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
-  Product product{.params = {},
-                  .a = node.inputs[0],
-                  .b = node.inputs[1],
-                  .bias = {},
-                  .folded = {},
-                  .nodes = {},
-                  .output = node.outputs[0]};
+  Product product(node);
   if (!lowering.is_float(product.a)) return lower_typed_matmul(lowering, id);
   ProductShape shape;
   if (Declined reason = find_product_shape(lowering, product.a, product.b, node.outputs[0], shape); !reason.empty())

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "kernels/lanes/lanes.h"
-#include "plan/lowering/one_unit.h"
+#include "plan/lowering/fallible.h"
 
 namespace cycloid {
 namespace {
@@ -140,7 +140,7 @@ class TopRoomStep final : public Step {
   explicit TopRoomStep(TopOfAny top) : top_(std::move(top)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    run_one_unit(context, begin, end, top_.where, [&] { return compute(context); });
+    run_fallible(context, begin, end, top_.where, [&] { return compute(context); });
   }
 
  private:
@@ -164,7 +164,7 @@ class TopOfAnyStep final : public Step {
   explicit TopOfAnyStep(TopOfAny top) : top_(std::move(top)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    run_one_unit(context, begin, end, top_.where, [&] { return compute(context, begin, end); });
+    run_fallible(context, begin, end, top_.where, [&] { return compute(context, begin, end); });
   }
 
  private:
@@ -306,7 +306,7 @@ class OneHotStep final : public Step {
         where_(std::move(where)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
+    run_fallible(context, begin, end, where_, [&] { return compute(context); });
   }
 
  private:

@@ -5,9 +5,10 @@
 
 #include "base/error.h"
 #include "ops/op.h"
+#include "ops/rounding.h"
 #include "plan/late_plans.h"
 #include "plan/lowering/body.h"
-#include "plan/lowering/one_unit.h"
+#include "plan/lowering/fallible.h"
 
 namespace cycloid {
 namespace {
@@ -18,7 +19,7 @@ class LateStep final : public Step {
       : open_{.plan = std::move(open), .captures = {}}, plans_(std::move(plans)), where_(std::move(where)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    run_one_unit(context, begin, end, where_, [&] { return compute(context); });
+    run_fallible(context, begin, end, where_, [&] { return compute(context); });
   }
 
   std::vector<Operand> inputs, outputs;
@@ -86,62 +87,9 @@ std::vector<ValueId> read_by(const Node& node) {
   return values;
 }
 
-bool one_of(std::span<const std::string_view> names, const Node& node) {
-  return node.domain.empty() && std::ranges::find(names, node.op_type) != names.end();
-}
-
-// Whether kernels may round the results of these nodes otherwise than the reference evaluation does. They do not where elements
-// are moved, chosen, compared or integers; a single sum or product is rounded once by both, of several a kernel may fuse two.
+// Whether kernels may round the results of these nodes otherwise than the reference evaluation does: a single sum or product is
+// rounded once by both, of several a kernel may fuse two.
 bool may_round(const Graph& graph, std::span<const NodeId> nodes) {
-  static constexpr std::string_view kExact[] = {"Abs",
-                                                "ArgMax",
-                                                "ArgMin",
-                                                "BitCast",
-                                                "Cast",
-                                                "CastLike",
-                                                "Ceil",
-                                                "Clip",
-                                                "Compress",
-                                                "Concat",
-                                                "Equal",
-                                                "Expand",
-                                                "Flatten",
-                                                "Floor",
-                                                "Gather",
-                                                "GatherElements",
-                                                "GatherND",
-                                                "Greater",
-                                                "GreaterOrEqual",
-                                                "Identity",
-                                                "IsInf",
-                                                "IsNaN",
-                                                "Less",
-                                                "LessOrEqual",
-                                                "Max",
-                                                "Min",
-                                                "Neg",
-                                                "NonZero",
-                                                "Pad",
-                                                "ReduceMax",
-                                                "ReduceMin",
-                                                "Relu",
-                                                "Reshape",
-                                                "ReverseSequence",
-                                                "Round",
-                                                "Shape",
-                                                "Sign",
-                                                "Size",
-                                                "Slice",
-                                                "Split",
-                                                "Squeeze",
-                                                "Tile",
-                                                "TopK",
-                                                "Transpose",
-                                                "Trilu",
-                                                "Unique",
-                                                "Unsqueeze",
-                                                "Where"};
-  static constexpr std::string_view kRoundedOnce[] = {"Add", "Mul", "Sub"};
   int rounded = 0;
   for (const NodeId id : nodes) {
     const Node& node = graph.node(id);
@@ -149,8 +97,9 @@ bool may_round(const Graph& graph, std::span<const NodeId> nodes) {
       return v.valid() && (!graph.value(v).type.is_tensor() || is_floating_point(graph.value(v).type.dtype));
     };
     if (std::ranges::none_of(read_by(node), is_floats) && std::ranges::none_of(node.outputs, is_floats)) continue;
-    if (one_of(kExact, node)) continue;
-    if (!one_of(kRoundedOnce, node) || ++rounded > 1) return true;
+    const Rounding rounding = rounding_of(node);
+    if (rounding == Rounding::kNone) continue;
+    if (rounding == Rounding::kAny || ++rounded > 1) return true;
   }
   return false;
 }

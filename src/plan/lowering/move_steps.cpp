@@ -2,7 +2,6 @@
 
 #include <numeric>
 
-#include "kernels/move/move.h"
 #include "plan/lowering/loops.h"
 
 namespace cycloid {
@@ -55,7 +54,12 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
       a.dims = b.dims = {2 * from.count()};
     }
   }
-  const PermutePlan plan = plan_move(a, b, lowering.options().isa, lowering.threads());
+  add_permute(lowering, plan_move(a, b, lowering.options().isa, lowering.threads()), from, to, std::move(op),
+              std::move(nodes));
+}
+
+void add_permute(Lowering& lowering, const PermutePlan& plan, const Place& from, const Place& to, std::string op,
+                 std::vector<NodeId> nodes) {
   Lowering::Draft draft{.nodes = std::move(nodes),
                         .op = std::move(op),
                         .kernel = "move",

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "kernels/move/move.h"
 #include "plan/lowering/lowering.h"
 
 namespace cycloid {
@@ -20,6 +21,10 @@ void add_move(Lowering& lowering, const Place& from, const Place& to, std::strin
 // these dims too, of a rank and element size that plan_permute() takes. `from.use()` is of the whole buffer.
 void add_strided_move(Lowering& lowering, const Place& from, const std::vector<std::int64_t>& strides, const Place& to,
                       std::vector<NodeId> nodes);
+
+// A permutation that is planned already, of the elements from `from.offset` on to those from `to.offset` on.
+void add_permute(Lowering& lowering, const kernels::PermutePlan& plan, const Place& from, const Place& to,
+                 std::string op, std::vector<NodeId> nodes);
 
 MadeStep make_strided_move(const Place& from, const std::vector<std::int64_t>& strides, const Place& to, Isa isa,
                            int threads);

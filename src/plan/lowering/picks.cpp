@@ -11,7 +11,7 @@
 #include "kernels/pick/pick.h"
 #include "ops/op.h"
 #include "plan/lowering/body.h"
-#include "plan/lowering/one_unit.h"
+#include "plan/lowering/fallible.h"
 
 namespace cycloid {
 namespace {
@@ -44,7 +44,7 @@ class PickStep final : public Step {
   PickStep(std::string where, Body body) : where_(std::move(where)), body_(std::move(body)) {}
 
   void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    run_one_unit(context, begin, end, where_, [&] { return body_(context); });
+    run_fallible(context, begin, end, where_, [&] { return body_(context); });
   }
 
  private:

@@ -7,24 +7,11 @@
 #include <optional>
 
 #include "kernels/interleave/interleave.h"
-#include "kernels/move/move.h"
 #include "plan/lowering/lowerings.h"
+#include "plan/lowering/move_steps.h"
 
 namespace cycloid {
 namespace {
-
-class ShuffleStep final : public Step {
- public:
-  ShuffleStep(kernels::PermutePlan plan, Place from, Place to)
-      : plan_(plan), from_(std::move(from)), to_(std::move(to)) {}
-  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    plan_.run(context.at<const std::byte>(from_), context.at<std::byte>(to_), begin, end);
-  }
-
- private:
-  kernels::PermutePlan plan_;
-  Place from_, to_;
-};
 
 class InterleaveStep final : public Step {
  public:
@@ -139,15 +126,7 @@ bool lower_channel_shuffle(Lowering& lowering, NodeId id) {
   const auto plan = kernels::plan_permute(shape, swap, sizeof(float), lowering.options().isa, lowering.threads(),
                                           in_strides, out_strides);
   CYCLOID_CHECK(std::holds_alternative<kernels::PermutePlan>(plan));
-  const auto& permute = std::get<kernels::PermutePlan>(plan);
-  Lowering::Draft draft;
-  draft.nodes = shuffle->nodes;
-  draft.op = "channel shuffle";
-  draft.kernel = "move";
-  draft.reads = {from};
-  draft.writes = {to};
-  draft.units = permute.units;
-  lowering.add(std::make_unique<ShuffleStep>(permute, from, to), std::move(draft));
+  add_permute(lowering, std::get<kernels::PermutePlan>(plan), from, to, "channel shuffle", shuffle->nodes);
   return true;
 }
 

@@ -1,4 +1,4 @@
-// Steps of one unit of work that may fail and take memory as they run.
+// Steps whose work may fail, and takes memory as it is done.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace cycloid {
 
-// Runs compute() -> Status where the unit is among [begin, end) and the run has not failed, under the run's bounds. An error
+// Runs compute() -> Status for units [begin, end), unless there are none or the run has failed, under the run's bounds. An error
 // fails the run, said to be in `where`; so does what finds no memory.
 template <class Compute>
-void run_one_unit(const StepContext& context, std::int64_t begin, std::int64_t end, const std::string& where,
+void run_fallible(const StepContext& context, std::int64_t begin, std::int64_t end, const std::string& where,
                   const Compute& compute) {
   if (begin == end || context.run->failed.load(std::memory_order_acquire)) return;
   const BoundsScope scope(context.run->bounds);
