@@ -69,8 +69,9 @@ struct SessionOptions {
   std::function<bool()> interrupted;
   // Plans kept, least recently used first to go; at least 1.
   int max_plans = 16;
-  // How long a thread spins for another before it sleeps.
-  int spin_microseconds = 20;
+  // How long a thread spins for another before it sleeps. Less than the interruptions that a machine has makes short runs uneven
+  // (a thread that sleeps must be woken); much more takes time from other programs.
+  int spin_microseconds = 60;
   // Ties the session's own threads to processors.
   bool pin_threads = false;
 };

@@ -86,7 +86,7 @@ class SessionOptions:
     max_memory: int = 0  # bytes for one run's tensors and scratch, and what planning folds; 0: no bound
     timeout: float = 0  # seconds that one run, or making the session, may take; 0: no bound
     max_plans: int = 16
-    spin_microseconds: int = 20
+    spin_microseconds: int = 60
     pin_threads: bool = False
 
     _config: dict = dataclasses.field(default_factory=dict, init=False, repr=False)

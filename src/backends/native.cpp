@@ -27,7 +27,7 @@ std::vector<OptionInfo> options() {
        bool_choices()},
       {"reference", "false", "everything by the slow reference evaluation", bool_choices()},
       {"flush_denormals", "true", "treat subnormal floats as zero", bool_choices()},
-      {"spin_us", "20", "how long a thread spins for another before it sleeps, in microseconds, 0 to 1000000", {}},
+      {"spin_us", "60", "how long a thread spins for another before it sleeps, in microseconds, 0 to 1000000", {}},
       {"pin_threads", "false", "bind its threads to processors", bool_choices()},
       {"max_memory", "0", "bytes that a run's tensors and scratch may take; 0: no bound", {}},
       {"timeout_ms", "0", "milliseconds that one run, or planning, may take; 0: no bound", {}},

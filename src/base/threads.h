@@ -42,9 +42,11 @@ struct ThreadTeamOptions {
   // away from a processor that another program keeps busy.
   bool pin = false;
   bool flush_denormals = true;  // in every thread while it is inside run()
-  // How long a thread spins for an event before it sleeps. A futex wake costs 13-22 µs on our reference machine, so
-  // spinning about as long bounds the loss to twice the optimum. Threads in excess of the usable processors never spin.
-  int spin_microseconds = 20;
+  // How long a thread spins for an event before it sleeps. Longer than what interrupts the thread that it waits for on a virtual machine
+  // (20 to 50 µs, some 300 times a second on ours): whoever sleeps then has to be woken, which took another 50 µs and more, so that
+  // with 20 µs p99 of a run of 15 µs was 75 µs, and is 29 with 60. On a machine that other programs keep busy, spinning is time
+  // that they or the other thread could use: with 100 µs p99 was longer again. Threads in excess of the usable processors never spin.
+  int spin_microseconds = 60;
 };
 
 // `size()` threads, of which the caller of run() is thread 0. Between runs, workers spin for a short bound and then
