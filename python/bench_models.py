@@ -132,11 +132,9 @@ def results_of(report):
     for group in comparison["groups"]:
         threads = group["threads"]
         runs = [run for run in comparison["runs"] if run["threads"] == threads]
-        noise = [run for run in comparison["noise"]["runs"] if run["threads"] == threads and run["latency_us"]]
         groups[str(threads)] = {
             "loops": group["loops"],
             "backends": {run["backend"]: row_of(run) for run in runs},
-            "noise": row_of(noise[0]) if noise else None,
             "ratios": ratios_of(runs),
             "profile": group.get("profile"),
         }
@@ -152,6 +150,7 @@ def row_of(run):
         "reason": run["reason"],
         "version": run["version"],
         **{key: latency.get(key) for key in keys},
+        "machine": {key: (run.get("machine_us") or {}).get(key) for key in keys},
     }
 
 
@@ -306,11 +305,12 @@ def steadiness_cells(group):
     peers = {name: value for name, value in peers.items() if value}
     steadiest = min(peers, key=peers.get, default=None)
     mark = "" if percentile == "p99" else " (p90)"
-    ours, noise = steadiness(rows.get(OURS), percentile), steadiness(group["noise"], percentile)
+    ours, machine = rows.get(OURS), (rows.get(OURS) or {}).get("machine")
+    ours, machine = steadiness(ours, percentile), steadiness(machine, percentile)
     return [
         f"{ours:.2f}{mark}" if ours else "–",
         f"{peers[steadiest]:.2f} {steadiest}" if steadiest else "–",
-        f"{noise:.2f}" if noise else "–",
+        f"{machine:.2f}" if machine else "–",
     ]
 
 
@@ -440,8 +440,8 @@ Written by `./dev bench-models`; not edited by hand. {dates[0] if dates[0] == da
 thread count, taking turns in one `cycloid bench`. {"" if len(programs) == 1 else "**The rows were measured with different builds of Cycloid.**"}
 
 A ratio is the best peer's median over Cycloid's in the same run: above 1, Cycloid is faster; below 1 is a loss. Its 95 % interval is a bootstrap over
-rounds. p99 takes 1000 runs; where a model is too slow for so many, p90/p50 is shown and marked (p90). "machine" is the same of a loop of fixed arithmetic
-that took turns too: what the machine itself adds. Convolutional models are those with at least half of their arithmetic in float32 convolutions, and nothing quantised.
+rounds. p99 takes 1000 runs; where a model is too slow for so many, p90/p50 is shown and marked (p90). "machine" is the same of arithmetic on
+registers alone that took turns too, over spans as long as Cycloid's run: the least that this machine asks of it. Convolutional models are those with at least half of their arithmetic in float32 convolutions, and nothing quantised.
 """,
         means_table({"float32 convolutional models": convolutional, "all models": entries}, threads),
     ]

@@ -2,8 +2,8 @@
 
 ./dev stress [MODEL...] [--loops N] [--threads LIST] [--load N] [--output FILE] [-- ARGS]
 
-Runs `cycloid bench` for the engine alone and its noise participant (a fixed amount of arithmetic, which shows what the machine itself
-adds), first as the machine is, then beside N programs that compute without end (as many as there are processors unless said).
+Runs `cycloid bench` for the engine alone and its noise participant (arithmetic alone, as long as the engine's run, which shows what the
+machine itself adds), first as the machine is, then beside N programs that compute without end (as many as there are processors unless said).
 Prints percentiles of both and writes them to report/stress.json. ARGS go to `cycloid bench`.
 """
 
@@ -19,8 +19,6 @@ import tempfile
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 CLI = pathlib.Path(os.environ.get("CYCLOID_CLI", SOURCE / "build" / "cycloid"))
 KEYS = ["min", "p50", "p90", "p99", "p999", "max"]
-# About what the engine takes for a small model: so that its noise is sampled as often and as finely.
-NOISE_US = 100
 
 
 @contextlib.contextmanager
@@ -39,7 +37,7 @@ def competing(programs):
 def measure(arguments, programs, folder):
     target = pathlib.Path(folder) / f"load{programs}.json"
     command = [CLI, "bench", *arguments.model, "--backends", arguments.backends, "--loops", str(arguments.loops)]
-    command += ["--threads", arguments.threads, "--json", target, "--option", f"noise.target_us={arguments.noise_us}"]
+    command += ["--threads", arguments.threads, "--json", target]
     with competing(programs):
         subprocess.run([*command, *arguments.rest], check=True, stdout=subprocess.DEVNULL)
     return json.loads(target.read_text())
@@ -86,7 +84,6 @@ def main():
     parser.add_argument("--loops", type=int, default=100_000, help="runs of each (default: %(default)s)")
     parser.add_argument("--threads", default="1,all", help="as `cycloid bench` takes it (default: %(default)s)")
     parser.add_argument("--backends", default="cycloid", help="others beside it (default: %(default)s)")
-    parser.add_argument("--noise-us", type=int, default=NOISE_US, help="a run of the noise (default: %(default)s µs)")
     parser.add_argument(
         "--load", type=int, default=len(os.sched_getaffinity(0)), help="competing programs (default: one a processor)"
     )

@@ -16,9 +16,7 @@ def test_both_halves_are_measured_beside_the_noise(source_dir, cycloid, tmp_path
     founding.independent_loop(model, founding.SMALL)
     output = tmp_path / "stress.json"
     command = [sys.executable, source_dir / "python" / "stress.py", model, "--loops", "120", "--threads", "1"]
-    done = subprocess.run(
-        [*command, "--load", "1", "--noise-us", "20", "--output", output], capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run([*command, "--load", "1", "--output", output], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     content = json.loads(output.read_text())
     assert content["schema"] == "cycloid.stress/1"

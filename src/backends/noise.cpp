@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 std::vector<OptionInfo> options() {
-  return {{"target_us", "1000", "length of one run on a quiet core, in microseconds, 1 to 1000000", {}}};
+  return {{"target_us", "1000", "length of one run on a quiet core, in microseconds, 0.1 to 1000000", {}}};
 }
 
 // Eight independent chains of multiply-adds: no memory, no branch that depends on data, the same work every time. The
@@ -63,7 +63,9 @@ class NoiseSession final : public BackendSession {
     round_.fetch_add(1);
     round_.notify_all();
     sink_ = compute(iterations_);
-    while (working_.load(std::memory_order_acquire) > 0) {
+    // A helper that the system put on this thread's processor would wait for it to end its time slice.
+    for (const auto end = Clock::now() + kSpin; working_.load(std::memory_order_acquire) > 0;) {
+      if (Clock::now() > end) std::this_thread::yield();
     }
     return {};
   }
@@ -72,9 +74,10 @@ class NoiseSession final : public BackendSession {
   std::map<std::string, std::string> settings() const override { return settings_; }
 
  private:
+  static constexpr auto kSpin = std::chrono::microseconds(200);
+
   // Spins for a moment, as frameworks' threads do between runs, then sleeps.
   void wait_for_round(std::uint32_t seen) {
-    constexpr auto kSpin = std::chrono::microseconds(200);
     for (const auto end = Clock::now() + kSpin; Clock::now() < end;) {
       if (round_.load(std::memory_order_acquire) != seen) return;
     }
@@ -115,10 +118,10 @@ Probe NoiseBackend::probe() const {
 Result<std::unique_ptr<BackendSession>> NoiseBackend::load(const LoadRequest& request) const {
   CYCLOID_ASSIGN(Options resolved, Options::resolve(name(), options(), request.options));
   const std::string& text = resolved.text("target_us");
-  int target_us = 0;
+  double target_us = 0;
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), target_us);
-  if (failure != std::errc() || end != text.data() + text.size() || target_us < 1 || target_us > 1'000'000) {
-    return invalid_argument("backend 'noise': target_us={} is not a whole number from 1 to 1000000", text);
+  if (failure != std::errc() || end != text.data() + text.size() || !(target_us >= 0.1 && target_us <= 1e6)) {
+    return invalid_argument("backend 'noise': target_us={} is not a number from 0.1 to 1000000", text);
   }
   const std::int64_t iterations = calibrate(target_us);
   auto settings = resolved.all();

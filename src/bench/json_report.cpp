@@ -79,7 +79,8 @@ Json run_json(const RunResult& run, Detail detail) {
                {"options", run.settings},
                {"latency_us", latency_json(run.latency_us)},
                {"steadiness", run.steadiness ? Json(run.steadiness->ratio) : Json(nullptr)},
-               {"steadiness_interval", interval_json(run.steadiness)}};
+               {"steadiness_interval", interval_json(run.steadiness)},
+               {"machine_us", latency_json(run.machine_us)}};
   const std::vector<double> samples = samples_us(run);
   if (detail == Detail::kRaw) {
     json["samples_us"] = samples;
@@ -141,23 +142,24 @@ Json comparison_json(const ComparisonResult& comparison, Detail detail) {
     if (group.noise) noise.push_back(run_json(*group.noise, detail));
     for (const RunResult& run : group.runs) runs.push_back(run_json(run, detail));
   }
-  return {
-      {"model",
-       {{"name", comparison.model.name},
-        {"sha256", text_or_null(comparison.model.sha256)},
-        {"inputs", std::move(inputs)},
-        {"input_values", comparison.model.input_source}}},
-      {"reference", comparison.groups.empty() ? Json(nullptr) : text_or_null(comparison.groups.front().reference)},
-      {"loops", comparison.loops},
-      {"tolerance",
-       {{"rtol", optional(comparison.tolerance.rtol)},
-        {"atol", optional(comparison.tolerance.atol)},
-        {"units", comparison.tolerance.units}}},
-      {"groups", std::move(groups)},
-      {"noise",
-       {{"meaning", "a fixed amount of arithmetic, measured as one more participant: its spread is the machine's own"},
-        {"runs", std::move(noise)}}},
-      {"runs", std::move(runs)}};
+  return {{"model",
+           {{"name", comparison.model.name},
+            {"sha256", text_or_null(comparison.model.sha256)},
+            {"inputs", std::move(inputs)},
+            {"input_values", comparison.model.input_source}}},
+          {"reference", comparison.groups.empty() ? Json(nullptr) : text_or_null(comparison.groups.front().reference)},
+          {"loops", comparison.loops},
+          {"tolerance",
+           {{"rtol", optional(comparison.tolerance.rtol)},
+            {"atol", optional(comparison.tolerance.atol)},
+            {"units", comparison.tolerance.units}}},
+          {"groups", std::move(groups)},
+          {"noise",
+           {{"meaning",
+             "arithmetic alone, as long as the fastest backend's run, measured as one more participant: its spread is "
+             "the machine's own"},
+            {"runs", std::move(noise)}}},
+          {"runs", std::move(runs)}};
 }
 
 Json environment_json(const ReportContext& context) {

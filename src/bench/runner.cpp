@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
+#include "bench/machine_noise.h"
 
 namespace cycloid {
 namespace {
@@ -15,6 +17,7 @@ struct Participant {
   RunResult row;
   std::unique_ptr<Worker> worker;  // null when it does not take part (any more)
   double run_seconds = 0;          // of one run, as the warm-up saw it
+  int parts = 1;                   // that make up a run; of which the samples are
   WorkerUsage before;              // what the system had counted before the first round
 };
 
@@ -47,14 +50,21 @@ class Group {
     result.rounds = rounds_;
     result.reference = reference_;
     result.reference_note = reference_note();
+    int parts = 1;
     for (Participant& participant : participants_) {
       if (participant.spec->is_noise) {
         result.noise = std::move(participant.row);
+        parts = participant.parts;
       } else {
         result.runs.push_back(std::move(participant.row));
       }
     }
+    const std::vector<Turn> noise = result.noise ? std::exchange(result.noise->turns, {}) : std::vector<Turn>();
+    if (result.noise) result.noise->turns = whole_runs(noise, parts);
     summarize_group(result, plan_.seed);
+    for (RunResult& run : result.runs) {
+      if (run.latency_us) run.machine_us = noise_over(noise, run.latency_us->p50);
+    }
     return result;
   }
 
@@ -81,7 +91,9 @@ class Group {
   Status prepare(Participant& participant) {
     CYCLOID_ASSIGN(participant.worker, hooks_.start(*participant.spec));
     Worker& worker = *participant.worker;
-    CYCLOID_ASSIGN(const WorkerLoadReply loaded, worker.load(participant.spec->load, limit()));
+    WorkerLoadRequest request = participant.spec->load;
+    if (participant.spec->is_noise) choose_parts(participant, request);
+    CYCLOID_ASSIGN(const WorkerLoadReply loaded, worker.load(request, limit()));
     RunResult& row = participant.row;
     row.load_ms = loaded.load_ms;
     row.settings = loaded.settings;
@@ -105,12 +117,26 @@ class Group {
     return {};
   }
 
+  // A noise of no given length is as long as a run of the fastest of the others, which are warm by now, and comes in parts.
+  void choose_parts(Participant& noise, WorkerLoadRequest& request) const {
+    double fastest = 0;
+    for (const Participant& other : participants_) {
+      if (other.worker == nullptr || other.spec->is_noise) continue;
+      if (fastest == 0 || other.run_seconds < fastest) fastest = other.run_seconds;
+    }
+    if (fastest == 0 || request.options.contains("target_us")) return;
+    const NoiseParts parts = noise_parts(fastest * 1e6);
+    request.options["target_us"] = fmt::format("{:.3f}", parts.part_us);
+    noise.parts = parts.per_run;
+  }
+
   Status prepare_all() {
     std::vector<std::size_t> order(participants_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     // Candidates for the reference come first, in their order: the others are checked against it from their first
-    // output on.
-    const auto rank = [&](std::size_t i) {
+    // output on. The noise comes last.
+    const auto rank = [&](std::size_t i) -> std::ptrdiff_t {
+      if (participants_[i].spec->is_noise) return static_cast<std::ptrdiff_t>(plan_.references.size()) + 1;
       return std::find(plan_.references.begin(), plan_.references.end(), participants_[i].row.backend) -
              plan_.references.begin();
     };
@@ -195,7 +221,7 @@ class Group {
     if (!plan_.seconds) return;
     std::vector<double> run_seconds;
     for (const Participant& participant : participants_) {
-      if (participant.worker != nullptr) run_seconds.push_back(participant.run_seconds);
+      if (participant.worker != nullptr) run_seconds.push_back(participant.run_seconds * participant.parts);
     }
     loops_ = loops_within(*plan_.seconds, plan_.loops, run_seconds);
     rounds_ = std::min(plan_.rounds, default_rounds(loops_));
@@ -224,7 +250,8 @@ class Group {
     return {};
   }
 
-  Status take_turn(Participant& participant, std::int64_t loops, double start) {
+  Status take_turn(Participant& participant, std::int64_t runs, double start) {
+    const std::int64_t loops = runs * participant.parts;
     const std::int64_t settle = participant.row.settle_runs;
     const std::int64_t block = std::max(settle + 1, largest_block(participant.run_seconds, plan_.time_limit_s));
     std::int64_t left = settle + loops;

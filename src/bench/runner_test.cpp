@@ -28,6 +28,7 @@ struct World {
   double clock = 0;
   std::vector<std::string> log;
   std::map<std::string, Script> scripts;
+  std::map<std::string, std::map<std::string, std::string>> loaded;  // with these options
   int alive = 0;
   bool stop = false;
 };
@@ -41,6 +42,7 @@ class FakeWorker : public Worker {
 
   Result<WorkerLoadReply> load(const WorkerLoadRequest& request, Limit) override {
     world_.log.push_back(name_ + ":load");
+    world_.loaded[name_] = request.options;
     if (script_.fail_load == 1) return make_error(ErrorCode::kUnavailable, "not installed");
     if (script_.fail_load == 2) return unsupported("operator 'Frob'");
     return WorkerLoadReply{"9.9", {{"threads", std::to_string(request.threads)}}, 3.5};
@@ -131,6 +133,36 @@ TEST(Runner, MeasuresEveryParticipantInEveryRound) {
   ASSERT_TRUE(group->noise);
   EXPECT_EQ(samples_us(*group->noise).size(), 12U);
   EXPECT_FALSE(group->noise->speedup);
+}
+
+TEST(Runner, NoiseIsAsLongAsTheFastestRunAndComesInParts) {
+  World world;
+  world.scripts["a"].latency_ns = 4'000'000;
+  world.scripts["b"].latency_ns = 2'000'000;
+  world.scripts["noise"].latency_ns = 250'000;
+  // Named first, the noise is still made ready last: it has to know how long the others take.
+  const auto group = measure(world, {spec("noise"), spec("b"), spec("a")}, small_plan());
+  ASSERT_TRUE(group.ok()) << group.error().message();
+  EXPECT_EQ(world.loaded["noise"].at("target_us"), "250.000");
+  const std::vector<double> noise = samples_us(*group->noise);
+  ASSERT_EQ(noise.size(), 12U);  // as many as of the others, of eight parts each
+  for (const double us : noise) EXPECT_NEAR(us, 2000, 1);
+  ASSERT_TRUE(group->runs[0].machine_us);
+  EXPECT_NEAR(group->runs[0].machine_us->p50, 2000, 1);
+  ASSERT_TRUE(group->runs[1].machine_us);
+  EXPECT_NEAR(group->runs[1].machine_us->p50, 4000, 1);
+}
+
+TEST(Runner, NoiseOfAGivenLengthKeepsIt) {
+  World world;
+  world.scripts["a"].latency_ns = 4'000'000;
+  WorkerSpec noise = spec("noise");
+  noise.load.options["target_us"] = "1000";
+  const auto group = measure(world, {spec("a"), noise}, small_plan());
+  ASSERT_TRUE(group.ok()) << group.error().message();
+  EXPECT_EQ(world.loaded["noise"].at("target_us"), "1000");
+  for (const double us : samples_us(*group->noise)) EXPECT_NEAR(us, 1000, 1);
+  EXPECT_FALSE(group->runs[0].machine_us);  // two runs of noise in a turn, and four would be a span
 }
 
 TEST(Runner, SettlingRunsAreNoSamples) {

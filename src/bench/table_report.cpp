@@ -30,11 +30,16 @@ std::string with_interval(const std::optional<Ratio>& value) {
   return fmt::format("{:.2f} ({:.2f}–{:.2f})", value->ratio, *value->low, *value->high);
 }
 
+// p99/p50 of the machine's noise over spans of the run's length.
+std::string ratio(const std::optional<LatencySummary>& machine) {
+  return machine && machine->p99 ? fmt::format("{:.2f}", *machine->p99 / machine->p50) : std::string(kNone);
+}
+
 std::string megabytes(const std::optional<double>& mb) { return mb ? fmt::format("{:.0f}", *mb) : std::string(kNone); }
 
-constexpr std::array<std::string_view, 12> kHeads = {
-    "backend", "version", "status",         "min", "p50",       "p90",
-    "p99",     "max",     "p99/p50 (95 %)", "MB",  "max error", "speed-up (95 %)"};
+constexpr std::array<std::string_view, 13> kHeads = {
+    "backend", "version",   "status",         "min", "p50", "p90", "p99", "max", "p99/p50 (95 %)", "machine",
+    "MB",      "max error", "speed-up (95 %)"};
 constexpr std::size_t kTextColumns = 3;  // those aligned to the left, and the last
 
 using Row = std::array<std::string, kHeads.size()>;
@@ -52,10 +57,11 @@ Row row_of(const RunResult& run, const GroupResult& group, bool noise) {
   row[6] = number(latency.p99);
   row[7] = format_us(latency.max);
   row[8] = with_interval(run.steadiness);
-  row[9] = megabytes(run.peak_rss_mb);
+  row[9] = noise ? "" : ratio(run.machine_us);
+  row[10] = megabytes(run.peak_rss_mb);
   if (noise) return row;
-  row[10] = run.max_rel_error ? fmt::format("{:.1e}", *run.max_rel_error) : std::string(kNone);
-  row[11] = run.backend == group.reference ? "reference"
+  row[11] = run.max_rel_error ? fmt::format("{:.1e}", *run.max_rel_error) : std::string(kNone);
+  row[12] = run.backend == group.reference ? "reference"
             : run.speedup                  ? format_speedup(*run.speedup)
                                            : std::string(kNone);
   return row;

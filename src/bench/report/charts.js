@@ -136,7 +136,7 @@ const nameLabels = {
   },
 };
 
-function scatterChart(runs, noise, unit) {
+function scatterChart(runs, unit) {
   const colours = theme();
   const datasets = runs.filter((run) => run.steadiness !== null).map((run) => ({
     label: run.backend,
@@ -155,11 +155,13 @@ function scatterChart(runs, noise, unit) {
   const xs = datasets.flatMap((set) => set.data.map((p) => p.x));
   const ys = datasets.flatMap((set) => set.data.map((p) => p.y));
   if (xs.length > 0) Object.assign(x, {min: Math.min(...xs) / 1.25, max: Math.max(...xs) * 1.25});
-  if (noise && noise.steadiness !== null) {
-    ys.push(noise.steadiness);
+  const limits = runs.filter((run) => machineSteadiness(run) !== null)
+    .map((run) => ({x: run.latency_us.p50 * unit.scale, y: machineSteadiness(run)})).sort((a, b) => a.x - b.x);
+  if (limits.length > 0) {
+    ys.push(...limits.map((point) => point.y));
     datasets.push({
-      label: `machine’s noise: ${digits(noise.steadiness)}`,
-      data: xs.length > 0 ? [{x: x.min, y: noise.steadiness}, {x: x.max, y: noise.steadiness}] : [],
+      label: "machine’s noise over as long",
+      data: limits,
       borderColor: colour("noise"),
       borderDash: [4, 4],
       borderWidth: 1.5,

@@ -70,6 +70,12 @@ function colour(backend) {
   return pair[isDark() ? 1 : 0];
 }
 
+// p99/p50 of the machine's noise over spans as long as the run, or null.
+function machineSteadiness(run) {
+  const machine = run.machine_us;
+  return machine && machine.p99 !== null ? machine.p99 / machine.p50 : null;
+}
+
 function displayName(backend) {
   return backend === "noise" ? "machine’s noise" : backend;
 }

@@ -51,7 +51,7 @@ function headline({runs, group, noise}, unit) {
     tiles.append(tile("Steadiest", steady[0].backend, `p99 is ${digits(steady[0].steadiness)} times the median${also}`));
   }
   if (noise && noise.steadiness !== null) {
-    tiles.append(tile("The machine’s own noise", digits(noise.steadiness), "p99/p50 of a fixed amount of arithmetic"));
+    tiles.append(tile("The machine’s own noise", digits(noise.steadiness), "p99/p50 of arithmetic alone, as long as the fastest run"));
   }
   const lost = runs.filter((run) => run.status !== "ok");
   if (lost.length > 0) tiles.append(tile("Not measured", plural(lost.length, "backend"), lost.map((run) => `${run.backend}: ${run.status}`).join(", ")));
@@ -79,7 +79,7 @@ function swatch(backend) {
 // What a reader looks for first stands first: on a phone the rest is a swipe away.
 function columnsOf(runs) {
   const columns = [
-    ["Backend", "text"], ["Status", "text"], ["Median and p99", "wide"], ["p50", ""], ["Speed-up", ""], ["p99/p50", ""], ["min", ""], ["p90", ""], ["p99", ""],
+    ["Backend", "text"], ["Status", "text"], ["Median and p99", "wide"], ["p50", ""], ["Speed-up", ""], ["p99/p50", ""], ["machine’s", ""], ["min", ""], ["p90", ""], ["p99", ""],
     ["p99.9", ""], ["max", ""], ["Max error", ""], ["First run, ms", "wrap"], ["Load, ms", "wrap"], ["Memory, MB", "wrap"],
   ];
   const has999 = runs.some((run) => run.latency_us && run.latency_us.p999 !== null);
@@ -102,6 +102,7 @@ function tableRow(run, {group, unit, scaleMax, best, noise, columns}) {
   row.append(element("td", {}, noise ? DASH : speedupText(run, group.reference), interval ? element("span", {class: "interval"}, interval) : null));
   const steady = run.steadiness_interval;
   row.append(element("td", {}, digits(run.steadiness), steady ? element("span", {class: "interval"}, `${digits(steady[0])}–${digits(steady[1])}`) : null));
+  row.append(element("td", {}, noise ? DASH : digits(machineSteadiness(run))));
   for (const metric of ["min", "p90", "p99"]) number(time(run.latency_us[metric]));
   if (columns.some(([title]) => title === "p99.9")) number(time(run.latency_us.p999));
   number(time(run.latency_us.max));
@@ -123,7 +124,7 @@ function table(entry, unit) {
   const context = {group, unit, scaleMax: Math.min(widest, 2.5 * slowest) || 1, best: measured[0], noise: false, columns};
   const body = element("tbody", {}, ...sorted.map((run) => tableRow(run, context)));
   if (noise) body.append(tableRow(noise, {...context, scaleMax: Math.max(context.scaleMax, noise.latency_us.p99 ?? noise.latency_us.p50), noise: true}));
-  const caption = `Times in ${unit.name === "ms" ? "milliseconds" : "microseconds"}; speed-up and p99/p50 with their 95 % intervals; max error is max |e| / max |reference|.`;
+  const caption = `Times in ${unit.name === "ms" ? "milliseconds" : "microseconds"}; speed-up and p99/p50 with their 95 % intervals; machine’s: p99/p50 of arithmetic alone over spans as long as the median run; max error is max |e| / max |reference|.`;
   const head = element("tr", {}, ...columns.map(([title, kind]) => element("th", {scope: "col", class: kind}, title)));
   return element("div", {class: "card table-card", tabindex: "0", role: "region", "aria-label": `Results for ${comparison.model.name}, ${plural(group.threads, "thread")}`},
     element("table", {}, element("caption", {}, caption), element("thead", {}, head), body));
@@ -192,7 +193,7 @@ function chartGrid(entry, unit) {
   ];
   if (steady) {
     cards.push(chartCard("Speed against steadiness", "Best is at the lower left.", `Median latency against p99/p50 for ${where}`,
-      () => scatterChart(measured, noise, unit), {hidden}));
+      () => scatterChart(measured, unit), {hidden}));
   } else {
     cards.push(element("div", {class: "card chart"}, element("h3", {}, "Speed against steadiness"),
       element("p", {}, `Steadiness is p99/p50, and p99 needs 1000 samples; this measurement has ${group.loops}.`)));
