@@ -65,6 +65,12 @@ const FusedCase kCases[] = {
          a = Conv (x, w) b = Conv <group=6, pads=[1,1,1,1]> (a, v) c = Conv (b, u) q = Pad (a, p) d = Add (c, q) y = Relu (d) })",
       20},
      4},
+    // More than L2 holds.
+    {{"separable",
+      R"(g (float[1,24,160,163] x, float[24,1,3,3] w, float[24] b, float[24,24,1,1] v, float[24] c) => (float[?,?,?,?] y) {
+         d = Conv <group=24, pads=[1,1,1,1]> (x, w, b) r = Relu (d) e = Conv (r, v, c) s = Add (e, x) y = Relu (s) })",
+      34},
+     1},
 };
 
 class NativeFusion : public testing::TestWithParam<FusedCase> {};

@@ -52,6 +52,15 @@ constexpr Case kCases[] = {
      "g (float[1,2,12,12] x, float[5,2,3,3] w) => (float[?,?,?,?] y, float[?,?,?,?] z) { c = Conv <pads=[1,1,1,1]> (x, "
      "w) y = MaxPool <kernel_shape=[2,2], strides=[2,2]> (c) z = Neg (c) }",
      18},
+    // More than L2 holds.
+    {"conv_separable_sum_of_later",
+     "g (float[1,24,160,163] x, float[24,1,5,5] w, float[9,24,1,1] v, float[9,24,1,1] u) => (float[?,?,?,?] y) { c = "
+     "Conv <group=24, pads=[2,2,2,2]> (x, w) d = Conv (c, v) n = Conv (x, u) y = Add (d, n) }",
+     50},
+    {"conv_depthwise_max_pool",
+     "g (float[2,19,12,13] x, float[19,1,3,3] w) => (float[?,?,?,?] y) { c = Conv <group=19, pads=[1,1,1,1]> (x, w) y "
+     "= MaxPool <kernel_shape=[2,2], strides=[2,2]> (c) }",
+     10},
     {"conv_silu",
      "g (float[1,5,6,6] x, float[7,5,1,1] w) => (float[?,?,?,?] y) { c = Conv (x, w) s = Sigmoid (c) y = Mul (c, s) }",
      5, 0, 1},

@@ -43,6 +43,7 @@ struct ConvParams {
   Activation activation = {};
   int threads = 1;           // how many threads will share the work: units are made small enough for them
   bool strict = false;       // only direct sums: no algorithm that trades accuracy (Winograd)
+  bool out_far = false;      // the result is part of one that does not stay in L2
   bool weights_far = false;  // the weights of all layers do not fit L2, so these come from beyond it in each run
   // Columns of the register tile in vectors (igemm/igemm.h); 0: the kernel's own choice. What tuning tries; a kernel that has
   // no such tile declines.
@@ -114,9 +115,10 @@ struct ConvKernel {
   void (*run)(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end);
   // Estimated time of one thread, in 1/16 cycles (kCostPerCycle); the least wins in select_conv().
   double (*cost)(const ConvPlan& plan);
-  // Computes row y of an image's output to `out`, which is in a near cache, its pixels out_stride apart; args.out is not used.
-  // Null where the kernel cannot.
-  void (*run_row)(const ConvPlan& plan, const ConvArgs& args, int64_t image, int64_t y, float* out) = nullptr;
+  // Computes rows [begin, end) of an image's output to `out`, which is in a near cache, its pixels out_stride apart; args.out is
+  // not used. Null where the kernel cannot.
+  void (*run_rows)(const ConvPlan& plan, const ConvArgs& args, int64_t image, int64_t begin, int64_t end,
+                   float* out) = nullptr;
 };
 
 // Every kernel of this build, for every instruction set, available here or not.

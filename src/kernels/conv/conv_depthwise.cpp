@@ -64,10 +64,13 @@ const DepthwiseBody& body_for(const ConvPlan& plan) {
 // The rows of a plan, one work unit after another.
 class Rows {
  public:
-  Rows(const ConvPlan& plan, const ConvArgs& args)
+  // `out` is where row `first_row` of the images' goes.
+  Rows(const ConvPlan& plan, const ConvArgs& args, float* out, int64_t first_row)
       : plan_(plan),
         p_(plan.params),
         args_(args),
+        out_(out),
+        first_row_(first_row),
         weights_(static_cast<const float*>(args.packed)),
         body_(body_for(plan)),
         epilogue_(p_.activation, p_.has_residual, p_.residual_last) {
@@ -124,7 +127,7 @@ class Rows {
     t.in = args_.in + (n * p_.in_h + top + first * p_.dilation_h) * p_.in_w * p_.in_stride;
     t.tap_rows = last - first;
     t.weights = weights_ + first * p_.kernel_w * plan_.channels;
-    t.out = args_.out + row * p_.out_w * p_.out_stride;
+    t.out = out_ + (row - first_row_) * p_.out_w * p_.out_stride;
     t.residual = epilogue_.residual_in_body ? residual(row) : nullptr;
     t.x_begin = part * p_.out_w / plan_.splits;
     t.x_end = (part + 1) * p_.out_w / plan_.splits;
@@ -144,6 +147,8 @@ class Rows {
   const ConvPlan& plan_;
   const ConvParams& p_;
   const ConvArgs& args_;
+  float* const out_;
+  const int64_t first_row_;
   const float* weights_;
   const DepthwiseBody& body_;
   const Epilogue epilogue_;
@@ -151,10 +156,19 @@ class Rows {
   bool pairs_ = false;
 };
 
-void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end) { Rows(plan, args).run(begin, end); }
+void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end) {
+  Rows(plan, args, args.out, 0).run(begin, end);
+}
+
+void run_rows(const ConvPlan& plan, const ConvArgs& args, int64_t image, int64_t begin, int64_t end, float* out) {
+  const int64_t first = image * plan.params.out_h + begin;
+  Rows(plan, args, out, first).run(first * plan.splits, (first + end - begin) * plan.splits);
+}
 
 }  // namespace
 
-ConvKernel conv_depthwise_kernel(std::string_view name, Isa isa) { return {name, isa, configure, pack, run, cost}; }
+ConvKernel conv_depthwise_kernel(std::string_view name, Isa isa) {
+  return {name, isa, configure, pack, run, cost, run_rows};
+}
 
 }  // namespace cycloid::kernels

@@ -246,7 +246,7 @@ class Runner {
     tile_.row_stride = row_stride(plan);
     tile_.residual_stride = p_.residual_stride;
     tile_.c_stride = p_.out_stride;
-    tile_.c_near = pixels(p_) * p_.out_stride * kFloat <= cpu_info().l2_bytes;
+    tile_.c_near = !p_.out_far && pixels(p_) * p_.out_stride * kFloat <= cpu_info().l2_bytes;
   }
 
   // Tiles [begin, end) of one group, panels [panel_begin, panel_end).

@@ -13,7 +13,7 @@ int64_t row_floats(const ConvPlan& conv) { return conv.params.out_w * conv.param
 
 ConvPoolSelection configure_conv_pool(const ConvPlan& conv, const PoolParams& pool) {
   const ConvParams& c = conv.params;
-  if (conv.kernel->run_row == nullptr) return "the convolution's kernel makes no single rows";
+  if (conv.kernel->run_rows == nullptr) return "the convolution's kernel makes no single rows";
   if (c.has_residual) return "a residual is added in between";
   if (pool.planes) return "the pooling is of planes";
   if (pool.dilation_h != 1) return "the pooling is dilated";
@@ -45,8 +45,11 @@ void ConvPoolPlan::run(const ConvArgs& args, int64_t begin, int64_t end) const {
     }
     const int64_t row = unit % p.out_h;
     const auto [first, last] = pool.rows_for(row);
-    for (int64_t y = std::max(first, made); y < last; ++y)
-      conv.kernel->run_row(conv, args, image, y, ring + y % p.kernel_h * row_floats(conv));
+    for (int64_t y = std::max(first, made); y < last;) {  // what lies side by side in the ring
+      const int64_t at = y % p.kernel_h, y_end = std::min(last, y + p.kernel_h - at);
+      conv.kernel->run_rows(conv, args, image, y, y_end, ring + at * row_floats(conv));
+      y = y_end;
+    }
     made = std::max(made, last);
     pool.run_row(ring, p.kernel_h, row, args.out + unit * p.out_w * p.out_stride);
   }

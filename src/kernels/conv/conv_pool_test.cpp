@@ -50,9 +50,9 @@ class ConvPool : public ::testing::TestWithParam<Isa> {};
 INSTANTIATE_TEST_SUITE_P(All, ConvPool, ::testing::ValuesIn(kAllIsas),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
-const ConvKernel& stem(Isa isa) {
+const ConvKernel& named(std::string_view family, Isa isa) {
   for (const ConvKernel& kernel : conv_kernels()) {
-    if (kernel.isa == isa && kernel.run_row != nullptr) return kernel;
+    if (kernel.isa == isa && kernel.name.starts_with(family) && kernel.run_rows != nullptr) return kernel;
   }
   std::abort();
 }
@@ -63,8 +63,14 @@ TEST_P(ConvPool, IsTheConvolutionAndThenThePooling) {
   for (int seed = 0; seed < 300; ++seed) {
     std::mt19937 random(static_cast<unsigned>(seed));
     SCOPED_TRACE("seed " + std::to_string(seed));
-    const Case test = random_case(random);
-    const auto conv = std::get<ConvPlan>(configure_conv(stem(GetParam()), test.conv));
+    Case test = random_case(random);
+    const bool depthwise = seed % 2 == 0;
+    if (depthwise) {
+      test.conv.groups = test.conv.in_c = test.conv.out_c;
+      test.conv.channels_first = false;
+    }
+    const ConvKernel& kernel = named(depthwise ? "conv.depthwise" : "conv.stem", GetParam());
+    const auto conv = std::get<ConvPlan>(configure_conv(kernel, test.conv));
     const ConvPoolSelection selection = configure_conv_pool(conv, test.pool);
     ASSERT_NE(std::get_if<ConvPoolPlan>(&selection), nullptr) << std::get<std::string>(selection);
     const ConvPoolPlan& plan = std::get<ConvPoolPlan>(selection);
@@ -74,7 +80,7 @@ TEST_P(ConvPool, IsTheConvolutionAndThenThePooling) {
     Guarded between(static_cast<size_t>(c.batch * c.out_h * c.out_w * c.out_c));
     const auto out_size = static_cast<size_t>((p.batch * p.out_h * p.out_w - 1) * p.out_stride + p.channels);
     Guarded out(out_size, static_cast<size_t>(pick(random, 0, 3))), want(out_size);
-    std::vector<float> weights(static_cast<size_t>(c.out_c * c.in_c * c.kernel_h * c.kernel_w));
+    std::vector<float> weights(static_cast<size_t>(c.out_c * (c.in_c / c.groups) * c.kernel_h * c.kernel_w));
     std::vector<float> bias(static_cast<size_t>(c.out_c));
     testing::fill_random(in, random);
     testing::fill_random(weights, random);
@@ -97,7 +103,7 @@ TEST_P(ConvPool, IsTheConvolutionAndThenThePooling) {
 
 TEST(ConvPoolSelection, SaysWhyItDeclines) {
   const ConvParams c{.in_h = 9, .in_w = 9, .in_c = 3, .out_h = 8, .out_w = 8, .out_c = 4, .kernel_h = 2, .kernel_w = 2};
-  const auto conv = std::get<ConvPlan>(configure_conv(stem(Isa::kScalar), c));
+  const auto conv = std::get<ConvPlan>(configure_conv(named("conv.stem", Isa::kScalar), c));
   PoolParams p{.in_h = 8, .in_w = 8, .channels = 5, .out_h = 4, .out_w = 4, .kernel_h = 2, .kernel_w = 2};
   EXPECT_EQ(std::get<std::string>(configure_conv_pool(conv, p)), "the pooling is of something else");
   p.channels = 4;

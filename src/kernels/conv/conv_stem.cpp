@@ -179,12 +179,15 @@ void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end)
     compute_row(plan, args, row / p.out_h, row % p.out_h, args.out + row * p.out_w * p.out_stride, false);
 }
 
-void run_row(const ConvPlan& plan, const ConvArgs& args, int64_t image, int64_t y, float* out) {
-  compute_row(plan, args, image, y, out, true);
+void run_rows(const ConvPlan& plan, const ConvArgs& args, int64_t image, int64_t begin, int64_t end, float* out) {
+  for (int64_t y = begin; y < end; ++y, out += plan.params.out_w * plan.params.out_stride)
+    compute_row(plan, args, image, y, out, true);
 }
 
 }  // namespace
 
-ConvKernel conv_stem_kernel(std::string_view name, Isa isa) { return {name, isa, configure, pack, run, cost, run_row}; }
+ConvKernel conv_stem_kernel(std::string_view name, Isa isa) {
+  return {name, isa, configure, pack, run, cost, run_rows};
+}
 
 }  // namespace cycloid::kernels

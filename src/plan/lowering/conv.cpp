@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernels/conv/conv_pool.h"
+#include "kernels/conv/conv_separable.h"
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/pool.h"
@@ -17,6 +18,7 @@ using kernels::ConvArgs;
 using kernels::ConvParams;
 using kernels::ConvPlan;
 using kernels::ConvPoolPlan;
+using kernels::ConvSeparablePlan;
 using kernels::PoolParams;
 
 class ConvStep final : public Step {
@@ -64,6 +66,32 @@ class ConvPoolStep final : public Step {
  private:
   ConvPoolPlan plan_;
   Place in_, out_;
+  const void* packed_;
+};
+
+// A depthwise convolution and the pointwise one behind it.
+class ConvSeparableStep final : public Step {
+ public:
+  ConvSeparableStep(ConvSeparablePlan plan, Place in, Place out, std::optional<Place> residual, const void* packed)
+      : plan_(std::move(plan)),
+        in_(std::move(in)),
+        out_(std::move(out)),
+        residual_(std::move(residual)),
+        packed_(packed) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    const ConvArgs args{.in = context.at<const float>(in_),
+                        .residual = residual_ ? context.at<const float>(*residual_) : nullptr,
+                        .packed = packed_,
+                        .out = context.at<float>(out_),
+                        .scratch = context.scratch};
+    plan_.run(args, begin, end);
+  }
+
+ private:
+  ConvSeparablePlan plan_;
+  Place in_, out_;
+  std::optional<Place> residual_;
   const void* packed_;
 };
 
@@ -170,6 +198,70 @@ bool add_with_pooling(Lowering& lowering, NodeId id, const EpilogueMatch& epilog
   return true;
 }
 
+// Whether a sum of something that is not there yet follows: the convolution could do it if it came later.
+bool sum_follows(const Lowering& lowering, const EpilogueMatch& epilogue) {
+  const NodeId user = lowering.only_user(epilogue.output);
+  if (!user.valid() || epilogue.residual.valid()) return false;
+  const Node& node = lowering.graph().node(user);
+  return node.domain.empty() && (node.op_type == "Add" || node.op_type == "Sum");
+}
+
+// Adds a step that does the pointwise convolution too which alone follows a depthwise one, if there is one.
+bool add_with_pointwise(Lowering& lowering, NodeId id, const EpilogueMatch& epilogue, const ConvParams& params,
+                        const Weights& constants, const Place& from) {
+  const NodeId user = lowering.only_user(epilogue.output);
+  if (!user.valid() || epilogue.residual.valid() || params.groups == 1) return false;
+  const Node& node = lowering.graph().node(user);
+  if (!node.domain.empty() || node.op_type != "Conv" || node.inputs[0] != epilogue.output) return false;
+  const bool has_bias = node.inputs.size() > 2 && node.inputs[2].valid();
+  const Tensor* weights = lowering.constant(node.inputs[1]);
+  const Tensor* bias = has_bias ? lowering.constant(node.inputs[2]) : nullptr;
+  const Dims* out = lowering.dims(node.outputs[0]);
+  if (weights == nullptr || weights->rank() < 3 || (has_bias && bias == nullptr) || out == nullptr) return false;
+  const Dims& between = *lowering.dims(epilogue.output);
+  KernelWindow window;
+  if (!parse_window(node, between, *out, std::span(weights->dims()).subspan(2), window).empty()) return false;
+  const Result<std::int64_t> groups = get_int(node, "group", 1);
+  if (!groups || *groups != 1 || weights->dim(0) != (*out)[1] || weights->dim(1) != between[1]) return false;
+
+  const EpilogueMatch last = match_epilogue(lowering, node.outputs[0], 1);
+  ConvParams pointwise = make_params(lowering, window, between, *out, 1);
+  pointwise.activation = last.activation;
+  pointwise.has_residual = last.residual.valid();
+  pointwise.residual_last = last.residual_last;
+  const Isa isa = lowering.options().isa;
+  const auto selection = kernels::configure_conv_separable(params, pointwise, isa);
+  const auto* fused = std::get_if<ConvSeparablePlan>(&selection);
+  if (fused == nullptr || !fused->pays(lowering.threads()) || sum_follows(lowering, last)) return false;
+
+  std::optional<Place> residual;
+  if (last.residual.valid()) residual = lowering.read(last.residual, Layout::kChannelsLast);
+  const Place to = lowering.define(last.output, Layout::kChannelsLast);
+  pointwise.out_stride = to.pixel_stride;
+  if (residual) pointwise.residual_stride = residual->pixel_stride;
+  const auto plan = std::get<ConvSeparablePlan>(kernels::configure_conv_separable(params, pointwise, isa));
+  BufferId buffer;
+  std::byte* packed = lowering.constant_memory(plan.packed_bytes, buffer);
+  plan.pack(constants.weights, constants.bias, weights->data<float>().data(),
+            bias == nullptr ? nullptr : bias->data<float>().data(), packed);
+
+  Lowering::Draft draft = make_draft(id, epilogue, plan.depthwise);
+  draft.nodes.push_back(user);
+  draft.nodes.insert(draft.nodes.end(), last.nodes.begin(), last.nodes.end());
+  draft.kernel = fmt::format("{} + {}", plan.depthwise.name(), plan.pointwise[0].name());
+  draft.flops += pointwise.flops();
+  draft.arithmetic += pointwise.flops();
+  draft.bytes = static_cast<double>(plan.packed_bytes);
+  draft.cost_ns = plan.cost_ns;
+  draft.reads = {from};
+  if (residual) draft.reads.push_back(*residual);
+  draft.writes = {to};
+  draft.units = plan.units;
+  draft.scratch_bytes = plan.scratch_bytes;
+  lowering.add(std::make_unique<ConvSeparableStep>(plan, from, to, residual, packed), std::move(draft));
+  return true;
+}
+
 }  // namespace
 
 Declined lower_conv(Lowering& lowering, NodeId id) {
@@ -202,7 +294,9 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   params.activation = epilogue.activation;
   const Weights constants{.weights = weights->data<float>().data(),
                           .bias = bias == nullptr ? nullptr : bias->data<float>().data()};
-  if (add_with_pooling(lowering, id, epilogue, params, constants, from)) return {};
+  if (add_with_pooling(lowering, id, epilogue, params, constants, from) ||
+      add_with_pointwise(lowering, id, epilogue, params, constants, from))
+    return {};
 
   std::optional<Place> residual;
   if (epilogue.residual.valid()) residual = lowering.read(epilogue.residual, Layout::kChannelsLast);
