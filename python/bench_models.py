@@ -441,7 +441,7 @@ thread count, taking turns in one `cycloid bench`. {"" if len(programs) == 1 els
 
 A ratio is the best peer's median over Cycloid's in the same run: above 1, Cycloid is faster; below 1 is a loss. Its 95 % interval is a bootstrap over
 rounds. p99 takes 1000 runs; where a model is too slow for so many, p90/p50 is shown and marked (p90). "machine" is the same of arithmetic on
-registers alone that took turns too, over spans as long as Cycloid's run: the least that this machine asks of it. Convolutional models are those with at least half of their arithmetic in float32 convolutions, and nothing quantised.
+registers alone that took turns too, over spans as long as Cycloid's run: about what this machine allows. Convolutional models are those with at least half of their arithmetic in float32 convolutions, and nothing quantised.
 """,
         means_table({"float32 convolutional models": convolutional, "all models": entries}, threads),
     ]

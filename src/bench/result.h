@@ -54,8 +54,8 @@ struct RunResult {
   std::optional<Ratio> speedup;     // the reference's p50 over this one's
   std::optional<Ratio> steadiness;  // p99 over p50
 
-  // What arithmetic alone took over spans as long as this one's median run (bench/machine_noise.h): its p99/p50 is the least that can
-  // be asked of this machine for runs of that length.
+  // What arithmetic alone took over spans as long as this one's median run (bench/machine_noise.h): at one thread its
+  // p99/p50 is about the least that this machine allows runs of that length.
   std::optional<LatencySummary> machine_us;
 };
 

@@ -124,7 +124,7 @@ function table(entry, unit) {
   const context = {group, unit, scaleMax: Math.min(widest, 2.5 * slowest) || 1, best: measured[0], noise: false, columns};
   const body = element("tbody", {}, ...sorted.map((run) => tableRow(run, context)));
   if (noise) body.append(tableRow(noise, {...context, scaleMax: Math.max(context.scaleMax, noise.latency_us.p99 ?? noise.latency_us.p50), noise: true}));
-  const caption = `Times in ${unit.name === "ms" ? "milliseconds" : "microseconds"}; speed-up and p99/p50 with their 95 % intervals; machine’s: p99/p50 of arithmetic alone over spans as long as the median run; max error is max |e| / max |reference|.`;
+  const caption = `Times in ${unit.name === "ms" ? "milliseconds" : "microseconds"}; speed-up and p99/p50 with 95 % intervals; machine’s: p99/p50 of arithmetic alone, over as long; max error: max |e| / max |reference|.`;
   const head = element("tr", {}, ...columns.map(([title, kind]) => element("th", {scope: "col", class: kind}, title)));
   return element("div", {class: "card table-card", tabindex: "0", role: "region", "aria-label": `Results for ${comparison.model.name}, ${plural(group.threads, "thread")}`},
     element("table", {}, element("caption", {}, caption), element("thead", {}, head), body));
@@ -192,7 +192,7 @@ function chartGrid(entry, unit) {
       () => distributionChart(all, unit, view.tail), {toggle: tailToggle(view), hidden}),
   ];
   if (steady) {
-    cards.push(chartCard("Speed against steadiness", "Best is at the lower left.", `Median latency against p99/p50 for ${where}`,
+    cards.push(chartCard("Speed against steadiness", "Best is at the lower left. Dashed: the machine’s own noise over as long.", `Median latency against p99/p50 for ${where}`,
       () => scatterChart(measured, unit), {hidden}));
   } else {
     cards.push(element("div", {class: "card chart"}, element("h3", {}, "Speed against steadiness"),
