@@ -42,6 +42,10 @@ constexpr Case kCases[] = {
      R"(g (double[2,3,5] x, float[1,4,3,4,5] y, double[3] s, double[3] b, double[3] m) => (double[?,?,?] p, float[?,?,?,?,?] q) <double[3] v = {0.5, 1, 2}, float[4] w = {0.5, 1, 2, 3}> {
         p = BatchNormalization <epsilon=0.001> (x, s, b, m, v) q = BatchNormalization (y, S[4], B[4], M[4], w) })",
      8, 64 * kUlp},
+    {"normalised_rows_of_doubles",
+     R"(g (double[6,7] x, double[7] s, double[7] b, double[7] m, double[6,1] a) => (double[?,?] p, double[?,?] q) <double[7] v = {0.5, 1, 2, 3, 4, 5, 6}> {
+        p = BatchNormalization (x, s, b, m, v) c = Mul (a, x) q = Add (s, c) })",
+     8, 64 * kUlp64},
     {"reductions_of_small_integers",
      R"(g (int64[3,40] a) => (uint8[?,?] p, int8[?,?] q, uint32[?,?] r, bool[?,?] s, uint32[?,?] t, uint64[?,?] u, uint32[?,?] v, uint64[?,?] w, int64[?,?] i, int64[?,?] j, int8[?,?] k, int64[?,?] l, uint16[?,?] m, int64[?,?] n)
         <int64[1] one = {1}, int64[1] five = {5}> {

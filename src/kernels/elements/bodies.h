@@ -46,6 +46,7 @@ struct ElementBodies {
   const ElementFn (*cast)[kElementKinds];  // [from][to]
   const ElementFn* select;                 // in[0] (bool) ? in[1] : in[2], by log2 of the element's bytes
   const ElementFn* copy;                   // by log2 of the element's bytes
+  ElementFn affine;                        // in[0] * in[1] + in[2] of float64
   const ElementFn* clip;                   // in[0] between the one element of in[1] and that of in[2], by type
 };
 

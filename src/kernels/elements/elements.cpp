@@ -33,6 +33,7 @@ ElementFn copy_kernel(int64_t element_bytes, Isa isa) {
   return at < 0 ? nullptr : bodies(isa).copy[at];
 }
 
+ElementFn affine_kernel_of_doubles(Isa isa) { return bodies(isa).affine; }
 ElementFn clip_kernel(ElementKind kind, Isa isa) { return bodies(isa).clip[static_cast<int>(kind)]; }
 
 std::string_view name_of(Elements2 op) {

@@ -19,6 +19,8 @@ ElementFn cast_kernel(ElementKind from, ElementKind to, Isa isa);
 // For elements of 1, 2, 4 or 8 bytes; null for others.
 ElementFn select_kernel(int64_t element_bytes, Isa isa);
 ElementFn copy_kernel(int64_t element_bytes, Isa isa);
+// in[0] * in[1] + in[2] of float64. Whether the product is rounded is the compiler's choice.
+ElementFn affine_kernel_of_doubles(Isa isa);
 // in[0] between the one element of in[1] and that of in[2], whose steps are 0; null for float32 and bool.
 ElementFn clip_kernel(ElementKind kind, Isa isa);
 

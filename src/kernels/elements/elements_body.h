@@ -320,6 +320,30 @@ void two(const ElementArgs& t) {
   }
 }
 
+// Rows of x times numbers, plus numbers: one of each for the row, or for each column.
+template <int kScaleStep, int kShiftStep>
+CYCLOID_INLINE void affine_row(const double* __restrict x, const double* __restrict scale,
+                               const double* __restrict shift, double* __restrict y, int64_t columns) {
+  for (int64_t j = 0; j < columns; ++j) y[j] = x[j] * scale[kScaleStep * j] + shift[kShiftStep * j];
+}
+
+inline void affine(const ElementArgs& t) {
+  for (int64_t r = 0; r < t.rows; ++r) {
+    const auto* x = row_of<double>(t, 0, r);
+    const auto *scale = row_of<double>(t, 1, r), *shift = row_of<double>(t, 2, r);
+    auto* y = static_cast<double*>(t.y) + r * t.y_stride;
+    if (t.step[0] == 0) {
+      for (int64_t j = 0; j < t.columns; ++j) y[j] = *x * scale[t.step[1] * j] + shift[t.step[2] * j];
+    } else if (t.step[1] == 0) {
+      t.step[2] == 0 ? affine_row<0, 0>(x, scale, shift, y, t.columns)
+                     : affine_row<0, 1>(x, scale, shift, y, t.columns);
+    } else {
+      t.step[2] == 0 ? affine_row<1, 0>(x, scale, shift, y, t.columns)
+                     : affine_row<1, 1>(x, scale, shift, y, t.columns);
+    }
+  }
+}
+
 // Every number of the first operand, bounded by one number of each of the others; NaN stays. A bound of NaN makes all of it NaN.
 template <ElementKind kKind>
 void clip(const ElementArgs& t) {

@@ -2,6 +2,6 @@
 
 namespace cycloid::kernels {
 
-const ElementBodies element_bodies_scalar = {kTwo, kOne, kCasts, kSelects, kCopies, kClips};
+const ElementBodies element_bodies_scalar = {kTwo, kOne, kCasts, kSelects, kCopies, affine, kClips};
 
 }  // namespace cycloid::kernels

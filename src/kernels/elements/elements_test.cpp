@@ -368,6 +368,37 @@ void check_signs(Isa isa) {
     ASSERT_TRUE(same(y[i], x[i] != x[i] ? Wide{x[i]} : static_cast<Wide>((x[i] > T{0}) - (x[i] < T{0})))) << +x[i];
 }
 
+TEST_P(Elements, AffineOfDoubles) {
+  constexpr int64_t kRows = 3, kColumns = 21;
+  std::vector<double> x(kRows * kColumns), scale(x.size()), shift(x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    x[i] = std::sin(static_cast<double>(i));
+    scale[i] = std::cos(static_cast<double>(3 * i));
+    shift[i] = std::sin(static_cast<double>(7 * i));
+  }
+  for (int steps = 0; steps < 8; ++steps) {
+    ElementArgs args{.in = {x.data(), scale.data(), shift.data()}, .rows = kRows, .columns = kColumns};
+    for (int k = 0; k < 3; ++k) {
+      args.step[k] = steps >> k & 1;
+      args.stride[k] = args.step[k] != 0 ? kColumns : 1;
+    }
+    std::vector<double> y(x.size() + 4, 77);
+    args.y = y.data();
+    args.y_stride = kColumns;
+    affine_kernel_of_doubles(GetParam())(args);
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int64_t j = 0; j < kColumns; ++j) {
+        const auto at = [&](const std::vector<double>& v, int k) {
+          return v[static_cast<size_t>(r * args.stride[k] + j * args.step[k])];
+        };
+        // Numbers up to 1: the product is rounded once or not at all, the sum once.
+        EXPECT_NEAR(y[static_cast<size_t>(r * kColumns + j)], at(x, 0) * at(scale, 1) + at(shift, 2), 0x1p-52);
+      }
+    }
+    for (size_t i = x.size(); i < y.size(); ++i) EXPECT_EQ(y[i], 77) << "behind the result";
+  }
+}
+
 TEST_P(Elements, ClipsKeepNaN) {
   const double x[] = {-3, -1, 0, 2, 9, INFINITY, -INFINITY, NAN}, lo = -1, hi = 2, none = NAN;
   const ElementFn clip = clip_kernel(ElementKind::kFloat64, GetParam());

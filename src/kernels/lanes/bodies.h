@@ -5,8 +5,8 @@
 
 namespace cycloid::kernels {
 
-enum class LaneType { kFloat32, kFloat64, kInt32, kInt64 };
-inline constexpr int kLaneTypes = 4;
+enum class LaneType { kFloat32, kFloat64, kInt32, kInt64, kInt8, kUInt8 };
+inline constexpr int kLaneTypes = 6;
 
 // Tensors of [outer][n][inner]: a lane is n elements, inner apart.
 struct Lanes {
@@ -33,7 +33,7 @@ inline constexpr int kLaneReductions = 8;
 using LaneReduceFn = void (*)(const Lanes&, const void* x, void* y, int64_t begin, int64_t end);
 
 struct LaneBodies {
-  SumFn sum[kLaneTypes];
+  SumFn sum[kLaneTypes];                             // null: none for the type
   LaneReduceFn reduce[kLaneTypes][kLaneReductions];  // null: none for the type
 };
 

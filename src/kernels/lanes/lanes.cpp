@@ -18,6 +18,8 @@ void with_type(LaneType type, F f) {
     case LaneType::kFloat64: return f(double{});
     case LaneType::kInt32: return f(int32_t{});
     case LaneType::kInt64: return f(int64_t{});
+    case LaneType::kInt8: return f(int8_t{});
+    case LaneType::kUInt8: return f(uint8_t{});
   }
 }
 

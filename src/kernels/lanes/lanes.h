@@ -21,6 +21,7 @@ struct ArgParams {
 };
 void arg_lanes(const ArgParams& params, const void* x, int64_t* y, int64_t begin, int64_t end);
 
+// Null for integers of 8 bits.
 SumFn cumulative_sum_kernel(LaneType type, Isa isa);
 
 // The k greatest (or least) of each lane in order, and where they are; of equal ones the first comes first. Of lanes [begin, end)
@@ -38,7 +39,8 @@ void top_lanes(const TopParams& params, const void* x, void* values, int64_t* in
 // element, and nowhere else: as a search that keeps an element until a greater one comes.
 void hardmax_lanes(const Lanes& lanes, const void* x, void* y, int64_t begin, int64_t end);
 
-// y[outer][inner] of float64, int32 or int64, which wrap and have no mean and no L2 (null). NaN wins over numbers.
+// y[outer][inner] of float64; of int32 or int64, which wrap and have no mean and no L2 (null); of int8 and uint8 the greatest and the
+// least. NaN wins over numbers.
 LaneReduceFn lane_reduce_kernel(LaneType type, LaneReduction reduction, Isa isa);
 
 }  // namespace cycloid::kernels

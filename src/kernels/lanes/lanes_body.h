@@ -116,7 +116,8 @@ CYCLOID_INLINE T finished(T all, int64_t n) {
 // Of a row: some side by side, so that none waits for the one before it.
 template <class T, LaneReduction kReduction>
 CYCLOID_INLINE T reduce_row(const T* x, int64_t n) {
-  constexpr int64_t kParts = 4 * 64 / sizeof(T);  // four of the longest vectors
+  // Four of the longest vectors; one of bytes, whose greatest takes a cycle.
+  constexpr int64_t kParts = sizeof(T) == 1 ? 64 : 4 * 64 / sizeof(T);
   T all = term<T, kReduction>(x[0]);
   int64_t k = 1;
   if (n >= 2 * kParts) {
@@ -136,40 +137,42 @@ CYCLOID_INLINE T reduce_row(const T* x, int64_t n) {
 
 template <class T, LaneReduction kReduction>
 void reduce(const Lanes& l, const void* x, void* y, int64_t begin, int64_t end) {
+  const int64_t n = l.n, inner = l.inner;
   for (int64_t outer = begin; outer < end; ++outer) {
-    const T* from = static_cast<const T*>(x) + outer * l.n * l.inner;
-    T* to = static_cast<T*>(y) + outer * l.inner;
-    if (l.inner == 1) {
-      *to = finished<T, kReduction>(reduce_row<T, kReduction>(from, l.n), l.n);
+    const T* __restrict from = static_cast<const T*>(x) + outer * n * inner;
+    T* __restrict to = static_cast<T*>(y) + outer * inner;
+    if (inner == 1) {
+      *to = finished<T, kReduction>(reduce_row<T, kReduction>(from, n), n);
       continue;
     }
-    for (int64_t j = 0; j < l.inner; ++j) to[j] = term<T, kReduction>(from[j]);
-    for (int64_t k = 1; k < l.n; ++k) {
-      for (int64_t j = 0; j < l.inner; ++j)
-        to[j] = combine<T, kReduction>(to[j], term<T, kReduction>(from[k * l.inner + j]));
+    for (int64_t j = 0; j < inner; ++j) to[j] = term<T, kReduction>(from[j]);
+    for (int64_t k = 1; k < n; ++k) {
+      for (int64_t j = 0; j < inner; ++j)
+        to[j] = combine<T, kReduction>(to[j], term<T, kReduction>(from[k * inner + j]));
     }
-    for (int64_t j = 0; j < l.inner; ++j) to[j] = finished<T, kReduction>(to[j], l.n);
+    for (int64_t j = 0; j < inner; ++j) to[j] = finished<T, kReduction>(to[j], n);
   }
 }
 
-#define CYCLOID_REDUCTIONS(T)                                                                        \
-  {                                                                                                  \
-    reduce<T, LaneReduction::kSum>, reduce<T, LaneReduction::kProd>, reduce<T, LaneReduction::kMax>, \
-        reduce<T, LaneReduction::kMin>, reduce<T, LaneReduction::kSumSquare>, reduce<T, LaneReduction::kL1>,
+// clang-format off
+#define CYCLOID_REDUCTIONS(T) \
+  reduce<T, LaneReduction::kSum>, reduce<T, LaneReduction::kProd>, reduce<T, LaneReduction::kMax>, \
+  reduce<T, LaneReduction::kMin>, reduce<T, LaneReduction::kSumSquare>, reduce<T, LaneReduction::kL1>
+#define CYCLOID_EXTREMES(T) \
+  nullptr, nullptr, reduce<T, LaneReduction::kMax>, reduce<T, LaneReduction::kMin>, nullptr, nullptr
 
-constexpr LaneBodies kLaneBodies = {{sum<float>, sum<double>, sum<int32_t>, sum<int64_t>},
-                                    {{},  // float32: in rowwise/
-                                     CYCLOID_REDUCTIONS(double) reduce<double, LaneReduction::kMean>,
-                                     reduce<double, LaneReduction::kL2>},
-                                    CYCLOID_REDUCTIONS(int32_t) nullptr,
-                                    nullptr},
-                     CYCLOID_REDUCTIONS(int64_t) nullptr, nullptr
-}
-}
-}
-;
+constexpr LaneBodies kLaneBodies = {
+    {sum<float>, sum<double>, sum<int32_t>, sum<int64_t>, nullptr, nullptr},
+    {{},  // float32: in rowwise/
+     {CYCLOID_REDUCTIONS(double), reduce<double, LaneReduction::kMean>, reduce<double, LaneReduction::kL2>},
+     {CYCLOID_REDUCTIONS(int32_t), nullptr, nullptr},
+     {CYCLOID_REDUCTIONS(int64_t), nullptr, nullptr},
+     {CYCLOID_EXTREMES(int8_t), nullptr, nullptr},
+     {CYCLOID_EXTREMES(uint8_t), nullptr, nullptr}}};
 
+#undef CYCLOID_EXTREMES
 #undef CYCLOID_REDUCTIONS
+// clang-format on
 
 }  // namespace
 }  // namespace cycloid::kernels

@@ -9,6 +9,7 @@ namespace cycloid::kernels {
 struct PoolRow {
   const float* in;       // first tap row of the window that is inside the input, column 0
   int64_t row_step;      // floats from tap row to tap row
+  const int64_t* rows;   // of planes: null, or where each tap row is, in floats from `in`
   int64_t tap_rows;      // tap rows inside the input; may be 0
   int64_t wrap_row;      // tap rows from this one on lie wrap_step floats before where row_step leads: rows in a ring
   int64_t wrap_step;     // 0: no ring

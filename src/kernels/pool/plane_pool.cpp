@@ -70,7 +70,11 @@ PlanePoolPlan plan_plane_pool(const PlanePoolParams& params, Isa isa) {
       element /= a.kernel;
     }
   }
-  if (counts_taps(p.kind)) {
+  if (p.type == PlanePoolType::kFloat32 && (p.kind == PlanePoolKind::kMax || counts_taps(p.kind))) {
+    const PoolBodies& rows = CYCLOID_ISA_TABLE(isa, pool_bodies);
+    plan.join_rows = p.kind == PlanePoolKind::kMax ? rows.max_rows : rows.average_rows;
+    plan.join_taps = p.kind == PlanePoolKind::kMax ? rows.max_taps : rows.average_taps;
+  } else if (counts_taps(p.kind)) {
     for (int64_t j = 0; j < p.axes[last].positions; ++j) plan.counts.push_back(taps_at(p, last, j));
   }
   return plan;
@@ -123,12 +127,100 @@ void PlanePoolPlan::row(const T* plane, int64_t outer_position, T* scratch, T* y
   }
 }
 
+int64_t PlanePoolPlan::row_floats() const {
+  const FoldAxis& a = params.axes[static_cast<size_t>(params.rank - 1)];
+  return (plane_scratch_floats(a.image, a.positions, a.kernel, a.stride, a.dilation, a.pad) + 15) / 16 * 16;
+}
+
+int64_t PlanePoolPlan::outer_taps() const {
+  int64_t count = 1;
+  for (int axis = 0; axis + 2 < params.rank; ++axis) count *= params.axes[static_cast<size_t>(axis)].kernel;
+  return count;
+}
+
+// Of a unit, the outer taps that are inside the image are found once, of each of its rows the rows of the last axis but one.
+void PlanePoolPlan::run_joined(const float* x, float* y, std::byte* scratch, int64_t begin, int64_t end) const {
+  const PlanePoolParams& p = params;
+  const auto last = static_cast<size_t>(p.rank - 1), outer = last - 1;
+  const FoldAxis &a = p.axes[last], &b = p.axes[outer];
+  const bool padding = p.kind == PlanePoolKind::kAverageCountPadding;
+  PoolRow t{};
+  t.in_w = a.image;
+  t.kernel_w = a.kernel;
+  t.stride_w = a.stride;
+  t.dilation_w = a.dilation;
+  t.pad_left = a.pad;
+  t.count_padding = padding;
+  t.counted_end = a.image + (padding ? p.pad_end[last] : 0);
+  t.out_w = a.positions;
+  const int64_t floats = row_floats();
+  auto* const joined = reinterpret_cast<float*>(scratch);
+  auto* const bases = reinterpret_cast<int64_t*>(joined + kPlaneRows * floats);
+  auto* const rows = bases + outer_taps();
+  t.rows = rows;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    t.in = x + unit / units_each * image;
+    t.out = y + unit * b.positions * a.positions;
+    int64_t counted_outside = 1, count = 0;
+    // Taps of all axes but the last differ in that of the last but one fastest.
+    const int64_t stride = b.kernel * static_cast<int64_t>(last);
+    for (const int64_t* tap = taps.data(); tap < taps.data() + taps.size(); tap += stride) {
+      int64_t base = 0, step = b.image, position = unit % units_each;
+      bool inside = true;
+      for (size_t axis = outer; axis-- > 0;) {
+        const FoldAxis& c = p.axes[axis];
+        const int64_t place = position % c.positions * c.stride + tap[axis];
+        inside = inside && place >= 0 && place < c.image;
+        base += place * step;
+        step *= c.image;
+        position /= c.positions;
+      }
+      if (inside) bases[count++] = base * a.image;
+    }
+    if (p.kind != PlanePoolKind::kMax) {
+      int64_t position = unit % units_each;
+      for (size_t axis = outer; axis-- > 0;) {
+        counted_outside *= taps_at(p, axis, position % p.axes[axis].positions);
+        position /= p.axes[axis].positions;
+      }
+    }
+    for (int64_t first = 0; first < b.positions; first += kPlaneRows) {
+      const int64_t group = std::min(kPlaneRows, b.positions - first);
+      int64_t counted_rows[kPlaneRows];
+      for (int64_t i = 0; i < group; ++i) {
+        const int64_t top = (first + i) * b.stride - b.pad;
+        t.tap_rows = 0;
+        for (int64_t place = top, k = 0; k < b.kernel; ++k, place += b.dilation) {
+          if (place < 0 || place >= b.image) continue;
+          for (int64_t j = 0; j < count; ++j) rows[t.tap_rows++] = bases[j] + place * a.image;
+        }
+        counted_rows[i] = p.kind == PlanePoolKind::kMax ? t.tap_rows : counted_outside * taps_at(p, outer, first + i);
+        t.scratch = joined + i * floats;
+        join_rows(t);
+      }
+      for (int64_t i = 0; i < group; ++i, t.out += a.positions) {
+        t.counted_rows = counted_rows[i];
+        t.scratch = joined + i * floats;
+        join_taps(t);
+      }
+    }
+  }
+}
+
 std::size_t PlanePoolPlan::scratch_bytes() const {
+  if (join_rows != nullptr) {
+    const int64_t taps_outside = outer_taps() * (1 + params.axes[static_cast<size_t>(params.rank - 2)].kernel);
+    return static_cast<std::size_t>(kPlaneRows * row_floats()) * sizeof(float) +
+           static_cast<std::size_t>(taps_outside) * sizeof(int64_t);
+  }
   const std::size_t row = static_cast<std::size_t>(params.axes[static_cast<size_t>(params.rank - 1)].image) * 8;
   return (row + 63) / 64 * 64;
 }
 
 void PlanePoolPlan::run(const void* x, void* y, void* scratch, int64_t begin, int64_t end) const {
+  if (join_rows != nullptr)
+    return run_joined(static_cast<const float*>(x), static_cast<float*>(y), static_cast<std::byte*>(scratch), begin,
+                      end);
   const auto last = static_cast<size_t>(params.rank - 1);
   const int64_t rows = params.axes[last - 1].positions, length = params.axes[last].positions;
   const auto all = [&]<class T>(T) {

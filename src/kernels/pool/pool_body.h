@@ -166,8 +166,10 @@ void plane_rows(const PoolRow& t) {
   for (int64_t x = 0; x < t.pad_left; ++x) v[x] = nothing;
   for_each_vector(t.in_w, [&]<bool kFull>(int64_t x, Mask mask) {
     Vec sum = set1(nothing);
-    for (int64_t i = 0; i < t.tap_rows; ++i)
-      sum = pool_join<kMax>(sum, load_part<kFull>(t.in + i * t.row_step + x, mask));
+    for (int64_t i = 0; i < t.tap_rows; ++i) {
+      const float* row = t.in + (t.rows == nullptr ? i * t.row_step : t.rows[i]);
+      sum = pool_join<kMax>(sum, load_part<kFull>(row + x, mask));
+    }
     store_part<kFull>(v + t.pad_left + x, sum, mask);
   });
   for (int64_t x = t.pad_left + t.in_w; x < taken; ++x) v[x] = nothing;

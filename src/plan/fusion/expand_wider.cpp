@@ -1,6 +1,6 @@
 // Operators of element types without kernels, by those of wider types that hold every value, or of the same bits:
 //
-// ReduceMax, ReduceMin, ArgMax, ArgMin, TopK of bool, 8, 16 and 32 bits  =>  the same of int32 or int64 between casts
+// ReduceMax, ReduceMin, ArgMax, ArgMin, TopK of bool, 16 and 32 bits     =>  the same of int32 or int64 between casts
 // ReduceSum, ReduceProd, ReduceL1, ReduceSumSquare of unsigned integers  =>  the same of signed ones, which wrap to the same bits
 // QuantizeLinear of int32, float16 and bfloat16                          =>  the quotient in its precision, then QuantizeLinear of float32
 // DequantizeLinear of int32                                              =>  Cast(x - zero point) * scale
@@ -16,8 +16,6 @@ namespace {
 DType wider(DType type) {
   switch (type) {
     case DType::kBool:
-    case DType::kInt8:
-    case DType::kUInt8:
     case DType::kInt16:
     case DType::kUInt16: return DType::kInt32;
     case DType::kUInt32: return DType::kInt64;

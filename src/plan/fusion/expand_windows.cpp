@@ -1,7 +1,7 @@
 // Convolutions, normalisations and poolings of forms that have no kernel of their own:
 //
 // ConvTranspose of float64, or of three and more dimensions  =>  Col2Im(MatMul(weights transposed, x)) + bias
-// BatchNormalization of these                                =>  x * s + (bias - mean * s), s = scale / Sqrt(variance + epsilon)
+// BatchNormalization of these, and of rows of float64        =>  x * s + (bias - mean * s), s = scale / Sqrt(variance + epsilon)
 // GlobalAveragePool, GlobalMaxPool of these                  =>  ReduceMean, ReduceMax
 #include <algorithm>
 #include <numeric>
@@ -78,7 +78,9 @@ void expand_batch_normalization(Expanding& e) {
   const ValueId x = node.inputs[0];
   const Result<float> epsilon = get_float(node, "epsilon", 1e-5F);
   const Result<std::int64_t> training = get_int(node, "training_mode", 0);
-  if (!is_other(e, x) || !epsilon || !training || *training != 0 || !e.only_first_output()) return;
+  const auto dims = e.dims(x);
+  const bool rows = dims && dims->size() == 2 && e.dtype(x) == DType::kFloat64 && !has_no_elements(*dims);
+  if ((!rows && !is_other(e, x)) || !epsilon || !training || *training != 0 || !e.only_first_output()) return;
   const Dims shape = *e.dims(x), each = {shape[1]};
   for (std::size_t i = 1; i < 5; ++i) {
     if (e.dims(e.input(i)) != each || e.dtype(e.input(i)) != e.dtype(x)) return;

@@ -163,7 +163,7 @@ std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, 
 }
 
 Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, const std::vector<ElementLoop>& loops,
-                      std::span<const ValueId> operands, ValueId y, NodeId node, const Tensor* last) {
+                      std::span<const ValueId> operands, ValueId y, std::vector<NodeId> nodes, const Tensor* last) {
   std::vector<ElementLoop> joined = join_loops(loops);
   if (joined.size() > LoopWalk::kMostOuter + 2) return "a broadcast of many dimensions";
   Lowering::Draft draft;
@@ -171,7 +171,7 @@ Declined add_elements(Lowering& lowering, ElementFn fn, std::string_view name, c
   if (last != nullptr) draft.reads.push_back(lowering.constant_place(*last));
   const Place to = lowering.define(y, Layout::kRowMajor);
   auto step = std::make_unique<ElementsStep>(fn, std::move(joined), draft.reads, to);
-  draft.nodes = {node};
+  draft.nodes = std::move(nodes);
   draft.kernel = name;
   draft.writes = {to};
   draft.units = step->units();
@@ -202,6 +202,29 @@ std::optional<MadeStep> make_copy(const Place& from, const std::vector<ElementLo
   return MadeStep{std::move(step), units};
 }
 
+namespace {
+
+// a * b + c of float64, where the sum is the product's only user and has its dims: whether it was added.
+bool lower_affine(Lowering& lowering, NodeId id) {
+  const Node& product = lowering.graph().node(id);
+  const ValueId made = product.outputs[0];
+  const NodeId user = lowering.only_user(made);
+  if (!user.valid()) return false;
+  const Node& sum = lowering.graph().node(user);
+  if (!sum.domain.empty() || sum.op_type != "Add") return false;
+  const ValueId c = sum.inputs[0] == made ? sum.inputs[1] : sum.inputs[0];
+  const Dims *of_c = lowering.dims(c), *result = lowering.dims(sum.outputs[0]);
+  if (c == made || of_c == nullptr || result == nullptr || *result != *lowering.dims(made) || !lowering.available(c))
+    return false;
+  const ValueId operands[] = {product.inputs[0], product.inputs[1], c};
+  const Dims* const dims[] = {lowering.dims(operands[0]), lowering.dims(operands[1]), of_c};
+  return add_elements(lowering, kernels::affine_kernel_of_doubles(lowering.options().isa), "elements.affine",
+                      broadcast_loops(dims, *result), operands, sum.outputs[0], {id, user})
+      .empty();
+}
+
+}  // namespace
+
 Declined lower_elements(Lowering& lowering, NodeId id) {
   const Node& node = lowering.graph().node(id);
   if (node.inputs.size() != 2) return "other than two operands";
@@ -221,9 +244,10 @@ Declined lower_elements(Lowering& lowering, NodeId id) {
   const ElementFn fn = kind ? kernels::elements2_kernel(function, *kind, lowering.options().isa) : ElementFn{nullptr};
   if (fn == nullptr) return no_kernel(lowering, operands[0]);
   if (operation->swapped) std::swap(operands[0], operands[1]);
+  if (function == Elements2::kMul && kind == ElementKind::kFloat64 && lower_affine(lowering, id)) return {};
   const Dims* const dims[] = {lowering.dims(operands[0]), lowering.dims(operands[1])};
   return add_elements(lowering, fn, kernels::name_of(function), broadcast_loops(dims, *lowering.dims(node.outputs[0])),
-                      operands, node.outputs[0], id);
+                      operands, node.outputs[0], {id});
 }
 
 Declined lower_elements1(Lowering& lowering, NodeId id) {
@@ -271,7 +295,7 @@ Declined lower_elements1(Lowering& lowering, NodeId id) {
   if (fn == nullptr) return no_kernel(lowering, x);
   const Dims* const dims[] = {lowering.dims(x)};
   return add_elements(lowering, fn, kernels::name_of(function), broadcast_loops(dims, *lowering.dims(node.outputs[0])),
-                      {{x}}, node.outputs[0], id);
+                      {{x}}, node.outputs[0], {id});
 }
 
 Declined lower_thresholded_relu(Lowering& lowering, NodeId id) {
@@ -287,7 +311,7 @@ Declined lower_thresholded_relu(Lowering& lowering, NodeId id) {
   const Tensor bound = *kind == ElementKind::kFloat32 ? Tensor::of<float>({}, {{*alpha}})
                                                       : Tensor::of<double>({}, {{static_cast<double>(*alpha)}});
   return add_elements(lowering, fn, kernels::name_of(Elements2::kThreshold),
-                      broadcast_loops(dims, *lowering.dims(node.outputs[0])), {{x}}, node.outputs[0], id, &bound);
+                      broadcast_loops(dims, *lowering.dims(node.outputs[0])), {{x}}, node.outputs[0], {id}, &bound);
 }
 
 Declined lower_typed_clip(Lowering& lowering, NodeId id) {
@@ -306,7 +330,7 @@ Declined lower_typed_clip(Lowering& lowering, NodeId id) {
   const ElementFn fn = kind ? kernels::clip_kernel(*kind, lowering.options().isa) : ElementFn{nullptr};
   if (fn == nullptr) return no_kernel(lowering, x);
   return add_elements(lowering, fn, "elements.clip", broadcast_loops(dims, *lowering.dims(node.outputs[0])),
-                      node.inputs, node.outputs[0], id);
+                      node.inputs, node.outputs[0], {id});
 }
 
 Declined lower_cast(Lowering& lowering, NodeId id) {
@@ -324,7 +348,7 @@ Declined lower_cast(Lowering& lowering, NodeId id) {
     return fmt::format("no kernel from {} to {}", to_string(lowering.dtype(x)), to_string(lowering.dtype(y)));
   const Dims* const dims[] = {lowering.dims(x)};
   return add_elements(lowering, kernels::cast_kernel(*from, *to, lowering.options().isa), "elements.cast",
-                      broadcast_loops(dims, *lowering.dims(y)), {{x}}, y, id);
+                      broadcast_loops(dims, *lowering.dims(y)), {{x}}, y, {id});
 }
 
 Declined lower_where(Lowering& lowering, NodeId id) {
@@ -335,7 +359,7 @@ Declined lower_where(Lowering& lowering, NodeId id) {
   if (fn == nullptr) return no_kernel(lowering, y);
   const Dims* const dims[] = {lowering.dims(node.inputs[0]), lowering.dims(node.inputs[1]),
                               lowering.dims(node.inputs[2])};
-  return add_elements(lowering, fn, "elements.select", broadcast_loops(dims, *lowering.dims(y)), node.inputs, y, id);
+  return add_elements(lowering, fn, "elements.select", broadcast_loops(dims, *lowering.dims(y)), node.inputs, y, {id});
 }
 
 Declined lower_expand(Lowering& lowering, NodeId id) {
@@ -349,7 +373,7 @@ Declined lower_expand(Lowering& lowering, NodeId id) {
       kernels::copy_kernel(static_cast<std::int64_t>(size_of(lowering.dtype(y))), lowering.options().isa);
   if (fn == nullptr) return no_kernel(lowering, y);
   const Dims* const dims[] = {lowering.dims(x)};
-  return add_elements(lowering, fn, "elements.copy", broadcast_loops(dims, *lowering.dims(y)), {{x}}, y, id);
+  return add_elements(lowering, fn, "elements.copy", broadcast_loops(dims, *lowering.dims(y)), {{x}}, y, {id});
 }
 
 Declined lower_tile(Lowering& lowering, NodeId id) {
@@ -359,7 +383,7 @@ Declined lower_tile(Lowering& lowering, NodeId id) {
   const ElementFn fn =
       kernels::copy_kernel(static_cast<std::int64_t>(size_of(lowering.dtype(y))), lowering.options().isa);
   if (fn == nullptr) return no_kernel(lowering, y);
-  return add_elements(lowering, fn, "elements.copy", tile_loops(from, to), {{x}}, y, id);
+  return add_elements(lowering, fn, "elements.copy", tile_loops(from, to), {{x}}, y, {id});
 }
 
 }  // namespace cycloid

@@ -66,8 +66,8 @@ std::vector<ElementLoop> broadcast_loops(std::span<const Dims* const> operands, 
 // y = fn(operands) in these loops, outermost first; `last`, if there is one, is a constant operand behind the others. The innermost one moves the result by 1 and operands by 0 or 1. A
 // reason where there are too many loops; nothing was added then.
 Declined add_elements(Lowering& lowering, kernels::ElementFn fn, std::string_view name,
-                      const std::vector<ElementLoop>& loops, std::span<const ValueId> operands, ValueId y, NodeId node,
-                      const Tensor* last = nullptr);
+                      const std::vector<ElementLoop>& loops, std::span<const ValueId> operands, ValueId y,
+                      std::vector<NodeId> nodes, const Tensor* last = nullptr);
 
 // The loops of Tile: of each axis the repetition, over which the operand does not move, and the axis itself.
 std::vector<ElementLoop> tile_loops(const Dims& from, const Dims& to);

@@ -19,6 +19,8 @@ std::optional<LaneType> lane_type(DType dtype) {
     case DType::kFloat64: return LaneType::kFloat64;
     case DType::kInt32: return LaneType::kInt32;
     case DType::kInt64: return LaneType::kInt64;
+    case DType::kInt8: return LaneType::kInt8;
+    case DType::kUInt8: return LaneType::kUInt8;
     default: return {};
   }
 }
@@ -89,7 +91,8 @@ Declined lower_cumulative_sum(Lowering& lowering, NodeId id) {
                                               : lane_type(dtype);
   const Tensor* given = lowering.constant(node.inputs[1]);
   const Result<std::int64_t> exclusive = get_int(node, "exclusive", 0), reverse = get_int(node, "reverse", 0);
-  if (!type || !exclusive || !reverse) return "no kernel for this type";
+  const kernels::SumFn run = type ? kernels::cumulative_sum_kernel(*type, lowering.options().isa) : nullptr;
+  if (run == nullptr || !exclusive || !reverse) return "no kernel for this type";
   if (given == nullptr || given->element_count() != 1) return "an axis that is computed in the run";
   const auto axis = axis_of(*lowering.dims(node.inputs[0]), to_int64s(*given)[0]);
   if (!axis) return "an axis beyond the rank";
@@ -97,7 +100,6 @@ Declined lower_cumulative_sum(Lowering& lowering, NodeId id) {
               y = lowering.define(node.outputs[0], Layout::kRowMajor);
   const kernels::SumParams params{
       {*type, axis->n, axis->inner}, *exclusive != 0, *reverse != 0, node.op_type == "CumProd"};
-  const kernels::SumFn run = kernels::cumulative_sum_kernel(*type, lowering.options().isa);
   add_lanes(lowering, id, node.op_type == "CumProd" ? "lanes.cumulative_product" : "lanes.cumulative_sum",
             {.reads = {x}, .writes = {y}}, params.units(axis->outer), 0.5,
             [=](const StepContext& context, std::int64_t begin, std::int64_t end) {
