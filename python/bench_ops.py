@@ -384,7 +384,9 @@ once, outside of the time, and each engine keeps the memory of its outputs.
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="./dev bench-ops", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--ops", default=".", help="a regular expression of operators' lines")
     parser.add_argument("--loops", type=int, default=200, help="timed runs of each engine")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after about so long; what is known is written")

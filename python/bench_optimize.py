@@ -261,7 +261,9 @@ def versions():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="./dev bench-optimize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", default=".", help="a regular expression of models' names")
     parser.add_argument("--seconds", type=float, default=5, help="about how long to time each model; 0: do not")
     parser.add_argument(

@@ -79,7 +79,9 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="./dev stress", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", nargs="*", help="as `cycloid bench` takes it (default: SqueezeNet 1.0 and 1.1)")
     parser.add_argument("--loops", type=int, default=100_000, help="runs of each (default: %(default)s)")
     parser.add_argument("--threads", default="1,all", help="as `cycloid bench` takes it (default: %(default)s)")

@@ -189,6 +189,21 @@ def test_a_wrong_input_shape_is_one_clear_line(cycloid, gemm, spec, words):
     assert_one_clear_line(cycloid("inspect", gemm, "--input", spec), "--input", *words, code=USAGE)
 
 
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (["--plan", "--threads", "0"], ["--threads 0: must be 1 to 1024, or all"]),
+        (["--roofline", "--threads", "1025"], ["--threads 1025: must be 1 to 1024, or all"]),
+        (["--plan", "--threads", "-1"], ["--threads -1: must be 1 to 1024, or all"]),
+        (["--strict"], ["--strict: it is of --plan"]),
+        (["--tune", "--roofline"], ["--tune: it is of --plan"]),
+        (["--isa", "avx2"], ["--isa: it is of --roofline and --plan"]),
+    ],
+)
+def test_options_of_inspect_that_make_no_sense(cycloid, gemm, args, words):
+    assert_one_clear_line(cycloid("inspect", gemm, *args), *words, code=USAGE)
+
+
 def test_a_misspelt_input_of_run_is_named_with_the_nearest(cycloid, gemm, tmp_path):
     numpy.save(tmp_path / "x.npy", numpy.zeros((8, 64), numpy.float32))
     done = run_native(cycloid, gemm, tmp_path, "--input-data", f"xx={tmp_path}/x.npy")
@@ -406,6 +421,7 @@ def test_a_message_names_the_file_and_the_backend_once(cycloid, gemm, tmp_path, 
         ["--threads", "nan"],
         ["--threads", "0"],
         ["--threads", "-1"],
+        ["--threads", "1025"],
         ["--threads", "1e99"],
         ["--limit", "nan"],
         ["--timeout", "nan"],

@@ -692,6 +692,7 @@ def wrong_options(folder, model):
     yield ["-o", out, "--samples", folder / "ints.npz"], ["int64"]
     yield ["-o", out, "--opset", "6"], ["--opset", "7"]
     yield ["-o", out, "--opset", "99"], ["--opset", "28"]
+    yield ["-o", out, "--seed", "-1"], ["--seed", "'-1'"]
     yield ["-o", out, "--opset", "new"], ["--opset: 'new' is no number"]
     yield ["-o", out, "--measure", "tensorflow"], ["tensorflow"]
     yield ["-o", out, "--measure", "eager"], ["eager"]

@@ -75,6 +75,12 @@ void add_backends_command(CLI::App& app, int& exit_code) {
       app.add_subcommand("backends", "Lists the backends: versions and options, or why one is not available");
   auto as_json = std::make_shared<bool>(false);
   command->add_flag("--json", *as_json, "As JSON on standard output");
+  command->footer(R"(
+Examples:
+  cycloid backends
+  cycloid backends --json
+
+An option of a backend is set by `bench --option BACKEND.NAME=VALUE` and `run --option NAME=VALUE`.)");
   command->callback([as_json, &exit_code] { exit_code = list_backends(*as_json); });
 }
 

@@ -95,6 +95,10 @@ Status run(const InspectArguments& arguments) {
     CYCLOID_ASSIGN(InputSpec spec, parse_input_spec(text));
     inputs.push_back(std::move(spec));
   }
+  if (!arguments.plan && (arguments.session.strict || arguments.session.tune))
+    return invalid_argument("--{}: it is of --plan; add that", arguments.session.strict ? "strict" : "tune");
+  if (!arguments.plan && !arguments.roofline && !arguments.session.isa.empty())
+    return invalid_argument("--isa: it is of --roofline and --plan; add one of them");
   CYCLOID_ASSIGN(ModelIr model, onnx::read_model(arguments.model));
   InspectedFile file = facts_of(arguments.model, model);
   Result<Inspection> inspection = inspect(model, inputs, file.problem);

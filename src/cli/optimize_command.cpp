@@ -315,7 +315,7 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
       ->delimiter(',')
       ->type_name("BACKEND");
   command->add_option("--threads", arguments->threads, "Threads to measure with")
-      ->check(CLI::Range(1, 1024))
+      ->check(number_from(1, 1024))
       ->capture_default_str();
   command->add_option("--measure-seconds", arguments->measure_seconds, "About how long to time each model")
       ->check(number_from(0.01, 1e5))
@@ -325,7 +325,7 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
   command
       ->add_option("--fold-limit", arguments->fold_limit,
                    "MiB by which folding one node may make the file larger; runs compute it otherwise")
-      ->check(CLI::Range(0, 2048))
+      ->check(number_from(0, 2048))
       ->capture_default_str();
   command
       ->add_option("--ort-partition", arguments->ort_partition,
@@ -333,10 +333,12 @@ void add_optimize_command(CLI::App& app, int& exit_code) {
                    "own (session.node_partition_config_file, with parallel execution)")
       ->type_name("FILE");
   command->add_option("--ort-streams", arguments->ort_streams, "Streams of that file, at most")
-      ->check(CLI::Range(1, 1024))
+      ->check(number_from(1, 1024))
       ->capture_default_str();
   command->add_flag("--no-verify", arguments->no_verify, "Do not compare the result with the original");
-  command->add_option("--seed", arguments->seed, "Of the random inputs to compare on")->capture_default_str();
+  command->add_option("--seed", arguments->seed, "Of the random inputs to compare on")
+      ->check(number_from(0, 0x1p53))
+      ->capture_default_str();
   command->add_option("--verify-seconds", arguments->verify_seconds, "About how long comparing may take")
       ->check(number_from(0, 1e6))
       ->capture_default_str();

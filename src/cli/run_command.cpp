@@ -15,6 +15,7 @@
 #include "backends/options.h"
 #include "backends/worker_client.h"
 #include "base/error.h"
+#include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/input_spec.h"
 #include "cli/number_range.h"
@@ -144,7 +145,7 @@ void add_run_command(CLI::App& app, int& exit_code) {
   command->add_option("--input-data", arguments->input_data, "NAME=x.npy, once for each input");
   command->add_option("--backend", arguments->backend, "One that `cycloid backends` lists")->capture_default_str();
   command->add_option("--threads", arguments->threads, "Threads that compute")
-      ->check(CLI::Range(1, 4096))
+      ->check(number_from(1, ThreadTeam::kMaxThreads))
       ->capture_default_str();
   command->add_option("--option", arguments->options, "NAME=VALUE, an option of the backend");
   command->add_flag("--strict", arguments->strict, "No Winograd: only sums in the plain order of a direct convolution");

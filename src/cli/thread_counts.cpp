@@ -4,6 +4,7 @@
 
 #include "base/cgroup.h"
 #include "base/error.h"
+#include "base/threads.h"
 
 namespace cycloid {
 
@@ -29,6 +30,8 @@ Result<std::vector<int>> parse_threads(const std::string& text) {
     if (error != std::errc() || end != part.data() + part.size()) {
       return invalid_argument("--threads {}: '{}' is no count of threads; write 1,2 or 1,all", text, part);
     }
+    if (value < 1 || value > ThreadTeam::kMaxThreads)
+      return invalid_argument("--threads {}: must be 1 to {}, or all", value, ThreadTeam::kMaxThreads);
     threads.push_back(value);
   }
   return threads;
