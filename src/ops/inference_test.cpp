@@ -4,21 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "graph/text.h"
-#include "ops/op.h"
+#include "ops/inferred.h"
 
 namespace cycloid {
 namespace {
 
 using testing::HasSubstr;
-
-// The type of the first output after inference, or the error.
-std::string inferred(const char* text) {
-  auto model = parse_model(text);
-  if (!model) return "parse: " + model.error().message();
-  if (auto status = infer_types(*model); !status) return status.error().message();
-  return to_string(model->graph.value(model->graph.outputs()[0]).type);
-}
 
 std::string branches(const char* size, const char* then_op, const char* else_op) {
   return inferred(

@@ -2,24 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "graph/text.h"
+#include "ops/inferred.h"
 #include "ops/nn/conv.h"
 #include "ops/nn/pool.h"
-#include "ops/op.h"
 
 namespace cycloid {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-// The type of the first output after inference, or the error.
-std::string inferred(const char* text) {
-  auto model = parse_model(text);
-  if (!model) return "parse: " + model.error().message();
-  if (auto status = infer_types(*model); !status) return status.error().message();
-  return to_string(model->graph.value(model->graph.outputs()[0]).type);
-}
 
 TEST(NnInference, ConvolutionsGiveFloorExpressions) {
   EXPECT_EQ(inferred("g (float[n, 3, 224, 224] x, float[64, 3, 7, 7] w) => (y) { y = Conv<strides = [2, 2], pads = [3, "

@@ -3,20 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "graph/text.h"
+#include "ops/inferred.h"
 #include "ops/op.h"
 
 namespace cycloid {
 namespace {
 
 using testing::HasSubstr;
-
-// The type of the first output after inference, or the error.
-std::string inferred(const char* text) {
-  auto model = parse_model(text);
-  if (!model) return "parse: " + model.error().message();
-  if (auto status = infer_types(*model); !status) return status.error().message();
-  return to_string(model->graph.value(model->graph.outputs()[0]).type);
-}
 
 TEST(TensorInference, ReshapeKeepsSymbols) {
   EXPECT_EQ(inferred("g (float[n, 3, 4] x) => (y) <int64[2] s = {-1, 12}> { y = Reshape(x, s) }"), "float[n, 12]");
