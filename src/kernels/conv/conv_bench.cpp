@@ -15,11 +15,13 @@ namespace {
 struct Shape {
   const char* name;
   int64_t batch, in, in_c, out, out_c, kernel, stride, pad, groups;
+  bool channels_first = false;
 };
 
 // SqueezeNet 1.0 and 1.1 at (5, 3, 64, 64), then others.
 constexpr Shape kShapes[] = {
     {"squeezenet10/conv1", 5, 64, 3, 29, 96, 7, 2, 0, 1},
+    {"squeezenet10/conv1.first", 5, 64, 3, 29, 96, 7, 2, 0, 1, true},
     {"squeezenet10/fire2.squeeze", 5, 14, 96, 14, 16, 1, 1, 0, 1},
     {"squeezenet10/fire2.expand1", 5, 14, 16, 14, 64, 1, 1, 0, 1},
     {"squeezenet10/fire2.expand3", 5, 14, 16, 14, 64, 3, 1, 1, 1},
@@ -36,6 +38,7 @@ constexpr Shape kShapes[] = {
     {"squeezenet10/fire9.expand3", 5, 3, 64, 3, 256, 3, 1, 1, 1},
     {"squeezenet10/conv10", 5, 3, 512, 3, 1000, 1, 1, 0, 1},
     {"squeezenet11/conv1", 5, 64, 3, 31, 64, 3, 2, 0, 1},
+    {"squeezenet11/conv1.first", 5, 64, 3, 31, 64, 3, 2, 0, 1, true},
     {"squeezenet11/fire2.expand3", 5, 15, 16, 15, 64, 3, 1, 1, 1},
     {"resnet50/layer1.3x3", 1, 56, 64, 56, 64, 3, 1, 1, 1},
     {"resnet50/layer2.3x3", 1, 28, 128, 28, 128, 3, 1, 1, 1},
@@ -46,6 +49,7 @@ constexpr Shape kShapes[] = {
     {"resnet50/layer4.1x1", 1, 7, 2048, 7, 512, 1, 1, 0, 1},
     {"resnet50/layer3.squeeze", 1, 14, 1024, 14, 256, 1, 1, 0, 1},
     {"resnet50/conv1", 1, 224, 3, 112, 64, 7, 2, 3, 1},
+    {"resnet50/conv1.first", 1, 224, 3, 112, 64, 7, 2, 3, 1, true},
     {"mobilenet/dw56s1", 1, 56, 128, 56, 128, 3, 1, 1, 128},
     {"mobilenet/dw28s2", 1, 28, 256, 14, 256, 3, 2, 1, 256},
     {"mobilenet/dw14k5", 1, 14, 240, 14, 240, 5, 1, 2, 240},
@@ -55,23 +59,28 @@ constexpr Shape kShapes[] = {
     {"superres/conv3", 1, 112, 64, 112, 32, 3, 1, 1, 1},
 };
 
+ConvParams params(const Shape& s) {
+  return {.batch = s.batch,
+          .in_h = s.in,
+          .in_w = s.in,
+          .in_c = s.in_c,
+          .out_h = s.out,
+          .out_w = s.out,
+          .out_c = s.out_c,
+          .kernel_h = s.kernel,
+          .kernel_w = s.kernel,
+          .stride_h = s.stride,
+          .stride_w = s.stride,
+          .pad_top = s.pad,
+          .pad_left = s.pad,
+          .groups = s.groups,
+          .channels_first = s.channels_first,
+          .activation = relu()};
+}
+
 void run(benchmark::State& state, const ConvKernel& kernel, const Shape& s) {
   const FlushDenormals flush;
-  const ConvParams p{.batch = s.batch,
-                     .in_h = s.in,
-                     .in_w = s.in,
-                     .in_c = s.in_c,
-                     .out_h = s.out,
-                     .out_w = s.out,
-                     .out_c = s.out_c,
-                     .kernel_h = s.kernel,
-                     .kernel_w = s.kernel,
-                     .stride_h = s.stride,
-                     .stride_w = s.stride,
-                     .pad_top = s.pad,
-                     .pad_left = s.pad,
-                     .groups = s.groups,
-                     .activation = relu()};
+  const ConvParams p = params(s);
   const ConvSelection selection = configure_conv(kernel, p);
   if (const std::string* reason = std::get_if<std::string>(&selection)) {
     state.SkipWithError(reason->c_str());
@@ -105,24 +114,7 @@ const bool registered = [] {
   for (const ConvKernel& kernel : conv_kernels()) {
     if (!isa_available(kernel.isa)) continue;
     for (const Shape& shape : kShapes) {
-      const ConvPlan* plan = nullptr;
-      const ConvParams p{.batch = shape.batch,
-                         .in_h = shape.in,
-                         .in_w = shape.in,
-                         .in_c = shape.in_c,
-                         .out_h = shape.out,
-                         .out_w = shape.out,
-                         .out_c = shape.out_c,
-                         .kernel_h = shape.kernel,
-                         .kernel_w = shape.kernel,
-                         .stride_h = shape.stride,
-                         .stride_w = shape.stride,
-                         .pad_top = shape.pad,
-                         .pad_left = shape.pad,
-                         .groups = shape.groups};
-      const ConvSelection selection = configure_conv(kernel, p);
-      plan = std::get_if<ConvPlan>(&selection);
-      if (plan == nullptr) continue;
+      if (std::holds_alternative<std::string>(configure_conv(kernel, params(shape)))) continue;
       benchmark::RegisterBenchmark((std::string(kernel.name) + "/" + shape.name).c_str(), [&kernel, &shape](
                                                                                               benchmark::State& state) {
         run(state, kernel, shape);

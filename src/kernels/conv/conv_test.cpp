@@ -324,6 +324,26 @@ TEST_P(ConvKernels, AgreesOnFewChannels) {
   }
 }
 
+// Rows so long that a kernel may take them in parts.
+TEST_P(ConvKernels, AgreesOnWideImages) {
+  for (int seed = 0; seed < 40; ++seed) {
+    Case test = square_case(seed);
+    std::mt19937 random(static_cast<unsigned>(seed) + 60000);
+    ConvParams& p = test.p;
+    p.in_h = pick(random, p.kernel_h, 12);
+    p.in_w = pick(random, 70, 180);
+    p.out_h = (p.in_h + p.pad_top - p.kernel_h) / p.stride_h + 1;
+    p.out_w = (p.in_w + p.pad_left + pick(random, 0, 2) - p.kernel_w) / p.stride_w + 1;
+    p.in_c = pick(random, 1, 5);
+    p.channels_first = pick(random, 0, 1) == 0;
+    p.in_stride = p.in_c;
+    p.out_c = pick(random, 1, 70);
+    p.out_stride = p.residual_stride = p.out_c;
+    check(*GetParam(), test);
+    if (HasFailure()) return;
+  }
+}
+
 // So few outputs that a vector holds several channels of each.
 TEST_P(ConvKernels, AgreesOnFewOutputs) {
   for (int seed = 0; seed < 200; ++seed) {

@@ -1,9 +1,7 @@
 // Bodies of winograd.h for the instruction set of the including translation unit.
 #pragma once
 
-#include "kernels/conv/winograd.h"
-#include "kernels/post_body.h"
-#include "kernels/simd.h"
+#include "kernels/conv/winograd_store_body.h"
 
 namespace cycloid::kernels {
 namespace {
@@ -185,49 +183,51 @@ void winograd_input_pairs(const WinogradPairs& t) {
   });
 }
 
-template <bool kFull>
-CYCLOID_INLINE void winograd_store(const WinogradOutput& t, int64_t row, int64_t pixel, int64_t c, Vec y, Mask mask) {
-  Vec residual = zero();
-  if (t.residual != nullptr)
-    residual = load_part<kFull>(t.residual + row * t.residual_row + pixel * t.residual_stride + c, mask);
-  if (t.residual != nullptr && !t.residual_last) y = y + residual;
-  y = min(set1(t.hi), max(set1(t.lo), y));
-  if (t.activation != nullptr) y = activate_in_registers<kFull>(y, *t.activation, t.slope, c, mask);
-  if (t.residual != nullptr && t.residual_last) y = y + residual;
-  store_part<kFull>(t.out + row * t.out_row + pixel * t.out_stride + c, y, mask);
+template <int kTaps, int kRows, int kColumns, bool kPlain, bool kFull>
+CYCLOID_INLINE void winograd_output_vector(const WinogradOutput& t, int64_t c, Mask mask) {
+  constexpr int kHeight = kRows - kTaps + 1, kWidth = kColumns - kTaps + 1;
+  Vec rows[kRows][kWidth];  // [row of the products][output pixel]
+#pragma GCC unroll 6
+  for (int i = 0; i < kRows; ++i) {
+    Vec x[kColumns];
+#pragma GCC unroll 6
+    for (int j = 0; j < kColumns; ++j) x[j] = load(t.products + i * t.row_stride + j * t.point_stride + c);
+    winograd_output_1d<kColumns, kWidth>(x, rows[i]);
+  }
+  const Vec bias = load(t.bias + c);
+#pragma GCC unroll 5
+  for (int pixel = 0; pixel < kWidth; ++pixel) {
+    Vec x[kRows], y[kHeight];
+#pragma GCC unroll 6
+    for (int i = 0; i < kRows; ++i) x[i] = rows[i][pixel];
+    winograd_output_1d<kRows, kHeight>(x, y);
+    if (pixel >= t.pixels) continue;
+#pragma GCC unroll 5
+    for (int row = 0; row < kHeight; ++row) {
+      if (row < t.rows) winograd_store<kPlain, kFull>(t, row, pixel, c, y[row] + bias, mask);
+    }
+  }
+}
+
+template <int kTaps, int kRows, int kColumns, bool kPlain>
+CYCLOID_INLINE void winograd_output_vectors(const WinogradOutput& t) {
+  int64_t c = 0;
+  for (; c + kLanes <= t.columns; c += kLanes)
+    winograd_output_vector<kTaps, kRows, kColumns, kPlain, true>(t, c, first(kLanes));
+  if (c < t.columns) winograd_output_vector<kTaps, kRows, kColumns, kPlain, false>(t, c, first(t.columns - c));
 }
 
 template <int kTaps, int kRows, int kColumns>
-void winograd_output(const WinogradOutput& t) {
-  constexpr int kHeight = kRows - kTaps + 1, kWidth = kColumns - kTaps + 1;
-  const bool whole = t.rows == kHeight && t.pixels == kWidth;
-  for_each_vector(t.columns, [&]<bool kFull>(int64_t c, Mask mask) {
-    Vec rows[kRows][kWidth];  // [row of the products][output pixel]
-#pragma GCC unroll 6
-    for (int i = 0; i < kRows; ++i) {
-      Vec x[kColumns];
-#pragma GCC unroll 6
-      for (int j = 0; j < kColumns; ++j) x[j] = load(t.products + i * t.row_stride + j * t.point_stride + c);
-      winograd_output_1d<kColumns, kWidth>(x, rows[i]);
-    }
-    const Vec bias = load(t.bias + c);
-#pragma GCC unroll 5
-    for (int pixel = 0; pixel < kWidth; ++pixel) {
-      Vec x[kRows], y[kHeight];
-#pragma GCC unroll 6
-      for (int i = 0; i < kRows; ++i) x[i] = rows[i][pixel];
-      winograd_output_1d<kRows, kHeight>(x, y);
-      if (whole) {
-#pragma GCC unroll 5
-        for (int row = 0; row < kHeight; ++row) winograd_store<kFull>(t, row, pixel, c, y[row] + bias, mask);
-      } else if (pixel < t.pixels) {
-#pragma GCC unroll 5
-        for (int row = 0; row < kHeight; ++row) {
-          if (row < t.rows) winograd_store<kFull>(t, row, pixel, c, y[row] + bias, mask);
-        }
-      }
-    }
-  });
+void winograd_output(const WinogradOutput& from) {
+  WinogradOutput t = from;  // of which the compiler knows that stores leave it alone
+  const bool plain = t.residual == nullptr && t.activation == nullptr;
+  if (plain && t.rows == kRows - kTaps + 1 && t.pixels == kColumns - kTaps + 1) {
+    t.rows = kRows - kTaps + 1;  // known when compiled
+    t.pixels = kColumns - kTaps + 1;
+    winograd_output_vectors<kTaps, kRows, kColumns, true>(t);
+  } else {
+    winograd_output_vectors<kTaps, kRows, kColumns, false>(t);
+  }
 }
 
 template <int n>
@@ -257,7 +257,7 @@ void winograd_output_line(const WinogradOutput& t) {
     const Vec bias = load(t.bias + c);
 #pragma GCC unroll 7
     for (int pixel = 0; pixel < m; ++pixel) {
-      if (pixel < t.pixels) winograd_store<kFull>(t, 0, pixel, c, y[pixel] + bias, mask);
+      if (pixel < t.pixels) winograd_store<false, kFull>(t, 0, pixel, c, y[pixel] + bias, mask);
     }
   });
 }

@@ -1,0 +1,7 @@
+#include "kernels/conv/winograd_rows_body.h"
+
+namespace cycloid::kernels {
+
+const WinogradRowsBodies winograd_rows_bodies_avx2 = make_winograd_rows_bodies();
+
+}  // namespace cycloid::kernels
