@@ -155,9 +155,10 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
 
 // Cycles, measured on Sapphire Rapids (28 multiply-adds of a step load 28 vectors): of a multiply-add and of ending a tile's row
 // of points, for each vector of outputs; of a vector of one output's points along y; of a vector of input along y and along x;
-// of laying one element in place.
+// of laying one element in place; of calling a body.
 constexpr double kSumCycles = 0.8, kWideEndCycles = 17, kNarrowEndCycles = 5, kOutputCycles = 4, kDownCycles = 5,
-                 kAcrossCycles = 2, kInterleavedCycles = 2.2, kPairCycles = 0.9, kTransposedCycles = 0.3;
+                 kAcrossCycles = 2, kInterleavedCycles = 2.2, kPairCycles = 0.9, kTransposedCycles = 0.3,
+                 kBodyCycles = 30;
 
 double cost(const ConvPlan& plan) {
   const ConvParams& p = plan.params;
@@ -181,7 +182,10 @@ double cost(const ConvPlan& plan) {
                                (static_cast<double>(l.down_row) / lanes * kDownCycles +
                                 static_cast<double>(unit_positions(plan) * plan.channels) * element) +
                            tiles * points * static_cast<double>(l.v_tile) / lanes * kAcrossCycles;
-  return kCostPerCycle * (of_sums + of_outputs + of_inputs) +
+  const double calls = static_cast<double>(
+      plan.units * (plan.panels * plan.axis_y.points +
+                    plan.unit_tiles * (l.lines + (aligns(p) ? 2 : 1) * plan.axis_y.points + plan.panels)));
+  return kCostPerCycle * (of_sums + of_outputs + of_inputs + calls * kBodyCycles) +
          weight_streaming_cost(plan, static_cast<double>(plan.units));
 }
 
