@@ -158,7 +158,7 @@ std::string configure(const ConvKernel& kernel, ConvPlan& plan) {
 // of laying one element in place; of calling a body.
 constexpr double kSumCycles = 0.8, kWideEndCycles = 17, kNarrowEndCycles = 5, kOutputCycles = 4, kDownCycles = 5,
                  kAcrossCycles = 2, kInterleavedCycles = 2.2, kPairCycles = 0.9, kTransposedCycles = 0.3,
-                 kBodyCycles = 30;
+                 kBodyCycles = 15;
 
 double cost(const ConvPlan& plan) {
   const ConvParams& p = plan.params;
