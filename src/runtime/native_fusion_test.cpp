@@ -65,6 +65,17 @@ const FusedCase kCases[] = {
          a = Conv (x, w) b = Conv <group=6, pads=[1,1,1,1]> (a, v) c = Conv (b, u) q = Pad (a, p) d = Add (c, q) y = Relu (d) })",
       20},
      4},
+    // Some of the indices are outside.
+    {{"one_hot_product",
+      R"(g (float[2,300,1] x, float[7,16] w, float[1,16] b) => (float[?,?,?] y) <int64[1,1,7] n = {0, 1, 2, 3, 4, 5, 6}, float k = {10}> {
+         f = Mul (x, k) i = Cast <to=7> (f) e = Equal (i, n) c = Cast <to=1> (e) m = MatMul (c, w) s = Add (m, b) y = Gelu (s) })",
+      8},
+     5},
+    {{"product_of_other_equals",
+      R"(g (float[2,300,1] x, float[7,16] w, float[1,16] b) => (float[?,?,?] y) <int64[1,1,7] n = {0, 1, 2, 4, 3, 5, 6}, float k = {10}> {
+         f = Mul (x, k) i = Cast <to=7> (f) e = Equal (i, n) c = Cast <to=1> (e) m = MatMul (c, w) s = Add (m, b) y = Gelu (s) })",
+      8},
+     5},
     // More than L2 holds.
     {{"separable",
       R"(g (float[1,24,160,163] x, float[24,1,3,3] w, float[24] b, float[24,24,1,1] v, float[24] c) => (float[?,?,?,?] y) {

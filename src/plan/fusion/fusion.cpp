@@ -15,15 +15,20 @@ Status fuse(ModelIr& model) {
     expand_composites(model.graph);
   }
   fold_constants(model);  // transposed weights and parts of biases
-  const BoundsScope scope(of_weights);
-  widen_half(model.graph);
-  raise_gelu(model.graph);
-  raise_hard_swish(model.graph);
-  fold_affine(model.graph);
-  compose_convs(model.graph);
-  factor_gates(model.graph);
-  hoist_pads(model.graph);
-  model.graph.remove_dead();
+  bool tables = false;
+  {
+    const BoundsScope scope(of_weights);
+    widen_half(model.graph);
+    raise_gelu(model.graph);
+    raise_hard_swish(model.graph);
+    tables = look_up_one_hot(model.graph);
+    fold_affine(model.graph);
+    compose_convs(model.graph);
+    factor_gates(model.graph);
+    hoist_pads(model.graph);
+    model.graph.remove_dead();
+  }
+  if (tables) fold_constants(model);
   return {};
 }
 

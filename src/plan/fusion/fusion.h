@@ -29,6 +29,10 @@ void raise_gelu(Graph& graph);
 // The HardSwish that exporters write as x * clip(x + 3, 0, 6) / 6.
 void raise_hard_swish(Graph& graph);
 
+// matmul(one_hot(x), w)  =>  rows of w, as exporters of JAX write a look-up; what follows element by element is done to w,
+// by nodes that wait to be folded: whether there are any.
+bool look_up_one_hot(Graph& graph);
+
 // conv(conv(x, w), v)  =>  conv(x, v w), where v is of one tap and the product takes fewer multiplications.
 void compose_convs(Graph& graph);
 
