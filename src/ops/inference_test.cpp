@@ -19,6 +19,12 @@ std::string branches(const char* size, const char* then_op, const char* else_op)
           .c_str());
 }
 
+TEST(ReduceInference, AxesAreIntegers) {
+  EXPECT_THAT(inferred("g (float[2,3] x, int64[1] a) => (y) { y = ReduceSum(x, a) }"), HasSubstr("float["));
+  EXPECT_THAT(inferred("g (float[2,3] x) => (y) <float[1] a = {1}> { y = ReduceSum(x, a) }"), HasSubstr("float32"));
+  EXPECT_THAT(inferred("g (float[2,3] x, float[1] a) => (y) { y = ReduceL1(x, a) }"), HasSubstr("float32"));
+}
+
 TEST(ControlInference, ABranchForOtherSizesSaysNothing) {
   EXPECT_EQ(branches("1", "Squeeze(x, axes)", "Identity(x)"), "float");
   EXPECT_EQ(branches("2", "Squeeze(x, axes)", "Identity(x)"), "float[2, 4]");

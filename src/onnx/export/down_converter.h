@@ -39,6 +39,8 @@ std::span<const NewAttribute> new_attributes();
 Status input_to_ints(NodeEditor& edit, std::size_t i, std::string_view name);
 // The constant at input i, an error where it is computed; nullptr where it is absent.
 Result<const Tensor*> constant_input(NodeEditor& edit, std::size_t i);
+// The same of integers: an error where it has another type, as axes of float.
+Result<const Tensor*> constant_integers(NodeEditor& edit, std::size_t i);
 // Takes inputs from `count` on away.
 void truncate_inputs(NodeEditor& edit, std::size_t count);
 // Negative axes become those that count from the front, which operator sets before 11 need, where the rank is known.

@@ -202,8 +202,15 @@ Result<const Tensor*> constant_input(NodeEditor& edit, std::size_t i) {
   return tensor;
 }
 
-Status input_to_ints(NodeEditor& edit, std::size_t i, std::string_view name) {
+Result<const Tensor*> constant_integers(NodeEditor& edit, std::size_t i) {
   CYCLOID_ASSIGN(const Tensor* tensor, constant_input(edit, i));
+  if (tensor != nullptr && (!is_integer(tensor->dtype()) || size_of(tensor->dtype()) == 0))
+    return invalid_model("its input {} has elements of {}, and must have integers", i, to_string(tensor->dtype()));
+  return tensor;
+}
+
+Status input_to_ints(NodeEditor& edit, std::size_t i, std::string_view name) {
+  CYCLOID_ASSIGN(const Tensor* tensor, constant_integers(edit, i));
   if (tensor != nullptr) edit.set(std::string(name), to_int64s(*tensor));
   return {};
 }

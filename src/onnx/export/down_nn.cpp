@@ -67,7 +67,7 @@ Status resize_18(NodeEditor& edit) {
     edit.set_input(2, edit.constant("scales", Tensor::of<float>({*rank}, std::span<const float>(all))));
     return {};
   }
-  CYCLOID_ASSIGN(const Tensor* sizes, constant_input(edit, 3));
+  CYCLOID_ASSIGN(const Tensor* sizes, constant_integers(edit, 3));
   const Shape& shape = *edit.types().of(edit.input(0)).shape;
   std::vector<std::int64_t> all;
   for (const Dim& dim : shape) {

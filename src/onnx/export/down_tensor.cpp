@@ -11,7 +11,7 @@ namespace {
 
 // From 18 (ReduceSum: 13) on the axes are an input.
 Status reduce_axes(NodeEditor& edit) {
-  CYCLOID_ASSIGN(const Tensor* axes, constant_input(edit, 1));
+  CYCLOID_ASSIGN(const Tensor* axes, constant_integers(edit, 1));
   CYCLOID_ASSIGN(const std::int64_t noop, get_int(edit.node(), "noop_with_empty_axes", 0));
   edit.drop("noop_with_empty_axes");
   const bool empty = axes == nullptr || axes->element_count() == 0;
@@ -36,14 +36,14 @@ Status reduce_axes(NodeEditor& edit) {
 }
 
 Status squeeze_13(NodeEditor& edit) {
-  CYCLOID_ASSIGN(const Tensor* axes, constant_input(edit, 1));
+  CYCLOID_ASSIGN(const Tensor* axes, constant_integers(edit, 1));
   if (axes != nullptr) edit.set("axes", from_front(to_int64s(*axes), edit.rank(0)));
   truncate_inputs(edit, 1);
   return {};
 }
 
 Status unsqueeze_13(NodeEditor& edit) {
-  CYCLOID_ASSIGN(const Tensor* axes, constant_input(edit, 1));
+  CYCLOID_ASSIGN(const Tensor* axes, constant_integers(edit, 1));
   if (axes == nullptr) return invalid_model("it needs axes");
   auto rank = edit.rank(0);
   if (rank) *rank += axes->element_count();
@@ -78,13 +78,13 @@ Status split_13(NodeEditor& edit) {
 }
 
 Status slice_10(NodeEditor& edit) {
-  CYCLOID_ASSIGN(const Tensor* steps, constant_input(edit, 4));
+  CYCLOID_ASSIGN(const Tensor* steps, constant_integers(edit, 4));
   if (steps != nullptr && !std::ranges::all_of(to_int64s(*steps), [](std::int64_t s) { return s == 1; })) {
     return unsupported("its steps are not all 1");
   }
   CYCLOID_TRY(input_to_ints(edit, 1, "starts"));
   CYCLOID_TRY(input_to_ints(edit, 2, "ends"));
-  CYCLOID_ASSIGN(const Tensor* axes, constant_input(edit, 3));
+  CYCLOID_ASSIGN(const Tensor* axes, constant_integers(edit, 3));
   if (axes != nullptr) edit.set("axes", from_front(to_int64s(*axes), edit.rank(0)));
   truncate_inputs(edit, 1);
   return {};
@@ -102,8 +102,8 @@ Status pad_18(NodeEditor& edit) {
     truncate_inputs(edit, 3);
     return {};
   }
-  CYCLOID_ASSIGN(const Tensor* axes, constant_input(edit, 3));
-  CYCLOID_ASSIGN(const Tensor* pads, constant_input(edit, 1));
+  CYCLOID_ASSIGN(const Tensor* axes, constant_integers(edit, 3));
+  CYCLOID_ASSIGN(const Tensor* pads, constant_integers(edit, 1));
   const auto rank = edit.rank(0);
   if (!rank || pads == nullptr) return unsupported("its input's rank is not known");
   const auto given = to_int64s(*pads);
@@ -132,7 +132,7 @@ Status pad_11(NodeEditor& edit) {
 }
 
 Status topk_10(NodeEditor& edit) {
-  CYCLOID_ASSIGN(const Tensor* k, constant_input(edit, 1));
+  CYCLOID_ASSIGN(const Tensor* k, constant_integers(edit, 1));
   if (k == nullptr || k->element_count() != 1) return invalid_model("it needs k");
   edit.set("k", to_int64s(*k)[0]);
   truncate_inputs(edit, 1);
@@ -158,7 +158,7 @@ Status reshape_14(NodeEditor& edit) {
   CYCLOID_ASSIGN(const auto zero, edit.take_int("allowzero"));
   if (zero.value_or(0) == 0) return {};
   const Tensor* shape = edit.graph().constant(edit.input(1));
-  if (shape != nullptr && std::ranges::count(to_int64s(*shape), 0) == 0) return {};
+  if (shape != nullptr && shape->dtype() == DType::kInt64 && std::ranges::count(to_int64s(*shape), 0) == 0) return {};
   return unsupported("its shape may hold zeros that mean zero (allowzero)");
 }
 
@@ -169,7 +169,7 @@ Status scatter_11(NodeEditor& edit) {
 
 // The axis became an input whose default differs.
 Status dft_20(NodeEditor& edit) {
-  CYCLOID_ASSIGN(const Tensor* axis, constant_input(edit, 2));
+  CYCLOID_ASSIGN(const Tensor* axis, constant_integers(edit, 2));
   if (axis != nullptr && axis->element_count() != 1) return invalid_model("its axis is no single number");
   std::int64_t at = axis == nullptr ? -2 : to_int64s(*axis)[0];
   const auto rank = edit.rank(0);

@@ -10,6 +10,7 @@
 #include "ops/elements.h"
 #include "ops/from_double.h"
 #include "ops/infer.h"
+#include "ops/tensor/arguments.h"
 
 namespace cycloid {
 namespace {
@@ -38,6 +39,7 @@ Status infer_reduce(InferContext& context) {
   CYCLOID_ASSIGN(const ReduceAttributes attributes, ReduceAttributes::parse(context.node()));
   const DType dtype = dtype_of(context, 0);
   const Shape* shape = shape_of(context, 0);
+  CYCLOID_TRY(optional_input_type(context, 1, kInts));
   context.set_output(0, tensor_type(dtype, std::nullopt));
   const auto constant = constant_ints(context, 1);
   const bool known = !has_input(context, 1) || constant.has_value();
