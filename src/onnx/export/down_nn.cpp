@@ -63,11 +63,15 @@ Status resize_18(NodeEditor& edit) {
     CYCLOID_ASSIGN(const Tensor* scales, constant_input(edit, 2));
     std::vector<float> all(static_cast<std::size_t>(*rank), 1.0F);
     if (scales->dtype() != DType::kFloat32) return unsupported("its scales are not float");
+    if (scales->element_count() != static_cast<std::int64_t>(at.size()))
+      return invalid_model("it has {} scales for {} axes", scales->element_count(), at.size());
     for (std::size_t i = 0; i < at.size(); ++i) all.at(static_cast<std::size_t>(at[i])) = scales->data<float>()[i];
     edit.set_input(2, edit.constant("scales", Tensor::of<float>({*rank}, std::span<const float>(all))));
     return {};
   }
   CYCLOID_ASSIGN(const Tensor* sizes, constant_integers(edit, 3));
+  if (sizes == nullptr || sizes->element_count() != static_cast<std::int64_t>(at.size()))
+    return invalid_model("it needs a scale or a size for each of {} axes", at.size());
   const Shape& shape = *edit.types().of(edit.input(0)).shape;
   std::vector<std::int64_t> all;
   for (const Dim& dim : shape) {
