@@ -1,13 +1,13 @@
 #include "backends/noise.h"
 
-#include <atomic>
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <limits>
-#include <thread>
 
 #include "backends/options.h"
 #include "base/error.h"
+#include "base/threads.h"
 
 namespace cycloid {
 namespace {
@@ -45,28 +45,16 @@ std::int64_t calibrate(double target_us) {
 // One share of the work for each thread, joined at the end of a run as a parallel loop of a framework is.
 class NoiseSession final : public BackendSession {
  public:
-  NoiseSession(int threads, std::int64_t iterations, std::map<std::string, std::string> settings)
-      : iterations_(iterations), settings_(std::move(settings)) {
-    for (int i = 1; i < threads; ++i) helpers_.emplace_back([this] { help(); });
-  }
-  ~NoiseSession() override {
-    stop_ = true;
-    round_.fetch_add(1);
-    round_.notify_all();
-    for (std::thread& helper : helpers_) helper.join();
-  }
+  NoiseSession(std::unique_ptr<ThreadTeam> team, std::int64_t iterations, std::map<std::string, std::string> settings)
+      : team_(std::move(team)), iterations_(iterations), settings_(std::move(settings)) {}
 
   Status set_inputs(const std::vector<NamedTensor>&) override { return {}; }
 
   Status run() override {
-    working_.store(static_cast<int>(helpers_.size()));
-    round_.fetch_add(1);
-    round_.notify_all();
-    sink_ = compute(iterations_);
-    // A helper that the system put on this thread's processor would wait for it to end its time slice.
-    for (const auto end = Clock::now() + kSpin; working_.load(std::memory_order_acquire) > 0;) {
-      if (Clock::now() > end) std::this_thread::yield();
-    }
+    team_->run([&](int) {
+      volatile double sink = compute(iterations_);
+      static_cast<void>(sink);
+    });
     return {};
   }
 
@@ -74,35 +62,9 @@ class NoiseSession final : public BackendSession {
   std::map<std::string, std::string> settings() const override { return settings_; }
 
  private:
-  static constexpr auto kSpin = std::chrono::microseconds(200);
-
-  // Spins for a moment, as frameworks' threads do between runs, then sleeps.
-  void wait_for_round(std::uint32_t seen) {
-    for (const auto end = Clock::now() + kSpin; Clock::now() < end;) {
-      if (round_.load(std::memory_order_acquire) != seen) return;
-    }
-    round_.wait(seen);
-  }
-
-  void help() {
-    std::uint32_t seen = 0;
-    while (true) {
-      wait_for_round(seen);
-      seen = round_.load();
-      if (stop_) return;
-      volatile double sink = compute(iterations_);
-      static_cast<void>(sink);
-      working_.fetch_sub(1, std::memory_order_release);
-    }
-  }
-
+  const std::unique_ptr<ThreadTeam> team_;
   const std::int64_t iterations_;
   const std::map<std::string, std::string> settings_;
-  std::atomic<std::uint32_t> round_{0};
-  std::atomic<int> working_{0};
-  std::atomic<bool> stop_{false};
-  volatile double sink_ = 0;
-  std::vector<std::thread> helpers_;
 };
 
 }  // namespace
@@ -127,8 +89,9 @@ Result<std::unique_ptr<BackendSession>> NoiseBackend::load(const LoadRequest& re
   auto settings = resolved.all();
   settings["threads"] = std::to_string(request.threads);
   settings["iterations"] = std::to_string(iterations);
+  CYCLOID_ASSIGN(std::unique_ptr<ThreadTeam> team, ThreadTeam::create({.threads = std::max(1, request.threads)}));
   return std::unique_ptr<BackendSession>(
-      std::make_unique<NoiseSession>(request.threads, iterations, std::move(settings)));
+      std::make_unique<NoiseSession>(std::move(team), iterations, std::move(settings)));
 }
 
 }  // namespace cycloid

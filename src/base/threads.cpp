@@ -81,13 +81,15 @@ bool ThreadTeam::Event::spin_while(uint32_t old, int spin_microseconds) const {
   return false;
 }
 
-void ThreadTeam::Event::wait_while(uint32_t old, int spin_microseconds) {
-  if (spin_while(old, spin_microseconds)) return;
+int64_t ThreadTeam::Event::wait_while(uint32_t old, int spin_microseconds) {
+  if (spin_while(old, spin_microseconds)) return 0;
+  const auto begin = std::chrono::steady_clock::now();
   // advance() adds first and reads `sleepers` after; here it is the other way round, both sequentially consistent, so
   // one of the two sees the other and no wake is lost.
   sleepers.fetch_add(1, std::memory_order_seq_cst);
   while (value.load(std::memory_order_seq_cst) == old) sleep_while(value, old);
   sleepers.fetch_sub(1, std::memory_order_relaxed);
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count();
 }
 
 bool ThreadTeam::Event::wait_for(uint32_t old, int spin_microseconds, std::chrono::nanoseconds most) {
@@ -104,7 +106,10 @@ void ThreadTeam::Event::advance() {
 }
 
 ThreadTeam::ThreadTeam(const ThreadTeamOptions& options, int size)
-    : size_(size), flush_denormals_(options.flush_denormals), spin_microseconds_(options.spin_microseconds) {
+    : size_(size),
+      flush_denormals_(options.flush_denormals),
+      pinned_(options.pin),
+      spin_microseconds_(options.spin_microseconds) {
   if (size > usable_cpus()) spin_microseconds_ = 0;  // the thread waited for may need this very processor
 }
 
@@ -147,13 +152,26 @@ bool ThreadTeam::enter(uint32_t& last_epoch) {
   return false;
 }
 
+void ThreadTeam::leave_callers_cpu(const std::vector<int>& allowed) const {
+  const int caller = caller_cpu_.load(std::memory_order_relaxed);
+  if (pinned_ || allowed.size() < 2 || caller < 0 || sched_getcpu() != caller) return;
+  cpu_set_t others;
+  CPU_ZERO(&others);
+  for (const int cpu : allowed) {
+    if (cpu != caller && cpu < CPU_SETSIZE) CPU_SET(cpu, &others);
+  }
+  if (CPU_COUNT(&others) > 0) pthread_setaffinity_np(pthread_self(), sizeof(others), &others);
+}
+
 void ThreadTeam::work(int thread) {
   const FlushDenormals flush(flush_denormals_);
+  const std::vector<int> allowed = allowed_cpus();
   uint32_t seen = 0, last_epoch = 0;
   for (;;) {
     started_.wait_while(seen, spin_microseconds_);
     seen = started_.value.load(std::memory_order_acquire);
     if (stopping_.load(std::memory_order_relaxed)) return;
+    leave_callers_cpu(allowed);
     for (;;) {
       const uint32_t progress = progress_.value.load(std::memory_order_acquire);
       if (!enter(last_epoch)) break;
@@ -171,15 +189,16 @@ void ThreadTeam::open(const FunctionRef<void(int)>& body, uint64_t mode) {
   body_ = &body;
   if (++epoch_ == 0) ++epoch_;
   left_.store(0, std::memory_order_relaxed);
+  caller_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
   door_.store(uint64_t{epoch_} << kEpochShift | mode, std::memory_order_release);
   started_.advance();
 }
 
-void ThreadTeam::wait_until_empty() {
-  for (;;) {
+int64_t ThreadTeam::wait_until_empty() {
+  for (int64_t slept = 0;;) {
     const uint32_t finished = finished_.value.load(std::memory_order_acquire);
-    if ((door_.load(std::memory_order_acquire) & kInside) == 0) return;
-    finished_.wait_while(finished, spin_microseconds_);
+    if ((door_.load(std::memory_order_acquire) & kInside) == 0) return slept;
+    slept += finished_.wait_while(finished, spin_microseconds_);
   }
 }
 
@@ -197,14 +216,17 @@ void ThreadTeam::run(FunctionRef<void(int thread)> body) {
   door_.fetch_and(~kOpen, std::memory_order_acq_rel);
 }
 
-void ThreadTeam::assist(FunctionRef<void(int thread)> body) {
+int64_t ThreadTeam::assist(FunctionRef<void(int thread)> body) {
   const FlushDenormals flush(flush_denormals_);
-  if (size_ == 1) return body(0);
+  if (size_ == 1) {
+    body(0);
+    return 0;
+  }
   open(body, kOpen | kAgain);
   body(0);
   door_.fetch_and(~kOpen, std::memory_order_acq_rel);
   progress_.advance();  // for those who wait to come again
-  wait_until_empty();
+  return wait_until_empty();
 }
 
 void ThreadTeam::barrier() {

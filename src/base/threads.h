@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/help_balance.h"
 #include "cycloid/result.h"
 
 namespace cycloid {
@@ -50,7 +51,10 @@ struct ThreadTeamOptions {
 };
 
 // `size()` threads, of which the caller of run() is thread 0. Between runs, workers spin for a short bound and then
-// sleep. run() allocates nothing, and makes a system call only to wake a thread that sleeps or to sleep itself.
+// sleep. run() allocates nothing, and makes a system call only to wake a thread that sleeps, to sleep itself, or to leave the
+// caller's processor: a worker that finds itself there, while it may use others, keeps to these from then on. It could only take time
+// from the caller, and systems do put it there: Linux thinks an idle processor of a virtual machine taken, and wakes a thread on
+// that of its waker (two threads were then as fast as one, for up to a second).
 class ThreadTeam {
  public:
   // Fails where the system gives no thread, or on more than kMaxThreads.
@@ -67,7 +71,8 @@ class ThreadTeam {
     std::atomic<uint32_t> sleepers{0};
     // Whether the value changed from `old` within the time.
     bool spin_while(uint32_t old, int spin_microseconds) const;
-    void wait_while(uint32_t old, int spin_microseconds);
+    // Returns how long it slept, in nanoseconds.
+    int64_t wait_while(uint32_t old, int spin_microseconds);
     // The same, but sleeps no longer than `most`: whether the value changed from `old` by then.
     bool wait_for(uint32_t old, int spin_microseconds, std::chrono::nanoseconds most);
     void advance();  // value + 1, and wakes all
@@ -86,7 +91,10 @@ class ThreadTeam {
   // have returned. So a worker that the system does not run now is not waited for: the body must do all the work by
   // itself where it gets no help, and a worker leaves it when there is nothing to do but wait. It is then called again
   // when progress() has advanced, as long as body(0) goes on. What a thread wrote before is seen by all after.
-  void assist(FunctionRef<void(int thread)> body);
+  // Returns how long the caller slept for workers to leave, in nanoseconds: they were stopped inside.
+  int64_t assist(FunctionRef<void(int thread)> body);
+  // Whether help pays now; for the callers of assist().
+  HelpBalance& balance() { return balance_; }
   // For the body of assist() to wait on, and to advance when there may be something to do again.
   Event& progress() { return progress_; }
 
@@ -99,11 +107,14 @@ class ThreadTeam {
   void work(int thread);
   void open(const FunctionRef<void(int)>& body, uint64_t mode);
   bool enter(uint32_t& last_epoch);
-  void wait_until_empty();
+  int64_t wait_until_empty();
+  void leave_callers_cpu(const std::vector<int>& allowed) const;
 
   const int size_;
   const bool flush_denormals_;
+  const bool pinned_;
   int spin_microseconds_;
+  std::atomic<int> caller_cpu_{-1};  // when the current epoch began
   // Workers pass this door into the body: the number of those inside, whether it is open, and in the upper half the epoch, so
   // that each enters once an epoch.
   alignas(64) std::atomic<uint64_t> door_{0};
@@ -115,6 +126,7 @@ class ThreadTeam {
   alignas(64) std::atomic<int> arrived_{0};  // threads at the current barrier
   std::atomic<bool> stopping_{false};
   uint32_t epoch_ = 0;
+  HelpBalance balance_;
   const FunctionRef<void(int)>* body_ = nullptr;
   std::vector<std::thread> workers_;
 };

@@ -1,6 +1,8 @@
 #include "base/threads.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -135,6 +137,31 @@ TEST(ThreadTeam, PinsWorkersWhenAsked) {
   team->run([&](int thread) { allowed[static_cast<size_t>(thread)] = allowed_cpus(); });
   EXPECT_EQ(allowed[0], cpus);
   for (size_t i = 1; i < 3; ++i) EXPECT_EQ(allowed[i], std::vector<int>{cpus[i % cpus.size()]});
+}
+
+TEST(ThreadTeam, WorkersLeaveTheProcessorOfTheCaller) {
+  const std::vector<int> cpus = allowed_cpus();
+  if (cpus.size() < 2) GTEST_SKIP() << "one processor";
+  const auto stay_on = [](int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    ASSERT_EQ(pthread_setaffinity_np(pthread_self(), sizeof(set), &set), 0);
+  };
+  std::thread([&] {  // whose processor may be chosen
+    auto team = std::move(ThreadTeam::create({.threads = 2})).value();
+    stay_on(cpus[0]);
+    team->run([&](int thread) {
+      if (thread == 1) stay_on(cpus[0]);
+    });
+    int of_worker = -1;
+    team->run([&](int thread) {
+      if (thread == 1) of_worker = sched_getcpu();
+    });
+    EXPECT_NE(of_worker, cpus[0]);
+    EXPECT_EQ(sched_getcpu(), cpus[0]);
+  })
+      .join();
 }
 
 TEST(ThreadTeam, FlushesDenormalsInEveryThreadAndRestoresTheCaller) {

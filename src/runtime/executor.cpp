@@ -91,6 +91,9 @@ class Worker {
     }
   }
 
+  // How long it slept for others, in nanoseconds.
+  std::int64_t slept() const { return slept_; }
+
  private:
   static constexpr int kGraceMicroseconds = 2;
 
@@ -130,7 +133,7 @@ class Worker {
         (void)caller_->check();  // the others find the answer
         progress_.wait_for(seen, spin_microseconds, StopSignal::kAskEvery);
       } else if (thread_ == 0) {
-        progress_.wait_while(seen, spin_microseconds);
+        slept_ += progress_.wait_while(seen, spin_microseconds);
       } else if (!progress_.spin_while(seen, spin_microseconds)) {
         return false;
       }
@@ -148,13 +151,23 @@ class Worker {
   StopSignal* stop_;
   // What only the caller's thread can ask, however short the run is by estimate: another thread may be in a loop without end.
   StopSignal* caller_;
+  std::int64_t slept_ = 0;
 };
 
 void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times, StopSignal* stop) {
   StopSignal* const caller = memory.state().bounds.stop;
   memory.reset_progress();
   Helpers helpers(team.progress(), memory.plan()->threads, team.spin_microseconds());
-  team.assist([&](int thread) { Worker(memory, team, helpers, thread, times, stop, caller).run(); });
+  std::int64_t slept = 0;
+  slept += team.assist([&](int thread) {
+    Worker worker(memory, team, helpers, thread, times, stop, caller);
+    worker.run();
+    if (thread == 0) slept += worker.slept();
+  });
+  // Threads that share a run evenly save the others' parts; a fifth of it goes into meeting.
+  const Plan& plan = *memory.plan();
+  constexpr double kShared = 0.8;
+  team.balance().book(kShared * plan.cost * (1 - 1.0 / plan.threads), slept, now_ns());
 }
 
 void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times, StopSignal* stop) {
@@ -201,7 +214,7 @@ Status execute(RunMemory& memory, ThreadTeam* team, bool flush_denormals, StepTi
   StopSignal* stop = state.bounds.stop;
   if (stop != nullptr && !stop->has_deadline() && plan.info.reference_steps == 0 && plan.cost < kWorthAskingNs)
     stop = nullptr;
-  if (team != nullptr && plan.threads > 1) {
+  if (team != nullptr && plan.threads > 1 && team->balance().pays(now_ns())) {
     run_shared(memory, *team, times, stop);
   } else {
     run_alone(memory, flush_denormals, times, stop);
