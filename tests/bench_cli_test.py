@@ -90,6 +90,14 @@ def test_writes_the_table_and_both_reports(cycloid, mnist, runner, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["b.html", "b.json"]
 
 
+def test_memory_is_that_of_the_backend_alone(cycloid, mnist, tmp_path):
+    held = bytearray(b"x") * (400 << 20)  # of the program that starts the comparison
+    process = cycloid("bench", mnist, "--backends", "cycloid", *QUICK, "--json", tmp_path / "b.json")
+    assert process.returncode == 0, process.stderr
+    (comparison,) = json.loads((tmp_path / "b.json").read_text())["comparisons"]
+    assert 1 < comparison["noise"]["runs"][0]["peak_rss_mb"] < 200 < len(held) >> 20
+
+
 def test_backends_agree_with_each_other(cycloid, mnist, backends, tmp_path):
     there = [name for name in ("onnxruntime", "openvino", "cycloid") if backends.get(name, {}).get("available")]
     if len(there) < 2:

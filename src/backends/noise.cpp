@@ -14,6 +14,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// As frameworks' threads do between runs.
+constexpr int kSpinMicroseconds = 200;
+
 std::vector<OptionInfo> options() {
   return {{"target_us", "1000", "length of one run on a quiet core, in microseconds, 0.1 to 1000000", {}}};
 }
@@ -89,7 +92,8 @@ Result<std::unique_ptr<BackendSession>> NoiseBackend::load(const LoadRequest& re
   auto settings = resolved.all();
   settings["threads"] = std::to_string(request.threads);
   settings["iterations"] = std::to_string(iterations);
-  CYCLOID_ASSIGN(std::unique_ptr<ThreadTeam> team, ThreadTeam::create({.threads = std::max(1, request.threads)}));
+  CYCLOID_ASSIGN(std::unique_ptr<ThreadTeam> team,
+                 ThreadTeam::create({.threads = std::max(1, request.threads), .spin_microseconds = kSpinMicroseconds}));
   return std::unique_ptr<BackendSession>(
       std::make_unique<NoiseSession>(std::move(team), iterations, std::move(settings)));
 }
