@@ -158,16 +158,16 @@ void run_shared(RunMemory& memory, ThreadTeam& team, StepTimes* times, StopSigna
   StopSignal* const caller = memory.state().bounds.stop;
   memory.reset_progress();
   Helpers helpers(team.progress(), memory.plan()->threads, team.spin_microseconds());
-  std::int64_t slept = 0;
-  slept += team.assist([&](int thread) {
+  std::int64_t inside = 0;  // of the body
+  const std::int64_t leaving = team.assist([&](int thread) {
     Worker worker(memory, team, helpers, thread, times, stop, caller);
     worker.run();
-    if (thread == 0) slept += worker.slept();
+    if (thread == 0) inside = worker.slept();
   });
   // Threads that share a run evenly save the others' parts; a fifth of it goes into meeting.
   const Plan& plan = *memory.plan();
   constexpr double kShared = 0.8;
-  team.balance().book(kShared * plan.cost * (1 - 1.0 / plan.threads), slept, now_ns());
+  team.balance().book(kShared * plan.cost * (1 - 1.0 / plan.threads), inside + leaving, now_ns());
 }
 
 void run_alone(RunMemory& memory, bool flush_denormals, StepTimes* times, StopSignal* stop) {

@@ -222,4 +222,21 @@ inline std::size_t mutate_model(std::uint8_t* data, std::size_t size, std::size_
   return bytes->size() + 1;
 }
 
+// A target's whole input: calls run(model, first byte) where the rest is a model.
+template <class Run>
+int run_on_model(const std::uint8_t* data, std::size_t size, Run run) {
+  if (size == 0) return 0;
+  const auto model = Model::from_bytes(std::as_bytes(std::span(data + 1, size - 1)));
+  if (model) run(*model, data[0]);
+  return 0;
+}
+
 }  // namespace cycloid::fuzz
+
+#if defined(CYCLOID_LIBFUZZER)
+// Each target is one file, which alone includes this.
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
+                                               unsigned seed) {
+  return cycloid::fuzz::mutate_model(data, size, max_size, seed);
+}
+#endif

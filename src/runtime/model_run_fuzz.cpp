@@ -31,16 +31,5 @@ void run(const Model& model, std::uint8_t mode) {
 }  // namespace cycloid
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace cycloid;
-  if (size == 0) return 0;
-  const auto model = Model::from_bytes(std::as_bytes(std::span(data + 1, size - 1)));
-  if (model) run(*model, data[0]);
-  return 0;
+  return cycloid::fuzz::run_on_model(data, size, cycloid::run);
 }
-
-#if defined(CYCLOID_LIBFUZZER)
-extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
-                                               unsigned seed) {
-  return cycloid::fuzz::mutate_model(data, size, max_size, seed);
-}
-#endif

@@ -11,10 +11,10 @@
 // Packed memory: a row of zeros that pixels outside the input point to; per panel, for each point, [channels of the
 // point][width]; bias.
 #include <algorithm>
-#include <limits>
 
 #include "base/aligned.h"
 #include "kernels/conv/conv_kernels.h"
+#include "kernels/conv/winograd_epilogue.h"
 #include "kernels/conv/winograd_shape.h"
 #include "kernels/isa_table.h"
 
@@ -338,39 +338,20 @@ class Block {
     const WinogradPlace at = places_[t];
     const int64_t channel = panel * plan_.vectors * plan_.igemm->lanes;
     const int64_t pixel = (at.image * p_.out_h + at.y) * p_.out_w + at.x;
-    const bool clip = epilogue_.activation.kind == ActivationKind::kClip;
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const float* residual = p_.has_residual ? args_.residual + pixel * p_.residual_stride + channel : nullptr;
-    WinogradOutput out{};
+    WinogradOutput out = winograd_output_at(p_, args_, epilogue_, pixel, channel, width);
     out.products = products_ + t * width;
     out.point_stride = count_ * width;
     out.row_stride = point(1, 0) * width;
-    out.columns = std::min(width, p_.out_c - channel);
     out.bias = weights_ + plan_.point_channels * round_up(p_.out_c, plan_.igemm->lanes) + channel;
-    out.residual = epilogue_.residual_in_body ? residual : nullptr;
-    out.residual_stride = p_.residual_stride;
-    out.residual_row = p_.out_w * p_.residual_stride;
-    out.out = args_.out + pixel * p_.out_stride + channel;
-    out.out_stride = p_.out_stride;
-    out.out_row = p_.out_w * p_.out_stride;
     out.rows = std::min(at.points_y - plan_.axis_y.taps + 1, p_.out_h - at.y);
     out.pixels = std::min(at.points_x - plan_.axis_x.taps + 1, p_.out_w - at.x);
-    out.lo = clip ? epilogue_.activation.lo : -kInfinity;
-    out.hi = clip ? epilogue_.activation.hi : kInfinity;
-    out.activation = clip && !epilogue_.activation.scaled ? nullptr : epilogue_.in_body();
-    out.slope = epilogue_.slope(channel);
-    out.residual_last = epilogue_.residual_last;
     if (winograd_is_line(p_)) {
       line_output(out, at);
     } else {
       const int64_t size_y = at.points_y - kWinogradMinPoints, size_x = at.points_x - kWinogradMinPoints;
       bodies(plan_).output[plan_.axis_y.taps - kWinogradMinTaps][size_y][size_x](out);
     }
-    if (!epilogue_.post) return;
-    for (int64_t row = 0; row < out.rows; ++row) {
-      plan_.igemm->post(out.out + row * out.out_row, out.out_stride, out.pixels, out.columns, epilogue_.activation,
-                        epilogue_.residual_in_post ? residual + row * out.residual_row : nullptr, p_.residual_stride);
-    }
+    winograd_finish(plan_, args_, epilogue_, out, pixel, channel);
   }
 
   void line_output(WinogradOutput out, const WinogradPlace& at) const {

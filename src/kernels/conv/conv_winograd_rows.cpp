@@ -14,6 +14,7 @@
 
 #include "base/aligned.h"
 #include "kernels/conv/conv_kernels.h"
+#include "kernels/conv/winograd_epilogue.h"
 #include "kernels/conv/winograd_rows.h"
 #include "kernels/conv/winograd_shape.h"
 #include "kernels/isa_table.h"
@@ -351,34 +352,15 @@ class Unit {
 
   void transform_output(int64_t strip, int64_t tile, int64_t channel, int64_t width, const float* bias) {
     const int64_t pixel = first_pixel(strip);
-    const bool clip = epilogue_.activation.kind == ActivationKind::kClip;
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const float* residual = p_.has_residual ? args_.residual + pixel * p_.residual_stride + channel : nullptr;
-    WinogradOutput out{};
+    WinogradOutput out = winograd_output_at(p_, args_, epilogue_, pixel, channel, width);
     out.products = scratch_ + layout_.z + tile * plan_.axis_x.size * width;
     out.point_stride = width;
     out.row_stride = layout_.z_row;
-    out.columns = std::min(width, p_.out_c - channel);
     out.bias = bias + channel;
-    out.residual = epilogue_.residual_in_body ? residual : nullptr;
-    out.residual_stride = p_.residual_stride;
-    out.residual_row = p_.out_w * p_.residual_stride;
-    out.out = args_.out + pixel * p_.out_stride + channel;
-    out.out_stride = p_.out_stride;
-    out.out_row = p_.out_w * p_.out_stride;
     out.rows = std::min(plan_.axis_y.size, p_.out_h - first_row(strip));
     out.pixels = std::min(tiles_ * plan_.axis_x.size, p_.out_w - first_tile_ * plan_.axis_x.size);
-    out.lo = clip ? epilogue_.activation.lo : -kInfinity;
-    out.hi = clip ? epilogue_.activation.hi : kInfinity;
-    out.activation = clip && !epilogue_.activation.scaled ? nullptr : epilogue_.in_body();
-    out.slope = epilogue_.slope(channel);
-    out.residual_last = epilogue_.residual_last;
     bodies(plan_).output[taps_][y_kind_](out);
-    if (!epilogue_.post) return;
-    for (int64_t row = 0; row < out.rows; ++row) {
-      plan_.igemm->post(out.out + row * out.out_row, out.out_stride, out.pixels, out.columns, epilogue_.activation,
-                        epilogue_.residual_in_post ? residual + row * out.residual_row : nullptr, p_.residual_stride);
-    }
+    winograd_finish(plan_, args_, epilogue_, out, pixel, channel);
   }
 
   const ConvPlan& plan_;

@@ -21,9 +21,11 @@ using kernels::ConvPoolPlan;
 using kernels::ConvSeparablePlan;
 using kernels::PoolParams;
 
+// A convolution, or one with the pooling or the pointwise convolution of its result (AnyPlan).
+template <class AnyPlan>
 class ConvStep final : public Step {
  public:
-  ConvStep(ConvPlan plan, Place in, Place out, std::optional<Place> residual, const void* packed)
+  ConvStep(AnyPlan plan, Place in, Place out, std::optional<Place> residual, const void* packed)
       : plan_(std::move(plan)),
         in_(std::move(in)),
         out_(std::move(out)),
@@ -40,7 +42,7 @@ class ConvStep final : public Step {
   }
 
  private:
-  ConvPlan plan_;
+  AnyPlan plan_;
   Place in_, out_;
   std::optional<Place> residual_;
   const void* packed_;
@@ -48,52 +50,6 @@ class ConvStep final : public Step {
 
 // Taps of a pooling, as lower_pool()'s estimate has it; elements that change their layout.
 constexpr double kPooledPerNs = 25, kMovedPerNs = 2.5;
-
-// The pooling of the result too.
-class ConvPoolStep final : public Step {
- public:
-  ConvPoolStep(ConvPoolPlan plan, Place in, Place out, const void* packed)
-      : plan_(std::move(plan)), in_(std::move(in)), out_(std::move(out)), packed_(packed) {}
-
-  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const ConvArgs args{.in = context.at<const float>(in_),
-                        .packed = packed_,
-                        .out = context.at<float>(out_),
-                        .scratch = context.scratch};
-    plan_.run(args, begin, end);
-  }
-
- private:
-  ConvPoolPlan plan_;
-  Place in_, out_;
-  const void* packed_;
-};
-
-// A depthwise convolution and the pointwise one behind it.
-class ConvSeparableStep final : public Step {
- public:
-  ConvSeparableStep(ConvSeparablePlan plan, Place in, Place out, std::optional<Place> residual, const void* packed)
-      : plan_(std::move(plan)),
-        in_(std::move(in)),
-        out_(std::move(out)),
-        residual_(std::move(residual)),
-        packed_(packed) {}
-
-  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const ConvArgs args{.in = context.at<const float>(in_),
-                        .residual = residual_ ? context.at<const float>(*residual_) : nullptr,
-                        .packed = packed_,
-                        .out = context.at<float>(out_),
-                        .scratch = context.scratch};
-    plan_.run(args, begin, end);
-  }
-
- private:
-  ConvSeparablePlan plan_;
-  Place in_, out_;
-  std::optional<Place> residual_;
-  const void* packed_;
-};
 
 ConvParams make_params(const Lowering& lowering, const KernelWindow& window, const Dims& in, const Dims& out,
                        std::int64_t groups) {
@@ -194,7 +150,8 @@ bool add_with_pooling(Lowering& lowering, NodeId id, const EpilogueMatch& epilog
   draft.flops += pooled;
   draft.arithmetic += pooled;
   draft.cost_ns += pooled / kPooledPerNs;
-  lowering.add(std::make_unique<ConvPoolStep>(plan, from, to, pack(lowering, conv, constants)), std::move(draft));
+  lowering.add(std::make_unique<ConvStep<ConvPoolPlan>>(plan, from, to, std::nullopt, pack(lowering, conv, constants)),
+               std::move(draft));
   return true;
 }
 
@@ -258,7 +215,7 @@ bool add_with_pointwise(Lowering& lowering, NodeId id, const EpilogueMatch& epil
   draft.writes = {to};
   draft.units = plan.units;
   draft.scratch_bytes = plan.scratch_bytes;
-  lowering.add(std::make_unique<ConvSeparableStep>(plan, from, to, residual, packed), std::move(draft));
+  lowering.add(std::make_unique<ConvStep<ConvSeparablePlan>>(plan, from, to, residual, packed), std::move(draft));
   return true;
 }
 
@@ -317,7 +274,8 @@ Declined lower_conv(Lowering& lowering, NodeId id) {
   draft.units = plan.units;
   draft.scratch_bytes = plan.scratch_bytes;
   draft.range_ns = kernels::conv_range_cost_ns(plan);
-  lowering.add(std::make_unique<ConvStep>(plan, from, to, residual, pack(lowering, plan, constants)), std::move(draft));
+  lowering.add(std::make_unique<ConvStep<ConvPlan>>(plan, from, to, residual, pack(lowering, plan, constants)),
+               std::move(draft));
   return {};
 }
 
