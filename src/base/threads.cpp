@@ -108,7 +108,7 @@ void ThreadTeam::Event::advance() {
 ThreadTeam::ThreadTeam(const ThreadTeamOptions& options, int size)
     : size_(size),
       flush_denormals_(options.flush_denormals),
-      pinned_(options.pin),
+      allowed_cpus_(options.pin ? std::vector<int>() : allowed_cpus()),
       spin_microseconds_(options.spin_microseconds) {
   if (size > usable_cpus()) spin_microseconds_ = 0;  // the thread waited for may need this very processor
 }
@@ -152,12 +152,12 @@ bool ThreadTeam::enter(uint32_t& last_epoch) {
   return false;
 }
 
-void ThreadTeam::leave_callers_cpu(const std::vector<int>& allowed) const {
+void ThreadTeam::leave_callers_cpu() const {
   const int caller = caller_cpu_.load(std::memory_order_relaxed);
-  if (pinned_ || allowed.size() < 2 || caller < 0 || sched_getcpu() != caller) return;
+  if (allowed_cpus_.size() < 2 || caller < 0 || sched_getcpu() != caller) return;
   cpu_set_t others;
   CPU_ZERO(&others);
-  for (const int cpu : allowed) {
+  for (const int cpu : allowed_cpus_) {
     if (cpu != caller && cpu < CPU_SETSIZE) CPU_SET(cpu, &others);
   }
   if (CPU_COUNT(&others) > 0) pthread_setaffinity_np(pthread_self(), sizeof(others), &others);
@@ -165,13 +165,12 @@ void ThreadTeam::leave_callers_cpu(const std::vector<int>& allowed) const {
 
 void ThreadTeam::work(int thread) {
   const FlushDenormals flush(flush_denormals_);
-  const std::vector<int> allowed = allowed_cpus();
   uint32_t seen = 0, last_epoch = 0;
   for (;;) {
     started_.wait_while(seen, spin_microseconds_);
     seen = started_.value.load(std::memory_order_acquire);
     if (stopping_.load(std::memory_order_relaxed)) return;
-    leave_callers_cpu(allowed);
+    leave_callers_cpu();
     for (;;) {
       const uint32_t progress = progress_.value.load(std::memory_order_acquire);
       if (!enter(last_epoch)) break;

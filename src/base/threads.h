@@ -108,11 +108,11 @@ class ThreadTeam {
   void open(const FunctionRef<void(int)>& body, uint64_t mode);
   bool enter(uint32_t& last_epoch);
   int64_t wait_until_empty();
-  void leave_callers_cpu(const std::vector<int>& allowed) const;
+  void leave_callers_cpu() const;
 
   const int size_;
   const bool flush_denormals_;
-  const bool pinned_;
+  const std::vector<int> allowed_cpus_;  // among which workers leave the caller's; empty: they stay
   int spin_microseconds_;
   std::atomic<int> caller_cpu_{-1};  // when the current epoch began
   // Workers pass this door into the body: the number of those inside, whether it is open, and in the upper half the epoch, so
