@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
+
 #include <cstdlib>
 #include <cstring>
 
@@ -57,7 +61,28 @@ CpuInfo detect() {
           cache_bytes(_SC_LEVEL2_CACHE_SIZE, 256 << 10), cache_bytes(_SC_LEVEL3_CACHE_SIZE, 0)};
 }
 
+AmxSupport detect_amx() {
+  AmxSupport amx;
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long kRequestPermission = 0x1023;                                     // ARCH_REQ_XCOMP_PERM of asm/prctl.h
+  constexpr long kTileData = 18;                                                  // the state component's number
+  constexpr unsigned kTiles = 1u << 24, kBytes = 1u << 25, kBfloat16 = 1u << 22;  // of edx
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (detect_isa() != Isa::kAvx512 || __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0 || (edx & kTiles) == 0 ||
+      syscall(SYS_arch_prctl, kRequestPermission, kTileData) != 0)
+    return amx;
+  amx.bytes = (edx & kBytes) != 0 && __builtin_cpu_supports("avx512vnni");
+  amx.bfloat16 = (edx & kBfloat16) != 0 && __builtin_cpu_supports("avx512bf16");
+#endif
+  return amx;
+}
+
 }  // namespace
+
+const AmxSupport& amx_support() {
+  static const AmxSupport amx = detect_amx();
+  return amx;
+}
 
 std::string_view to_string(Isa isa) {
   switch (isa) {

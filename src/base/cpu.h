@@ -34,6 +34,13 @@ const CpuInfo& cpu_info();
 
 inline bool isa_available(Isa isa) { return isa <= cpu_info().best_isa; }
 
+// What AMX's tiles may hold here: the processor has it, and the system lets this process use tiles (Linux is asked once).
+struct AmxSupport {
+  bool bytes = false;
+  bool bfloat16 = false;  // and AVX-512 converts to it
+};
+const AmxSupport& amx_support();
+
 // The instruction set named by `name`; an empty name means the best one. An unknown or unavailable name is an error.
 Result<Isa> parse_isa(std::string_view name);
 

@@ -93,6 +93,7 @@ struct ConvPlan {
   int64_t taps = 0, channels = 0;
   int64_t inside_taps = 0;  // over all output pixels of an image, where taps outside the input are left out; else 0
   int64_t phases = 1, point_channels = 0;
+  int64_t parts = 0;  // that a float is in (bf16x3/bf16x3.h), where tiles of bfloat16 add up
   WinogradAxis axis_y, axis_x;
 
   std::string_view name() const;
@@ -130,7 +131,8 @@ double conv_cost_ns(const ConvPlan& plan);
 double conv_range_cost_ns(const ConvPlan& plan);
 
 // Floating-point operations that the plan's algorithm needs, without what tiles and vectors compute in vain: those of
-// the params, or the products of Winograd's points (its transforms are not counted).
+// the params, or the products of Winograd's points (its transforms are not counted). Where tiles of bfloat16 do them, as many as
+// vectors would do in that time.
 double conv_arithmetic(const ConvPlan& plan);
 
 // A plan, or why there is none.

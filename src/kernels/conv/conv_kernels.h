@@ -16,6 +16,7 @@ ConvKernel conv_winograd_n5_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n6_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_n8_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_rows_kernel(std::string_view name, Isa isa);
+ConvKernel conv_bf16x3_kernel(std::string_view name, Isa isa);
 
 // Sets the plan's register tiles; false where there are none of the width that was asked for.
 inline bool set_tiles(ConvPlan& plan, const IgemmShape& shape) {

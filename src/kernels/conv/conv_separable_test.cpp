@@ -54,7 +54,12 @@ struct Memory {
 };
 
 void run_alone(const ConvParams& params, Isa isa, const Memory& constants, ConvArgs args) {
-  const ConvPlan plan = std::get<ConvPlan>(select_conv(params, isa));
+  // What rows at a time are computed with.
+  ConvPlan plan;
+  for (const ConvCandidate& candidate : conv_candidates(params, isa)) {
+    const auto* found = std::get_if<ConvPlan>(&candidate.selection);
+    if (plan.kernel == nullptr && found != nullptr && found->parts == 0) plan = *found;
+  }
   Guarded packed(plan.packed_bytes / sizeof(float)), scratch(plan.scratch_bytes / sizeof(float));
   plan.pack(constants.weights.data(), constants.bias.data(), packed.data());
   args.packed = packed.data();

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/aligned.h"
+#include "kernels/bf16x3/bf16x3.h"
 
 namespace cycloid::kernels {
 namespace {
@@ -70,6 +71,7 @@ double conv_arithmetic(const ConvPlan& plan) {
   if (plan.inside_taps > 0)
     return p.flops() * static_cast<double>(plan.inside_taps) /
            static_cast<double>(p.out_h * p.out_w * p.kernel_h * p.kernel_w);
+  if (plan.parts > 0) return p.flops() * kBf16x3Work;
   if (plan.axis_y.taps == 0) return p.flops();
   double products = 0;
   for (int kind = 0; kind < kWinogradKindCount; ++kind) {

@@ -9,13 +9,8 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__x86_64__) && defined(__linux__)
-#include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
 #include "base/check.h"
+#include "base/cpu.h"
 #include "kernels/qgemm/qgemm_internal.h"
 
 namespace cycloid::kernels {
@@ -293,28 +288,6 @@ void QgemmPlan::run(const QgemmArgs& args, int64_t begin, int64_t end) const {
   }
   if (entered) kernels->leave();
 }
-
-namespace {
-
-// Whether the processor has AMX for bytes, and the system lets this process use it (Linux asks for that once a process).
-bool has_amx() {
-#if defined(__x86_64__) && defined(__linux__)
-  static const bool has = [] {
-    constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of asm/prctl.h
-    constexpr long kTileData = 18;               // the state component's number
-    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
-    constexpr unsigned kTiles = 1u << 24, kBytes = 1u << 25;
-    return (edx & kTiles) != 0 && (edx & kBytes) != 0 && __builtin_cpu_supports("avx512vnni") &&
-           syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-  }();
-  return has;
-#else
-  return false;
-#endif
-}
-
-}  // namespace
 
 std::span<const QgemmKernel> qgemm_kernels() {
   static constexpr QgemmKernel kKernels[] = {
