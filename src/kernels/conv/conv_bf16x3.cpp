@@ -20,8 +20,11 @@ namespace cycloid::kernels {
 namespace conv_bf16x3 {
 namespace {
 
-// Two blocks' rows are in a quarter of L2, one's where there is no other. Weights that do not stay in L2 are read from beyond for
-// each block: blocks are larger then, and where these are few threads share panels.
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Two blocks' rows are in a quarter of L2, one's where there is no other. Blocks are small, so that what vectors do for the next one
+// is spread over all products. Weights that do not stay in L2 are read from beyond for each block: blocks are larger then, and
+// where these are few threads share panels.
 void choose_blocks(ConvPlan& plan) {
   const ConvParams& p = plan.params;
   const bool large = large_weights(plan);
@@ -31,9 +34,17 @@ void choose_blocks(ConvPlan& plan) {
   int64_t rows = std::min({all, fit, passes * kBf16x3Panel});
   if (rows < all) rows = std::min(rows, fit / 2);
   plan.tile_rows = std::max(rows / kBf16x3Panel * kBf16x3Panel, kBf16x3Panel);
-  plan.tiles = (pixels(p) + plan.tile_rows - 1) / plan.tile_rows;
+  plan.tiles = ceil_div(pixels(p), plan.tile_rows);
   plan.splits = panel_splits(plan.tiles, plan.panels, p.threads);
   plan.units = plan.tiles * plan.splits;
+}
+
+// The tiles of rows that all threads compute in the time of the one with the most.
+int64_t row_tiles(const ConvPlan& plan) {
+  const int64_t of_block = ceil_div(std::min(plan.tile_rows, pixels(plan.params)), kBf16x3Tile);
+  const int64_t all = std::max(ceil_div(pixels(plan.params), kBf16x3Tile), of_block);
+  return plan.splits > 1 ? all
+                         : std::max(all, of_block * ceil_div(plan.tiles, plan.params.threads) * plan.params.threads);
 }
 
 // Cycles of a product of tiles, with the others that make one of float32, held back by the power that it takes; to make the parts
@@ -69,12 +80,11 @@ std::string configure(const ConvKernel&, ConvPlan& plan) {
                                           plan.panels * kBf16x3Panel * kFloat);
   choose_blocks(plan);
   plan.scratch_bytes = static_cast<size_t>(Scratch(plan).total);
-  const int64_t row_tiles = (pixels(p) + kBf16x3Tile - 1) / kBf16x3Tile,
-                column_tiles = (p.out_c + kBf16x3Tile - 1) / kBf16x3Tile;
-  plan.cost_flops = 2 * kCostPerCycle * static_cast<double>(row_tiles * column_tiles * sum_blocks(plan)) * kTileCycles;
+  plan.cost_flops = 2 * kCostPerCycle * kTileCycles *
+                    static_cast<double>(row_tiles(plan) * ceil_div(p.out_c, kBf16x3Tile) * sum_blocks(plan));
   // Rows of a range's first pass are made before its products.
-  plan.range_cost = kBeginCycles * kCostPerCycle +
-                    rows_cost(plan) / static_cast<double>(plan.splits > 1 ? plan.tiles : row_tiles / 2 + 1);
+  const int64_t firsts = plan.splits > 1 ? plan.tiles : ceil_div(pixels(p), kBf16x3Panel);
+  plan.range_cost = kBeginCycles * kCostPerCycle + rows_cost(plan) / static_cast<double>(firsts);
   return {};
 }
 

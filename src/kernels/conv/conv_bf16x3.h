@@ -69,7 +69,8 @@ inline bool far_weights(const ConvPlan& plan) { return plan.params.weights_far |
 // Of memory that a range of units needs: rows of one or two blocks, and where the window has several taps, the parts of a block's
 // pixels; then lists.
 struct Scratch {
-  explicit Scratch(const ConvPlan& plan) : block(plan.tile_rows * row_bytes(plan)), pixel_count(block_pixels(plan)) {
+  explicit Scratch(const ConvPlan& plan)
+      : block(round_up(plan.tile_rows, kBf16x3Panel) * row_bytes(plan)), pixel_count(block_pixels(plan)) {
     pixels = block * (plan.tiles > 1 ? 2 : 1);
     pixel_list = pixels + add(pixel_count * pixel_bytes(plan));
     row_list = pixel_list + add(pixel_count * static_cast<int64_t>(sizeof(Bf16x3Pixel)));
