@@ -52,6 +52,8 @@ int64_t row_tiles(const ConvPlan& plan) {
 // Vectors' work overlaps with products only in part. Measured on Sapphire Rapids.
 constexpr double kTileCycles = 22 * 6, kSplitCycles = 12, kCopyCycles = 22, kFinishCycles = 9, kPassCycles = 260,
                  kBeginCycles = 500;
+// The steps that follow are some per cent slower, for the power that was taken.
+constexpr double kAfterwards = 1.08;
 
 // Of making all rows once.
 double rows_cost(const ConvPlan& plan) {
@@ -98,8 +100,10 @@ double cost(const ConvPlan& plan) {
   const double vectors = static_cast<double>(pixels(plan.params) * ((plan.params.out_c + 15) / 16 + partial));
   // There is little to do for each byte of weights, so that what the fetching of others takes shows: half as much again and more.
   const double streaming = 1.7 * weight_streaming_cost(plan, static_cast<double>(plan.tiles));
-  return std::max(plan.cost_flops / 2, streaming) + rows_cost(plan) +
-         kCostPerCycle * (vectors * kFinishCycles + passes * kPassCycles + kBeginCycles);
+  const double all = std::max(plan.cost_flops / 2, streaming) + rows_cost(plan) +
+                     kCostPerCycle * (vectors * kFinishCycles + passes * kPassCycles) +
+                     static_cast<double>(plan.params.threads) * plan.range_cost;
+  return all * kAfterwards;
 }
 
 float leading(float x) {
