@@ -3,11 +3,13 @@
 
 #include <algorithm>
 
+#include "kernels/conv/conv.h"
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/product.h"
 #include "plan/lowering/product_shape.h"
 #include "plan/tune/tuner.h"
+#include "plan/weight_bytes.h"
 
 namespace cycloid {
 namespace {
@@ -46,6 +48,48 @@ class GemmStep final : public Step {
   const void* packed_;
 };
 
+// A product on tiles of bfloat16: a pointwise convolution, whose pixels are the rows of A.
+class TiledGemmStep final : public Step {
+ public:
+  TiledGemmStep(kernels::ConvPlan plan, Place a, Place c, std::optional<Place> residual, const void* packed)
+      : plan_(std::move(plan)), a_(std::move(a)), c_(std::move(c)), residual_(std::move(residual)), packed_(packed) {}
+
+  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
+    plan_.run({.in = context.at<const float>(a_),
+               .residual = residual_ ? context.at<const float>(*residual_) : nullptr,
+               .packed = packed_,
+               .out = context.at<float>(c_),
+               .scratch = context.scratch},
+              begin, end);
+  }
+
+ private:
+  kernels::ConvPlan plan_;
+  Place a_, c_;
+  std::optional<Place> residual_;
+  const void* packed_;
+};
+
+// The product as that convolution, where it is one and tiles are faster than vectors by estimate.
+std::optional<kernels::ConvPlan> choose_tiles(const Lowering& lowering, const GemmParams& params) {
+  const bool one_matrix = params.batch == 1 || (params.a_step == params.m * params.k && params.a_offsets == nullptr);
+  if (!params.b_constant || !one_matrix || params.a_transposed || params.alpha != 1) return std::nullopt;
+  kernels::ConvParams conv;
+  conv.in_w = conv.out_w = params.batch * params.m;
+  conv.in_c = params.k;
+  conv.out_c = params.n;
+  conv.activation = params.activation;
+  conv.has_residual = params.has_residual;
+  conv.residual_last = params.residual_last;
+  conv.threads = params.threads;
+  conv.strict = true;  // as products are
+  conv.weights_far = weights_are_far(lowering.graph());
+  const auto selection = kernels::select_conv(conv, lowering.options().isa);
+  const auto* plan = std::get_if<kernels::ConvPlan>(&selection);
+  if (plan == nullptr || plan->parts == 0) return std::nullopt;
+  return *plan;
+}
+
 // A product to be lowered: what Gemm and MatMul have in common.
 struct Product {
   explicit Product(const Node& node) : a(node.inputs[0]), b(node.inputs[1]), output(node.outputs[0]) {}
@@ -76,6 +120,37 @@ void take_bias(Lowering& lowering, Product& product) {
   product.output = add.outputs[0];
 }
 
+void add_tiled(Lowering& lowering, const Product& product, const GemmParams& params, const kernels::ConvPlan& plan,
+               const Tensor& weights, const Tensor* bias, const GemmPlaces& places) {
+  const std::span<const float> b = weights.data<float>();
+  std::vector<float> transposed;
+  if (!params.b_transposed) {
+    transposed.resize(b.size());
+    for (std::int64_t i = 0; i < params.k; ++i) {
+      for (std::int64_t j = 0; j < params.n; ++j)
+        transposed[static_cast<std::size_t>(j * params.k + i)] = b[static_cast<std::size_t>(i * params.n + j)];
+    }
+  }
+  BufferId buffer;
+  std::byte* packed = lowering.constant_memory(plan.packed_bytes, buffer);
+  plan.pack(params.b_transposed ? b.data() : transposed.data(), bias == nullptr ? nullptr : bias->data<float>().data(),
+            packed);
+  Lowering::Draft draft;
+  draft.nodes = product.nodes;
+  draft.kernel = "gemm.bf16x3.avx512";
+  draft.reads = {places.a};
+  if (places.residual) draft.reads.push_back(*places.residual);
+  draft.writes = {places.c};
+  draft.units = plan.units;
+  draft.scratch_bytes = plan.scratch_bytes;
+  draft.flops = params.flops();
+  draft.arithmetic = kernels::conv_arithmetic(plan);
+  draft.bytes = static_cast<double>(plan.packed_bytes);
+  draft.cost_ns = kernels::conv_cost_ns(plan);
+  draft.range_ns = kernels::conv_range_cost_ns(plan);
+  lowering.add(std::make_unique<TiledGemmStep>(plan, places.a, places.c, places.residual, packed), std::move(draft));
+}
+
 Declined emit(Lowering& lowering, Product product, NodeId id) {
   product.nodes.insert(product.nodes.begin(), id);
   GemmParams params = product.params;
@@ -95,6 +170,7 @@ Declined emit(Lowering& lowering, Product product, NodeId id) {
   const Tensor* weights = params.b_constant ? lowering.constant(product.b) : nullptr;
   if (weights == nullptr) places.b = lowering.read(product.b, Layout::kRowMajor);
   if (product.folded) places.bias = lowering.constant_place(*product.folded);
+  const Tensor* const constant_bias = product.bias.valid() ? lowering.constant(product.bias) : nullptr;
   if (product.bias.valid()) places.bias = lowering.read(product.bias, Layout::kRowMajor);
   if (epilogue.residual.valid()) places.residual = lowering.read(epilogue.residual, Layout::kRowMajor);
   places.c = lowering.define(epilogue.output, Layout::kRowMajor);
@@ -105,6 +181,12 @@ Declined emit(Lowering& lowering, Product product, NodeId id) {
   params.c_step = params.m * params.n;
   params.activation = epilogue.activation;
 
+  if (const Tensor* bias = product.folded ? &*product.folded : constant_bias; bias != nullptr || !places.bias) {
+    if (const std::optional<kernels::ConvPlan> tiles = choose_tiles(lowering, params)) {
+      add_tiled(lowering, product, params, *tiles, *weights, bias, places);
+      return {};
+    }
+  }
   const auto selection = choose_gemm(lowering.options(), params);
   CYCLOID_CHECK(std::holds_alternative<GemmPlan>(selection));
   const GemmPlan& plan = std::get<GemmPlan>(selection);
