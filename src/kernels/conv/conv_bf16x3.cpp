@@ -23,16 +23,15 @@ namespace {
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Two blocks' rows are in a quarter of L2, one's where there is no other. Blocks are small, so that what vectors do for the next one
-// is spread over all products. Weights that do not stay in L2 are read from beyond for each block: blocks are larger then, and
-// where these are few threads share panels.
+// is spread over all products. Weights that do not stay in L2 are read from beyond for each block: blocks are large then, one at a
+// time in L2, and where they are few threads share panels.
 void choose_blocks(ConvPlan& plan) {
   const ConvParams& p = plan.params;
   const bool large = large_weights(plan);
-  const int64_t passes = large ? 8 : p.threads > 1 ? 1 : 2;
-  const int64_t all = round_up(pixels(p), kBf16x3Panel), room = cpu_info().l2_bytes / (large ? 2 : 4);
-  const int64_t fit = room / row_bytes(plan);
+  const int64_t passes = large ? 8 : p.threads > 1 ? 1 : 2, l2 = cpu_info().l2_bytes;
+  const int64_t all = round_up(pixels(p), kBf16x3Panel), fit = (large ? l2 / 8 * 5 : l2 / 4) / row_bytes(plan);
   int64_t rows = std::min({all, fit, passes * kBf16x3Panel});
-  if (rows < all) rows = std::min(rows, fit / 2);
+  if (rows < all && !large) rows = std::min(rows, fit / 2);
   plan.tile_rows = std::max(rows / kBf16x3Panel * kBf16x3Panel, kBf16x3Panel);
   plan.tiles = ceil_div(pixels(p), plan.tile_rows);
   plan.splits = panel_splits(plan.tiles, plan.panels, p.threads);

@@ -71,7 +71,7 @@ inline bool far_weights(const ConvPlan& plan) { return plan.params.weights_far |
 struct Scratch {
   explicit Scratch(const ConvPlan& plan)
       : block(round_up(plan.tile_rows, kBf16x3Panel) * row_bytes(plan)), pixel_count(block_pixels(plan)) {
-    pixels = block * (plan.tiles > 1 ? 2 : 1);
+    pixels = block * (plan.tiles > 1 && !large_weights(plan) ? 2 : 1);
     pixel_list = pixels + add(pixel_count * pixel_bytes(plan));
     row_list = pixel_list + add(pixel_count * static_cast<int64_t>(sizeof(Bf16x3Pixel)));
     offsets = row_list + add(plan.tile_rows * static_cast<int64_t>(sizeof(void*)));

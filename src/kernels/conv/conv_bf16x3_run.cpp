@@ -268,13 +268,14 @@ void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end)
   if (begin >= end) return;
   Runner runner(plan, args);
   const Bf16x3Bodies& table = bodies(plan);
+  const bool large = large_weights(plan);  // one block's rows at a time
   table.enter();
   while (begin < end) {
     const int64_t block = begin / plan.splits, split = begin % plan.splits;
     const int64_t last = std::min(plan.splits, split + end - begin);
     begin += last - split;
     runner.run(block, split * plan.panels / plan.splits, last * plan.panels / plan.splits,
-               begin < end ? block + 1 : -1);
+               begin < end && !large ? block + 1 : -1);
   }
   runner.store_last();
   table.leave();
