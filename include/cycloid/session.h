@@ -43,7 +43,7 @@ struct SessionOptions {
   std::string isa;
   // Keep subnormal floats. Otherwise they are read and written as zero while the session computes.
   bool denormals = false;
-  // Only sums in the plain order of a direct convolution: nothing that trades accuracy for speed (Winograd).
+  // Only sums with the error of a direct convolution: nothing that trades accuracy for speed (Winograd).
   bool strict = false;
   // Chooses kernels and their register tiles by measuring them when a plan is made, on the calling thread, once for each
   // processor and shape; what was measured is kept in `tune_cache`. A plan takes seconds longer the first time. Never chooses

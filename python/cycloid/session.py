@@ -77,7 +77,7 @@ class SessionOptions:
     optimized_model_filepath: str = ""  # the model, optimised as by cycloid.optimize(), is written here
 
     optimize: bool = False  # first optimise the model as cycloid.optimize() does, its checks included: takes seconds
-    strict: bool = False  # no Winograd: only sums in the plain order of a direct convolution
+    strict: bool = False  # no Winograd: only sums with the error of a direct convolution
     tune: bool = False  # choose kernels by measuring them when a plan is made; kept for the next time, see tune_cache
     tune_cache: str = ""  # the file of measurements; empty: one for the processor in $XDG_CACHE_HOME/cycloid/tune
     tune_milliseconds: int = 20000  # bound of the measuring for one plan

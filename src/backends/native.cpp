@@ -22,7 +22,7 @@ std::vector<OptionInfo> options() {
        "auto",
        "instruction set of the kernels: the best this machine has, or one by name",
        {"auto", "scalar", "avx2", "avx512"}},
-      {"strict", "false", "only sums in the plain order: no Winograd", bool_choices()},
+      {"strict", "false", "no Winograd: only sums with the error of a direct convolution", bool_choices()},
       {"tune", "false", "choose kernels by measuring them when it loads; what was measured is kept for the next time",
        bool_choices()},
       {"reference", "false", "everything by the slow reference evaluation", bool_choices()},

@@ -148,7 +148,7 @@ void add_run_command(CLI::App& app, int& exit_code) {
       ->check(number_from(1, ThreadTeam::kMaxThreads))
       ->capture_default_str();
   command->add_option("--option", arguments->options, "NAME=VALUE, an option of the backend");
-  command->add_flag("--strict", arguments->strict, "No Winograd: only sums in the plain order of a direct convolution");
+  command->add_flag("--strict", arguments->strict, "No Winograd: only sums with the error of a direct convolution");
   command->add_flag("--tune", arguments->tune,
                     "Choose kernels by measuring them; what was measured is kept for the next time");
   command->add_option("--limit", arguments->limit_s, "Seconds that loading, or the run, may take")

@@ -170,6 +170,7 @@ struct PlanOptions {
   int threads = 1;
   Isa isa = Isa::kScalar;
   bool strict = false;
+  bool subnormals = false;  // are kept
   bool reference = false;
   std::size_t max_memory = 0;          // of a run, and of what is folded while planning; 0: no bound
   std::shared_ptr<class Tuner> tuner;  // null: kernels are chosen by estimate (plan/tune/tuner.h)

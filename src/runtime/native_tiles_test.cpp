@@ -40,6 +40,9 @@ TEST_P(NativeTiles, AreUsedWhereTheMachineHasThem) {
                                  [](const StepInfo& step) { return step.kernel.find("bf16x3") != std::string::npos; });
   });
   EXPECT_EQ(plans, 1);  // for AVX-512
+  const Session keeps = Session::create(model, {.threads = 1, .denormals = true}).value();
+  for (const StepInfo& step : keeps.plan().value().steps)
+    EXPECT_EQ(step.kernel.find("bf16x3"), std::string::npos) << "it takes subnormal numbers for zero";
 }
 
 }  // namespace

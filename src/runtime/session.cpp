@@ -78,6 +78,7 @@ Result<Session> Session::create(const Model& model, const SessionOptions& option
   const PlanOptions plan_options{.threads = in_force.threads,
                                  .isa = isa,
                                  .strict = options.strict,
+                                 .subnormals = options.denormals,
                                  .reference = options.reference,
                                  .max_memory = options.max_memory,
                                  .tuner = std::move(tuner)};

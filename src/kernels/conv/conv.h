@@ -43,6 +43,7 @@ struct ConvParams {
   Activation activation = {};
   int threads = 1;           // how many threads will share the work: units are made small enough for them
   bool strict = false;       // only direct sums: no algorithm that trades accuracy (Winograd)
+  bool subnormals = false;   // they count: no kernel that takes them for zero whatever the thread says (bf16x3)
   bool out_far = false;      // the result is part of one that does not stay in L2
   bool weights_far = false;  // the weights of all layers do not fit L2, so these come from beyond it in each run
   // Columns of the register tile in vectors (igemm/igemm.h); 0: the kernel's own choice. What tuning tries; a kernel that has

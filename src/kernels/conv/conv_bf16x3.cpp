@@ -68,6 +68,7 @@ std::string configure(const ConvKernel&, ConvPlan& plan) {
   const ConvParams& p = plan.params;
   const Bf16x3Bodies* const table = bf16x3_bodies();
   if (table == nullptr) return "bf16: the processor has no tiles of bfloat16, or the system does not allow them";
+  if (p.subnormals) return "bf16: it takes subnormal numbers for zero";
   if (p.channels_first) return "bf16: the input is channels-first";
   if (p.groups != 1) return "bf16: grouped";
   if (p.panel_vectors > 0) return "bf16: one width of the register tile";

@@ -59,7 +59,7 @@ class ConvBf16x3 : public ::testing::Test {
     for (const float y : expected) {
       if (std::isfinite(y)) largest = std::max(largest, std::fabs(y));
     }
-    // Two sums of so many terms; the largest is no less than a typical sum of their absolute values.
+    // Two sums of so many random terms each err by much less than a rounding for each term at the size of the largest sum.
     const int64_t terms = params_.in_c * params_.kernel_h * params_.kernel_w + 2;
     const float bound = 4 * static_cast<float>(terms) * 0x1p-24f * largest;
     int special = 0;

@@ -61,6 +61,7 @@ ConvParams make_params(const Lowering& lowering, const KernelWindow& window, con
   params.groups = groups;
   params.threads = lowering.threads();
   params.strict = lowering.options().strict;
+  params.subnormals = lowering.options().subnormals;
   params.weights_far = weights_are_far(lowering.graph());
   return params;
 }

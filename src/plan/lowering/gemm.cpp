@@ -83,6 +83,7 @@ std::optional<kernels::ConvPlan> choose_tiles(const Lowering& lowering, const Ge
   conv.residual_last = params.residual_last;
   conv.threads = params.threads;
   conv.strict = true;  // as products are
+  conv.subnormals = lowering.options().subnormals;
   conv.weights_far = weights_are_far(lowering.graph());
   const auto selection = kernels::select_conv(conv, lowering.options().isa);
   const auto* plan = std::get_if<kernels::ConvPlan>(&selection);

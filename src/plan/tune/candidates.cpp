@@ -172,12 +172,13 @@ std::optional<GemmPlan> gemm_tune_candidate(const std::string& name, const GemmP
 }
 
 std::string tune_key(const ConvParams& p, Isa isa, bool cold) {
-  return fmt::format("conv {} n{} in{}x{}x{}{} out{}x{}x{} k{}x{} s{}x{} d{}x{} p{}x{} g{} is{} os{} r{}{} {} t{}{}{}",
-                     to_string(isa), p.batch, p.in_h, p.in_w, p.in_c, p.channels_first ? "cf" : "", p.out_h, p.out_w,
-                     p.out_c, p.kernel_h, p.kernel_w, p.stride_h, p.stride_w, p.dilation_h, p.dilation_w, p.pad_top,
-                     p.pad_left, p.groups, p.in_stride, p.out_stride, p.has_residual ? p.residual_stride : -1,
-                     p.residual_last ? "l" : "", activation_key(p.activation), p.threads, p.strict ? " strict" : "",
-                     cold ? " cold" : "");
+  return fmt::format(
+      "conv {} n{} in{}x{}x{}{} out{}x{}x{} k{}x{} s{}x{} d{}x{} p{}x{} g{} is{} os{} r{}{} {} t{}{}{}{}",
+      to_string(isa), p.batch, p.in_h, p.in_w, p.in_c, p.channels_first ? "cf" : "", p.out_h, p.out_w, p.out_c,
+      p.kernel_h, p.kernel_w, p.stride_h, p.stride_w, p.dilation_h, p.dilation_w, p.pad_top, p.pad_left, p.groups,
+      p.in_stride, p.out_stride, p.has_residual ? p.residual_stride : -1, p.residual_last ? "l" : "",
+      activation_key(p.activation), p.threads, p.strict ? " strict" : "", p.subnormals ? " subnormals" : "",
+      cold ? " cold" : "");
 }
 
 std::string tune_key(const GemmParams& p, Isa isa, bool cold) {

@@ -108,9 +108,10 @@ TEST(TuneKeys, TellApartWhatTheTimeDependsOn) {
   with([](ConvParams& p) { p.out_stride = 48; });
   with([](ConvParams& p) { p.has_residual = true; });
   with([](ConvParams& p) { p.strict = true; });
+  with([](ConvParams& p) { p.subnormals = true; });
   with([](ConvParams& p) { p.threads = 2; });
   with([](ConvParams& p) { p.activation = kernels::relu(); });
-  EXPECT_EQ(keys.size(), 10U);
+  EXPECT_EQ(keys.size(), 11U);
   for (const std::string& key : keys) EXPECT_EQ(key.find_first_of("\t\n"), std::string::npos);
 }
 
