@@ -310,7 +310,8 @@ void add_bench_command(CLI::App& app, int& exit_code) {
   command->add_option("--profile", arguments->profile,
                       "Show where cycloid's time goes, step by step, and write a trace to this file (for "
                       "ui.perfetto.dev or chrome://tracing)");
-  command->add_flag("--strict", arguments->strict, "cycloid: no Winograd: only sums with the error of a direct convolution");
+  command->add_flag("--strict", arguments->strict,
+                    "cycloid: no Winograd: only sums with the error of a direct convolution");
   command->add_flag("--tune", arguments->tune,
                     "cycloid: choose kernels by measuring them, once for each processor and shape");
   command

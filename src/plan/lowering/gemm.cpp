@@ -81,14 +81,15 @@ std::optional<kernels::ConvPlan> choose_tiles(const Lowering& lowering, const Ge
   conv.activation = params.activation;
   conv.has_residual = params.has_residual;
   conv.residual_last = params.residual_last;
-  conv.threads = params.threads;
   conv.strict = true;  // as products are
   conv.subnormals = lowering.options().subnormals;
   conv.weights_far = weights_are_far(lowering.graph());
   const auto selection = kernels::select_conv(conv, lowering.options().isa);
   const auto* plan = std::get_if<kernels::ConvPlan>(&selection);
   if (plan == nullptr || plan->parts == 0) return std::nullopt;
-  return *plan;
+  // Chosen for one thread, so that products have the same bits for any number.
+  conv.threads = params.threads;
+  return std::get<kernels::ConvPlan>(kernels::configure_conv(*plan->kernel, conv));
 }
 
 // A product to be lowered: what Gemm and MatMul have in common.
