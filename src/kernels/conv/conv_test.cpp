@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/threads.h"
+#include "kernels/bf16x3/bf16x3.h"
 #include "kernels/testing.h"
 
 namespace cycloid::kernels {
@@ -269,6 +270,8 @@ class ConvKernels : public ::testing::TestWithParam<const ConvKernel*> {
  protected:
   void SetUp() override {
     if (!isa_available(GetParam()->isa)) GTEST_SKIP() << to_string(GetParam()->isa) << " is not available here";
+    const bool tiles = GetParam()->name.find("bf16x3") != std::string_view::npos;
+    if (tiles && bf16x3_bodies() == nullptr) GTEST_SKIP() << "this machine has no tiles of bfloat16";
   }
 };
 
