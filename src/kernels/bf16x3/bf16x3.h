@@ -42,8 +42,8 @@ struct Bf16x3Make {
   int64_t floats, granules;
   const int64_t* offsets;  // bytes, or null
   int64_t taps, blocks, row_bytes;
-  int64_t
-      pieces;  // of a row: blocks, kBf16x3Piece at a time, or taps, or, where these have half blocks, a block at a time
+  // Of a row: blocks, kBf16x3Piece at a time, or taps, or, where these have half blocks, a block at a time.
+  int64_t pieces;
   char* to;
   int64_t done;        // pixels and pieces made so far
   int64_t row, piece;  // the next piece

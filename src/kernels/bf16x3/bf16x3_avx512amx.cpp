@@ -1,20 +1,9 @@
+#include "kernels/amx_tiles.h"
 #include "kernels/bf16x3/bf16x3.h"
 #include "kernels/post_body.h"
 
 namespace cycloid::kernels {
 namespace {
-
-// Tile registers: 0 to 3 sums (rows 0-15 and 16-31, columns 0-15 and 16-31), 4 and 5 A, 6 and 7 B. All are 16 rows of 64 bytes.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-constexpr TileConfig kConfig;
-
-void enter() { _tile_loadconfig(&kConfig); }
-void leave() { _tile_release(); }
 
 // The leading 8 bits of the significand. What is left of a number has 16, and what is left of that 8.
 CYCLOID_INLINE __m512 leading(__m512 x) {
@@ -246,7 +235,7 @@ class Meanwhile {
   int64_t until_ = 0, share_ = 0, make_each_ = 0, finish_each_ = 0, fetch_each_ = 0;
 };
 
-// Products of part kA of A and kB of B of a block; a factor that the registers hold already is not loaded.
+// A block of the sum: loads of a part of A or of B, and the products of those that the registers hold.
 template <int kRows, int kColumns>
 struct Products {
   const char* a;
@@ -314,7 +303,7 @@ void sum(const Bf16x3Sum& s) {
 }  // namespace
 
 const Bf16x3Bodies bf16x3_bodies_avx512amx = {
-    enter, leave, make, {{sum<1, 1>, sum<1, 2>}, {sum<2, 1>, sum<2, 2>}}, finish,
+    enter_tiles, leave_tiles, make, {{sum<1, 1>, sum<1, 2>}, {sum<2, 1>, sum<2, 2>}}, finish,
 };
 
 }  // namespace cycloid::kernels

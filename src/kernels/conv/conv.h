@@ -94,7 +94,8 @@ struct ConvPlan {
   int64_t taps = 0, channels = 0;
   int64_t inside_taps = 0;  // over all output pixels of an image, where taps outside the input are left out; else 0
   int64_t phases = 1, point_channels = 0;
-  int64_t parts = 0;  // that a float is in (bf16x3/bf16x3.h), where tiles of bfloat16 add up
+  int64_t parts = 0;         // that a float is in (bf16x3/bf16x3.h), where tiles of bfloat16 add up
+  int64_t block_pixels = 0;  // of the input, that a block of output pixels needs at most
   WinogradAxis axis_y, axis_x;
 
   std::string_view name() const;

@@ -20,8 +20,6 @@ namespace cycloid::kernels {
 namespace conv_bf16x3 {
 namespace {
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Two blocks' rows are in a quarter of L2, one's where there is no other. Blocks are small, so that what vectors do for the next one
 // is spread over all products. Weights that do not stay in L2 are read from beyond for each block: blocks are large then, one at a
 // time in L2, and where they are few threads share panels.
@@ -36,6 +34,18 @@ void choose_blocks(ConvPlan& plan) {
   plan.tiles = ceil_div(pixels(p), plan.tile_rows);
   plan.splits = panel_splits(plan.tiles, plan.panels, p.threads);
   plan.units = plan.tiles * plan.splits;
+}
+
+// ConvPlan::block_pixels
+int64_t block_pixels(const ConvPlan& plan) {
+  if (plan.taps == 1) return 0;
+  const int64_t all = pixels(plan.params);
+  int64_t most = 0;
+  for (int64_t first = 0; first < all; first += plan.tile_rows) {
+    const PaddedRows rows = padded_rows(plan.params, first, std::min(all, first + plan.tile_rows));
+    most = std::max(most, rows.end - rows.begin);
+  }
+  return most * padded_w(plan.params);
 }
 
 // The tiles of rows that all threads compute in the time of the one with the most.
@@ -59,28 +69,28 @@ double rows_cost(const ConvPlan& plan) {
   const ConvParams& p = plan.params;
   const double blocks = static_cast<double>(pixels(p) * sum_blocks(plan));
   if (plan.taps == 1) return blocks * kSplitCycles * kCostPerCycle;
-  const double made =
-      static_cast<double>(plan.tiles * block_pixels(plan) * ((plan.channels + kBf16x3Block - 1) / kBf16x3Block));
+  const double made = static_cast<double>(plan.tiles * plan.block_pixels * ceil_div(plan.channels, kBf16x3Block));
   return (made * kSplitCycles + blocks * kCopyCycles) * kCostPerCycle;
 }
 
 std::string configure(const ConvKernel&, ConvPlan& plan) {
   const ConvParams& p = plan.params;
   const Bf16x3Bodies* const table = bf16x3_bodies();
-  if (table == nullptr) return "bf16: the processor has no tiles of bfloat16, or the system does not allow them";
-  if (p.subnormals) return "bf16: it takes subnormal numbers for zero";
-  if (p.channels_first) return "bf16: the input is channels-first";
-  if (p.groups != 1) return "bf16: grouped";
-  if (p.panel_vectors > 0) return "bf16: one width of the register tile";
+  if (table == nullptr) return "bf16x3: the processor has no tiles of bfloat16, or the system does not allow them";
+  if (p.subnormals) return "bf16x3: it takes subnormal numbers for zero";
+  if (p.channels_first) return "bf16x3: the input is channels-first";
+  if (p.groups != 1) return "bf16x3: grouped";
+  if (p.panel_vectors > 0) return "bf16x3: one width of the register tile";
   plan.isa_table = table;
   plan.igemm = &igemm_kernels(Isa::kAvx512);
   plan.parts = kBf16x3Parts;
   plan.taps = p.kernel_h * p.kernel_w;
   plan.channels = round_up(p.in_c, kBf16x3Granule);
-  plan.panels = (p.out_c + kBf16x3Panel - 1) / kBf16x3Panel;
-  plan.packed_bytes = static_cast<size_t>(column_tile_bytes(plan) * ((p.out_c + kBf16x3Tile - 1) / kBf16x3Tile) +
+  plan.panels = ceil_div(p.out_c, kBf16x3Panel);
+  plan.packed_bytes = static_cast<size_t>(column_tile_bytes(plan) * ceil_div(p.out_c, kBf16x3Tile) +
                                           plan.panels * kBf16x3Panel * kFloat);
   choose_blocks(plan);
+  plan.block_pixels = block_pixels(plan);
   plan.scratch_bytes = static_cast<size_t>(Scratch(plan).total);
   plan.cost_flops = 2 * kCostPerCycle * kTileCycles *
                     static_cast<double>(row_tiles(plan) * ceil_div(p.out_c, kBf16x3Tile) * sum_blocks(plan));
@@ -94,10 +104,11 @@ double cost(const ConvPlan& plan) {
   // A panel of one tile has two sums at a time, which wait for each other.
   const bool narrow = plan.params.out_c <= kBf16x3Tile;
   const double panels = static_cast<double>(plan.panels) * (narrow ? 4 : 1);
-  const double passes = panels * static_cast<double>((pixels(plan.params) + kBf16x3Panel - 1) / kBf16x3Panel);
+  const double passes = panels * static_cast<double>(ceil_div(pixels(plan.params), kBf16x3Panel));
   // Those of a panel that is not whole take twice as long, with masks.
   const int64_t partial = plan.params.out_c % kBf16x3Panel == 0 ? 0 : 2;
-  const double vectors = static_cast<double>(pixels(plan.params) * ((plan.params.out_c + 15) / 16 + partial));
+  const double vectors =
+      static_cast<double>(pixels(plan.params) * (ceil_div(plan.params.out_c, plan.igemm->lanes) + partial));
   // There is little to do for each byte of weights, so that what the fetching of others takes shows: half as much again and more.
   const double streaming = 1.7 * weight_streaming_cost(plan, static_cast<double>(plan.tiles));
   const double all = std::max(plan.cost_flops / 2, streaming) + rows_cost(plan) +

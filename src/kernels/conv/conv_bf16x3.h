@@ -13,12 +13,9 @@ inline constexpr int64_t kFloat = sizeof(float), kHalf = 2;
 
 inline const Bf16x3Bodies& bodies(const ConvPlan& plan) { return *static_cast<const Bf16x3Bodies*>(plan.isa_table); }
 
-inline int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
 // Of a tap's channels, and blocks of the whole sum.
 inline int64_t granules(const ConvPlan& plan) { return plan.channels / kBf16x3Granule; }
-inline int64_t sum_blocks(const ConvPlan& plan) {
-  return (plan.taps * plan.channels + kBf16x3Block - 1) / kBf16x3Block;
-}
+inline int64_t sum_blocks(const ConvPlan& plan) { return ceil_div(plan.taps * plan.channels, kBf16x3Block); }
 // Of A: an odd number of cache lines, so that the rows of a tile lie in different sets of L1.
 inline int64_t row_bytes(const ConvPlan& plan) { return (sum_blocks(plan) * kBf16x3Parts | 1) * kBf16x3Line; }
 inline int64_t column_tile_bytes(const ConvPlan& plan) { return sum_blocks(plan) * kBf16x3Parts * kBf16x3TileBytes; }
@@ -49,18 +46,6 @@ inline PaddedRows padded_rows(const ConvParams& p, int64_t begin, int64_t end) {
   return {top(begin), top(end - 1) + (p.kernel_h - 1) * p.dilation_h + 1};
 }
 
-// Of the largest block.
-inline int64_t block_pixels(const ConvPlan& plan) {
-  if (plan.taps == 1) return 0;
-  const int64_t all = pixels(plan.params);
-  int64_t most = 0;
-  for (int64_t first = 0; first < all; first += plan.tile_rows) {
-    const PaddedRows rows = padded_rows(plan.params, first, std::min(all, first + plan.tile_rows));
-    most = std::max(most, rows.end - rows.begin);
-  }
-  return most * padded_w(plan.params);
-}
-
 inline bool large_weights(const ConvPlan& plan) {
   return static_cast<int64_t>(plan.packed_bytes) > cpu_info().l2_bytes / 2;
 }
@@ -70,7 +55,7 @@ inline bool far_weights(const ConvPlan& plan) { return plan.params.weights_far |
 // pixels; then lists.
 struct Scratch {
   explicit Scratch(const ConvPlan& plan)
-      : block(round_up(plan.tile_rows, kBf16x3Panel) * row_bytes(plan)), pixel_count(block_pixels(plan)) {
+      : block(round_up(plan.tile_rows, kBf16x3Panel) * row_bytes(plan)), pixel_count(plan.block_pixels) {
     pixels = block * (plan.tiles > 1 && !large_weights(plan) ? 2 : 1);
     pixel_list = pixels + add(pixel_count * pixel_bytes(plan));
     row_list = pixel_list + add(pixel_count * static_cast<int64_t>(sizeof(Bf16x3Pixel)));

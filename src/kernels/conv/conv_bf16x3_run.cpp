@@ -41,11 +41,11 @@ class Runner {
     make_.pixels = pixel_list_;
     make_.rows = row_list_;
     make_.floats = p_.in_c;
-    make_.granules = plan.channels / kBf16x3Granule;
+    make_.granules = granules(plan);
     make_.taps = plan.taps;
     make_.blocks = sum_blocks(plan);
     make_.row_bytes = row_bytes(plan);
-    make_.pieces = plan.taps == 1            ? (make_.blocks + kBf16x3Piece - 1) / kBf16x3Piece
+    make_.pieces = plan.taps == 1            ? ceil_div(make_.blocks, kBf16x3Piece)
                    : make_.granules % 2 == 0 ? plan.taps
                                              : make_.blocks;
     if (plan.taps == 1) return;
@@ -58,8 +58,9 @@ class Runner {
 
   // Panels [begin, end) of a block; `next` is the block behind, or negative.
   void run(int64_t block, int64_t begin, int64_t end, int64_t next) {
+    if (large_) next = -1;  // one block's rows at a time
     const int64_t first = block * plan_.tile_rows, count = rows_of(block);
-    const int64_t passes = (count + kBf16x3Panel - 1) / kBf16x3Panel;
+    const int64_t passes = ceil_div(count, kBf16x3Panel);
     const bool made = block == next_block_;
     if (!made) {
       plan_rows(block);
@@ -268,14 +269,13 @@ void run(const ConvPlan& plan, const ConvArgs& args, int64_t begin, int64_t end)
   if (begin >= end) return;
   Runner runner(plan, args);
   const Bf16x3Bodies& table = bodies(plan);
-  const bool large = large_weights(plan);  // one block's rows at a time
   table.enter();
   while (begin < end) {
     const int64_t block = begin / plan.splits, split = begin % plan.splits;
     const int64_t last = std::min(plan.splits, split + end - begin);
     begin += last - split;
     runner.run(block, split * plan.panels / plan.splits, last * plan.panels / plan.splits,
-               begin < end && !large ? block + 1 : -1);
+               begin < end ? block + 1 : -1);
   }
   runner.store_last();
   table.leave();

@@ -39,7 +39,6 @@ int64_t group_in(const ConvParams& p) { return p.in_c / p.groups; }
 int64_t group_out(const ConvParams& p) { return p.out_c / p.groups; }
 // Rows of a panel.
 int64_t sum_rows(const ConvPlan& plan) { return plan.taps * ((plan.channels + plan.fold - 1) / plan.fold); }
-int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
 
 // Tiles that fetch a panel one vector wide: each a line for every two steps (IgemmTile::next).
 constexpr int64_t kTilesForPanel = 2;

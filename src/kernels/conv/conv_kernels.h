@@ -18,6 +18,9 @@ ConvKernel conv_winograd_n8_kernel(std::string_view name, Isa isa);
 ConvKernel conv_winograd_rows_kernel(std::string_view name, Isa isa);
 ConvKernel conv_bf16x3_kernel(std::string_view name, Isa isa);
 
+// Of the output, in all images.
+inline int64_t pixels(const ConvParams& p) { return p.batch * p.out_h * p.out_w; }
+
 // Sets the plan's register tiles; false where there are none of the width that was asked for.
 inline bool set_tiles(ConvPlan& plan, const IgemmShape& shape) {
   plan.vectors = shape.vectors;

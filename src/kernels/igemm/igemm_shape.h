@@ -58,6 +58,7 @@ inline int64_t choose_fold(const IgemmKernels& k, int64_t columns, int64_t chann
 IgemmShape fold_shape(const IgemmKernels& kernels, int64_t rows, int64_t columns, int64_t threads);
 inline const IgemmFn* fold_tiles(const IgemmKernels& k, int64_t fold) { return k.folds[fold / 4]; }
 
-inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+inline int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
+inline int64_t round_up(int64_t n, int64_t to) { return ceil_div(n, to) * to; }
 
 }  // namespace cycloid::kernels

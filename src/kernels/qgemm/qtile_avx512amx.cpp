@@ -1,19 +1,8 @@
+#include "kernels/amx_tiles.h"
 #include "kernels/qgemm/qtile_body.h"
 
 namespace cycloid::kernels {
 namespace {
-
-// Tile registers: 0 to 3 sums (rows 0-15 and 16-31, columns 0-15 and 16-31), 4 and 5 A, 6 and 7 B. All are 16 rows of 64 bytes.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-constexpr TileConfig kConfig;
-
-void enter() { _tile_loadconfig(&kConfig); }
-void leave() { _tile_release(); }
 
 constexpr int64_t kRows = 32;
 
@@ -91,8 +80,8 @@ constexpr QtileKernels amx_table() {
       qtile_table({1, kRows, AmxByRows<1>::table}, {2, kRows, AmxByRows<2>::table}, {3, 0, nullptr}, {4, 0, nullptr});
   table.step_multiple = 16;
   table.amx = true;
-  table.enter = enter;
-  table.leave = leave;
+  table.enter = enter_tiles;
+  table.leave = leave_tiles;
   return table;
 }
 

@@ -4,6 +4,7 @@
 
 #include "kernels/conv/conv_pool.h"
 #include "kernels/conv/conv_separable.h"
+#include "plan/lowering/conv_step.h"
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/pool.h"
@@ -14,39 +15,11 @@
 namespace cycloid {
 namespace {
 
-using kernels::ConvArgs;
 using kernels::ConvParams;
 using kernels::ConvPlan;
 using kernels::ConvPoolPlan;
 using kernels::ConvSeparablePlan;
 using kernels::PoolParams;
-
-// A convolution, or one with the pooling or the pointwise convolution of its result (AnyPlan).
-template <class AnyPlan>
-class ConvStep final : public Step {
- public:
-  ConvStep(AnyPlan plan, Place in, Place out, std::optional<Place> residual, const void* packed)
-      : plan_(std::move(plan)),
-        in_(std::move(in)),
-        out_(std::move(out)),
-        residual_(std::move(residual)),
-        packed_(packed) {}
-
-  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    const ConvArgs args{.in = context.at<const float>(in_),
-                        .residual = residual_ ? context.at<const float>(*residual_) : nullptr,
-                        .packed = packed_,
-                        .out = context.at<float>(out_),
-                        .scratch = context.scratch};
-    plan_.run(args, begin, end);
-  }
-
- private:
-  AnyPlan plan_;
-  Place in_, out_;
-  std::optional<Place> residual_;
-  const void* packed_;
-};
 
 // Taps of a pooling, as lower_pool()'s estimate has it; elements that change their layout.
 constexpr double kPooledPerNs = 25, kMovedPerNs = 2.5;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/conv/conv.h"
+#include "plan/lowering/conv_step.h"
 #include "plan/lowering/epilogue.h"
 #include "plan/lowering/lowerings.h"
 #include "plan/lowering/product.h"
@@ -48,29 +49,8 @@ class GemmStep final : public Step {
   const void* packed_;
 };
 
-// A product on tiles of bfloat16: a pointwise convolution, whose pixels are the rows of A.
-class TiledGemmStep final : public Step {
- public:
-  TiledGemmStep(kernels::ConvPlan plan, Place a, Place c, std::optional<Place> residual, const void* packed)
-      : plan_(std::move(plan)), a_(std::move(a)), c_(std::move(c)), residual_(std::move(residual)), packed_(packed) {}
-
-  void run(const StepContext& context, std::int64_t begin, std::int64_t end) const override {
-    plan_.run({.in = context.at<const float>(a_),
-               .residual = residual_ ? context.at<const float>(*residual_) : nullptr,
-               .packed = packed_,
-               .out = context.at<float>(c_),
-               .scratch = context.scratch},
-              begin, end);
-  }
-
- private:
-  kernels::ConvPlan plan_;
-  Place a_, c_;
-  std::optional<Place> residual_;
-  const void* packed_;
-};
-
-// The product as that convolution, where it is one and tiles are faster than vectors by estimate.
+// The product on tiles of bfloat16, as a pointwise convolution whose pixels are the rows of A; nullopt where it is none, or vectors
+// are faster by estimate.
 std::optional<kernels::ConvPlan> choose_tiles(const Lowering& lowering, const GemmParams& params) {
   const bool one_matrix = params.batch == 1 || (params.a_step == params.m * params.k && params.a_offsets == nullptr);
   if (!params.b_constant || !one_matrix || params.a_transposed || params.alpha != 1) return std::nullopt;
@@ -150,7 +130,8 @@ void add_tiled(Lowering& lowering, const Product& product, const GemmParams& par
   draft.bytes = static_cast<double>(plan.packed_bytes);
   draft.cost_ns = kernels::conv_cost_ns(plan);
   draft.range_ns = kernels::conv_range_cost_ns(plan);
-  lowering.add(std::make_unique<TiledGemmStep>(plan, places.a, places.c, places.residual, packed), std::move(draft));
+  lowering.add(std::make_unique<ConvStep<kernels::ConvPlan>>(plan, places.a, places.c, places.residual, packed),
+               std::move(draft));
 }
 
 Declined emit(Lowering& lowering, Product product, NodeId id) {
